@@ -1,0 +1,55 @@
+"""How each metric is named, scaled and judged."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.errors import AnalysisError
+from analysis.records import METRICS
+from analysis.statistics import Alternative
+from analysis.sweep import hint
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of the case records as tables show it.
+
+    Attributes:
+        name: the column.
+        label: the field's name.
+        unit: unit shown.
+        scale: factor from the stored to the shown value.
+        higher_is_better: whether more is better.
+    """
+
+    name: str
+    label: str
+    unit: str
+    scale: float
+    higher_is_better: bool
+
+    @property
+    def alternative(self) -> Alternative:
+        """One-sided alternative in the reference's favour."""
+        return "reference higher" if self.higher_is_better else "reference lower"
+
+
+def _distance(name: str) -> Metric:
+    kind, _, unit = name.partition("_")
+    return Metric(name, {"hd95": "HD95"}.get(kind, kind.upper()), {"vox": "voxel"}.get(unit, unit), 1.0, False)
+
+
+METRIC_BY_NAME: Final = {
+    name: Metric(name, name.capitalize(), "%", 100.0, True) if name in ("dice", "jaccard") else _distance(name)
+    for name in METRICS
+}
+
+
+def find_metric(name: str) -> Metric:
+    """Return the metric of that name.
+
+    Raises:
+        AnalysisError: there is none.
+    """
+    if name not in METRIC_BY_NAME:
+        raise AnalysisError(f"There is no metric '{name}'{hint(name, METRICS)}; metrics are {', '.join(METRICS)}.")
+    return METRIC_BY_NAME[name]

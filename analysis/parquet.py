@@ -1,0 +1,154 @@
+"""Parquet files of one format: written whole, read together although their columns differ."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from analysis.errors import AnalysisError
+from analysis.files import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+FORMAT_VERSION: Final = 1
+"""Raised when a column changes its meaning; new columns need no new version, older files read as missing there."""
+
+FORMAT_KEY: Final = b"simcvd.format_version"
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None or NaN."""
+    return value is None or value != value
+
+
+def _schema(columns: Mapping[str, str]) -> "pa.Schema":
+    import pyarrow as pa
+
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns.items()])
+
+
+def write_rows(
+    path: Path, rows: Sequence[Mapping[str, Any]], base: Mapping[str, str], extra: Mapping[str, Any]
+) -> Path:
+    """Write rows of the `base` columns; `extra` columns of one row have their value's own type."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {
+        name: pa.array([None if is_missing(value := row[name]) else value for row in rows], pa.type_for_alias(kind))
+        for name, kind in base.items()
+    }
+    columns |= {name: pa.array([value]) for name, value in extra.items()}
+    table = pa.table(columns).replace_schema_metadata({FORMAT_KEY: str(FORMAT_VERSION).encode()})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer)
+    write_whole(path, buffer.getvalue().to_pybytes())
+    return path
+
+
+def read_files(paths: Sequence[Path], base: Mapping[str, str], columns: Sequence[str] | None) -> "pd.DataFrame":
+    """Read files into one frame; `columns` None takes the base columns and whatever else the files have."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    expected = _schema(base)
+    if columns is not None:
+        expected = pa.schema([expected.field(name) for name in columns])
+    groups: dict[pa.Schema, list[Any]] = {}
+    for fragment in ds.dataset([str(p) for p in paths], schema=expected, format="parquet").get_fragments():
+        groups.setdefault(_checked_schema(fragment), []).append(fragment)
+    schema = expected if columns is not None else _union(expected, groups)
+    tables = [schema.empty_table()]
+    for found, fragments in groups.items():
+        names = [name for name in schema.names if name in found.names]
+        tables.append(_table(fragments, found, names, schema))
+    table = pa.concat_tables(tables).replace_schema_metadata(None)
+    # Nullable integers, so that a missing label split or setting does not turn the others into floats.
+    frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    return frame
+
+
+def _checked_schema(fragment: Any) -> "pa.Schema":
+    import pyarrow as pa
+
+    try:
+        schema = fragment.physical_schema
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(fragment.path, error) from error
+    version = (schema.metadata or {}).get(FORMAT_KEY)
+    if version is None:
+        raise AnalysisError(
+            f"The file {fragment.path} is no record of simcvd (it carries no format version); "
+            "move it out of the results folder."
+        )
+    if not version.isdigit() or int(version) > FORMAT_VERSION:
+        raise AnalysisError(
+            f"The file {fragment.path} has record format {version.decode(errors='replace')}, "
+            f"this simcvd reads up to {FORMAT_VERSION}; install the newer simcvd that wrote it."
+        )
+    return schema
+
+
+def _table(fragments: Sequence[Any], found: "pa.Schema", names: list[str], schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    first = fragments[0]
+    try:
+        table = ds.FileSystemDataset(fragments, found, first.format, first.filesystem).to_table(columns=names)
+        return _conform(table, schema)
+    except (pa.ArrowException, OSError):
+        for fragment in fragments:  # the error does not say reliably which file it was
+            try:
+                _conform(fragment.to_table(columns=names), schema)
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(fragment.path, error) from error
+        raise
+
+
+def _damaged(path: str, error: Exception) -> AnalysisError:
+    reason = " ".join(str(error).split()).rstrip(".")
+    return AnalysisError(
+        f"The record {path} can't be read ({reason}); delete the files {Path(path).name} in results/cases and "
+        "results/trials and run the same command again to compute this trial anew."
+    )
+
+
+def _union(base: "pa.Schema", schemas: Iterable["pa.Schema"]) -> "pa.Schema":
+    import pyarrow as pa
+
+    kinds: dict[str, pa.DataType] = {}
+    for schema in schemas:
+        for field in schema:
+            kinds[field.name] = _common(kinds.get(field.name, pa.null()), field.type)
+    extra = sorted(kinds.keys() - set(base.names))
+    return pa.schema([*base, *((name, kinds[name]) for name in extra)])
+
+
+def _common(first: "pa.DataType", second: "pa.DataType") -> "pa.DataType":
+    import pyarrow as pa
+
+    try:
+        fields = [pa.schema([("value", kind)]) for kind in (first, second)]
+        return pa.unify_schemas(fields, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return pa.string()
+
+
+def _conform(table: "pa.Table", schema: "pa.Schema") -> "pa.Table":
+    import pyarrow as pa
+
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(len(table), field.type))
+            continue
+        column = table.column(field.name)
+        if pa.types.is_nested(column.type) and field.type == pa.string():
+            columns.append(pa.array([None if v is None else json.dumps(v) for v in column.to_pylist()], pa.string()))
+        else:
+            columns.append(column.cast(field.type))
+    return pa.table(columns, schema=schema)

@@ -1,0 +1,64 @@
+"""One row of an ablation table."""
+
+from dataclasses import dataclass
+
+from analysis.statistics import PairedTest
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What became of a variant's trials.
+
+    Attributes:
+        planned: all of them, one a seed.
+        seeds: seeds whose trial finished.
+        unscored: those of `seeds` without scores on the table's split.
+        failed: failure kind of each trial that failed.
+    """
+
+    planned: int
+    seeds: tuple[int, ...]
+    unscored: tuple[int, ...]
+    failed: tuple[str, ...]
+
+    @property
+    def unfinished(self) -> int:
+        """Trials that neither finished nor failed: not started, running or interrupted."""
+        return self.planned - len(self.seeds) - len(self.failed)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One variant and class; values in the metric's stored unit, None where missing.
+
+    Attributes:
+        variant: the variant's name.
+        class_id: the class; None for the mean over the foreground classes of each case.
+        class_name: its name, or `mean`.
+        is_reference: whether the others are compared with it.
+        mean: over n cases, all finished seeds averaged per case.
+        sd: sample standard deviation over these cases (n - 1).
+        n: cases with a value.
+        cases: cases scored.
+        test: variant against reference on matched cases and seeds; None for the reference itself or without one.
+        trials: what became of its trials.
+        empty_cases: cases with an empty prediction in any seed although the label has voxels.
+        empty_predictions: such predictions, over seeds, cases and classes.
+        predictions: all predictions, over seeds, cases and classes.
+        empty_labels: cases whose label is empty in this class (in any class for the mean).
+    """
+
+    variant: str
+    class_id: int | None
+    class_name: str
+    is_reference: bool
+    mean: float | None
+    sd: float | None
+    n: int
+    cases: int
+    test: PairedTest | None
+    trials: Trials
+    empty_cases: int
+    empty_predictions: int
+    predictions: int
+    empty_labels: int

@@ -1,0 +1,105 @@
+"""What a sweep planned: `RUNS/sweeps/NAME/sweep.yaml`, read without the code that wrote it."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.errors import AnalysisError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of an ablation table and its replicates.
+
+    Attributes:
+        name: the row's name.
+        trials: trial id of each seed.
+    """
+
+    name: str
+    trials: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep as resolved.
+
+    Attributes:
+        name: the name of its folder.
+        metric: the metric it is about.
+        reference: name of the variant that the others are compared with, if any.
+        dataset: the data set's name.
+        variants: in the order of the sweep file.
+    """
+
+    name: str
+    metric: str
+    reference: str | None
+    dataset: str
+    variants: tuple[Variant, ...]
+
+    @property
+    def trial_ids(self) -> list[str]:
+        """All trials, each once; variants with equal settings share trials."""
+        return list(dict.fromkeys(trial for variant in self.variants for trial in variant.trials.values()))
+
+
+def read_sweep(runs: Path, name: str) -> Sweep:
+    """Read `runs/sweeps/name/sweep.yaml`.
+
+    Raises:
+        AnalysisError: there is no such sweep, or its file is not what a sweep writes.
+    """
+    import yaml
+
+    path = runs / "sweeps" / name / "sweep.yaml"
+    if not path.is_file():
+        known = sorted(p.parent.name for p in (runs / "sweeps").glob("*/sweep.yaml"))
+        there = f"it has {', '.join(known)}{hint(name, known)}" if known else "it has none, run `simcvd sweep` first"
+        raise AnalysisError(f"There is no sweep '{name}' in {runs}; {there}.")
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AnalysisError(
+            f"The sweep file {path} can't be read ({' '.join(str(error).split())}); run the sweep again to rewrite it."
+        ) from error
+    try:
+        return _parse(name, content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnalysisError(
+            f"The sweep file {path} is not as a sweep writes it ({type(error).__name__}: {error}); "
+            "run the sweep again to rewrite it."
+        ) from error
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return `; did you mean …?` for the known names closest to `word`, or nothing."""
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    near += [name for name in names if name.startswith(word) and name not in near]
+    return f"; did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _parse(name: str, content: Any) -> Sweep:
+    variants = []
+    for entry in content["variants"]:
+        seeds = [int(trial["seed"]) for trial in entry["trials"]]
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"variant {entry['name']} has a seed twice")
+        trials = {int(trial["seed"]): str(trial["id"]) for trial in entry["trials"]}
+        variants.append(Variant(str(entry["name"]), trials))
+    names = [variant.name for variant in variants]
+    if not variants or len(set(names)) < len(names):
+        raise ValueError("expected one or more variants with different names")
+    reference = content.get("reference")
+    if reference is not None and str(reference) not in names:
+        raise ValueError(f"the reference {reference} is none of the variants")
+    return Sweep(
+        name=name,
+        metric=str(content["metric"]),
+        reference=None if reference is None else str(reference),
+        dataset=str(content["dataset"]["name"]),
+        variants=tuple(variants),
+    )

@@ -1,0 +1,89 @@
+"""Write docs/settings.md from the settings' own descriptions: `python docs/make_settings.py`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from simcvd.config import PRESETS, TrialConfig
+
+TARGET = Path(__file__).with_name("settings.md")
+
+INTRODUCTION = """\
+# Settings
+
+<!-- Written by docs/make_settings.py from simcvd/config/settings.py; change it there. -->
+
+Give them as `--set key=value` (repeatable), in a trial's `config.yaml`, or in a sweep file. An unknown key is answered
+with the nearest known ones. The defaults are the paper's for the Left Atrium; "Gap" marks a decision where the paper is silent.
+"""
+
+
+def settings_page() -> str:
+    """Return docs/settings.md as it must be."""
+    schema = TrialConfig.model_json_schema()
+    sections = {key: field for key, field in schema["properties"].items() if "$ref" in field}
+    single = {key: field for key, field in schema["properties"].items() if key not in sections}
+    blocks = [INTRODUCTION, _table(single, "", TrialConfig().model_dump(mode="json"))]
+    for key, field in sections.items():
+        section = schema["$defs"][field["$ref"].rsplit("/", 1)[-1]]
+        blocks += [
+            f"## {key}\n\n{section['description']}\n",
+            _table(section["properties"], f"{key}.", field["default"]),
+        ]
+    blocks += ["## Presets\n\nWhat a preset changes; everything else keeps its default.\n", _presets()]
+    return "\n".join(blocks)
+
+
+def _table(fields: dict[str, Any], prefix: str, defaults: dict[str, Any]) -> str:
+    rows = ["| setting | default | values | meaning |", "|---|---|---|---|"]
+    for name, field in fields.items():
+        description = field["description"].replace("|", "\\|")
+        rows.append(f"| `{prefix}{name}` | `{_written(defaults[name])}` | {_values(field)} | {description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _values(field: dict[str, Any]) -> str:
+    """Say which values a JSON schema allows."""
+    if "anyOf" in field:
+        return " or ".join(_values(choice) for choice in field["anyOf"])
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "prefixItems" in field:
+        return f"{len(field['prefixItems'])} x {_values(field['prefixItems'][0])}"
+    kind = {"integer": "whole number", "boolean": "`true`, `false`", "null": "`null`", "string": "name"}
+    return f"{kind.get(field['type'], field['type'])}{_range(field)}"
+
+
+def _range(field: dict[str, Any]) -> str:
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    parts = [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
+    return f" {', '.join(parts)}" if parts else ""
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _presets() -> str:
+    rows = ["| preset | changes |", "|---|---|"]
+    for name, changes in PRESETS.items():
+        written = ", ".join(f"`{key}={_written(value)}`" for key, value in _dotted(changes))
+        rows.append(f"| `{name}` | {written or 'none: the defaults are its settings'} |")
+    return "\n".join(rows) + "\n"
+
+
+def _dotted(content: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in content.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+if __name__ == "__main__":
+    TARGET.write_text(settings_page(), encoding="utf-8")

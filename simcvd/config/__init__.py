@@ -1,0 +1,19 @@
+"""Settings: frozen, strict, torch-free; presets; dotted keys; identity."""
+
+from simcvd.config.edit import apply_settings, dotted_keys, from_file, from_mapping, load_preset, parse_assignment
+from simcvd.config.identity import config_hash, trial_id
+from simcvd.config.presets import PRESETS
+from simcvd.config.settings import TrialConfig
+
+__all__ = [
+    "PRESETS",
+    "TrialConfig",
+    "apply_settings",
+    "config_hash",
+    "dotted_keys",
+    "from_file",
+    "from_mapping",
+    "load_preset",
+    "parse_assignment",
+    "trial_id",
+]

@@ -1,0 +1,187 @@
+"""Dotted keys: presets, `--set a.b=value` and config files become validated settings."""
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from simcvd.config.presets import PRESETS
+from simcvd.config.settings import TrialConfig
+from simcvd.errors import UserError
+
+
+def dotted_keys() -> dict[str, Any]:
+    """Map every setting's dotted key to its default value."""
+    return _flatten(TrialConfig().model_dump(mode="json"))
+
+
+def flatten(config: TrialConfig) -> dict[str, Any]:
+    """Map every dotted key to the value that `config` gives it (JSON types)."""
+    return _flatten(config.model_dump(mode="json"))
+
+
+def load_preset(name: str) -> TrialConfig:
+    """Return the settings of the preset `name`.
+
+    Raises:
+        UserError: no such preset.
+    """
+    if name not in PRESETS:
+        raise UserError(f"There is no preset '{name}'{_hint(name, PRESETS)}; presets are {', '.join(PRESETS)}.")
+    return from_mapping(PRESETS[name], origin=f"preset {name}")
+
+
+def from_file(path: Path) -> TrialConfig:
+    """Read settings from YAML; a trial's `config.yaml` reproduces the trial.
+
+    Raises:
+        UserError: unreadable file, unknown key or value out of range.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"The settings file {path} can't be read: {error.strerror}.") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"The settings file {path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"The settings file {path} holds no mapping of settings; expected keys such as training.steps.")
+    return from_mapping(content, origin=str(path))
+
+
+def from_mapping(content: Mapping[str, Any], origin: str = "settings") -> TrialConfig:
+    """Validate nested or dotted settings given in JSON types.
+
+    Raises:
+        UserError: unknown key (with the nearest known ones), wrong type or value out of range.
+    """
+    return _validate(_nest(_flatten(content)), origin)
+
+
+def apply_settings(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
+    """Return `config` with dotted keys changed, e.g. `{"projection.dropout": 0.2}`.
+
+    Raises:
+        UserError: unknown key (with the nearest known ones), wrong type or value out of range.
+    """
+    return _validate(_nest(flatten(config) | _flatten(changes)), "settings")
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Parse `a.b=value`; the value is YAML, and `32x48x32` or `32,48,32` is a list.
+
+    >>> parse_assignment("data.crop_vox=32x48x32")
+    ('data.crop_vox', [32, 48, 32])
+    >>> parse_assignment("training.learning_rate=1e-3")
+    ('training.learning_rate', 0.001)
+
+    Raises:
+        UserError: no `=`, or an unknown key.
+    """
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise UserError(f"'{text}' is no setting; expected key=value, such as projection.dropout=0.2.")
+    _check_keys([key])
+    return key, _parse_value(value.strip())
+
+
+def _parse_value(text: str) -> Any:
+    for separator in ("x", ","):
+        parts = text.split(separator)
+        if len(parts) > 1 and all(part.strip().lstrip("-").isdigit() for part in parts):
+            return [int(part) for part in parts]
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    if isinstance(value, str):  # YAML 1.1 takes 1e-3 for a word
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{name}."))
+        else:
+            flat[name] = value
+    return flat
+
+
+def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *sections, name = key.split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+            if not isinstance(place, dict):
+                raise UserError(f"The setting {key} is given both as a value and as a section; keep one of them.")
+        place[name] = value
+    return nested
+
+
+def _validate(nested: dict[str, Any], origin: str) -> TrialConfig:
+    _check_keys(_flatten(nested), origin)
+    try:
+        # From JSON, so that strict validation still takes lists for tuples.
+        return TrialConfig.model_validate_json(json.dumps(nested))
+    except (ValidationError, TypeError) as error:
+        raise UserError(_sentence(error, origin)) from error
+
+
+def _check_keys(keys: Any, origin: str = "settings") -> None:
+    known = dotted_keys()
+    for key in keys:
+        if key not in known:
+            section = any(name.startswith(f"{key}.") for name in known)
+            told = " it is a section, so name one of its settings" if section else f"{_hint(key, known)}"
+            raise UserError(f"There is no setting '{key}' ({origin});{told or ' see docs/settings.md for all of them'}.")
+
+
+def _hint(word: str, known: Any) -> str:
+    names = list(known)
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    last = word.rsplit(".", 1)[-1]
+    near += [name for name in names if name.rsplit(".", 1)[-1] == last and name not in near]
+    return f" did you mean {' or '.join(near[:3])}?" if near else ""
+
+
+def _sentence(error: ValidationError | TypeError, origin: str) -> str:
+    if isinstance(error, TypeError):
+        return f"A value in {origin} is of no type that settings have: {error}."
+    problems: list[str] = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"] if isinstance(part, str) and _is_name(part))
+        reason = str(item["msg"]).removeprefix("Value error, ")
+        if place:
+            problems.append(f"{place} is {item['input']!r}: {reason[0].lower()}{reason[1:]}")
+        else:
+            problems.append(reason)
+    return f"Wrong settings ({origin}): {'; '.join(dict.fromkeys(problems))}."
+
+
+def _is_name(part: str) -> bool:
+    """Tell the names of fields from pydantic's marks of union members."""
+    return part in _FIELD_NAMES
+
+
+def _field_names(model: type[BaseModel]) -> set[str]:
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        names.add(name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names |= _field_names(field.annotation)
+    return names
+
+
+_FIELD_NAMES = frozenset(_field_names(TrialConfig))

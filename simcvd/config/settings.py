@@ -1,0 +1,171 @@
+"""Every setting of a trial, with its unit, range, default and source.
+
+Sources: "Eq." and "Table" are You et al., IEEE TMI 41(9), 2022, doi 10.1109/TMI.2022.3161829. "Gap" marks a decision where
+the paper is silent. Nothing rewrites a value after validation.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Vox3 = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, strict, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class DataConfig(Settings):
+    """What a training step draws from the data set."""
+
+    labeled: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Labelled training cases; none takes the data set's own split. The rest become unlabelled."
+    )
+    label_split: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Seed that draws the labelled cases at random; none takes the first of the training list."
+    )
+    crop_vox: Vox3 = Field((112, 112, 80), description="Training crop and inference window in voxels (sec. IV, LA).")
+
+
+class TrainingConfig(Settings):
+    """Optimisation (sec. IV)."""
+
+    steps: Annotated[int, Field(ge=1)] = Field(6000, description="Training steps.")
+    batch_labeled: Annotated[int, Field(ge=1)] = Field(2, description="Labelled crops a step, over all workers.")
+    batch_unlabeled: Annotated[int, Field(ge=1)] = Field(2, description="Unlabelled crops a step, over all workers.")
+    learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.01, description="SGD learning rate.")
+    learning_rate_drop_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.5, description="The learning rate is divided by 10 each time this fraction of all steps has passed (3,000 of 6,000)."
+    )
+    momentum: Rate = Field(0.9, description="SGD momentum.")
+    weight_decay: Weight = Field(5e-4, description="SGD weight decay.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 where the device computes it fast and right, else float32."
+    )
+    compile: bool = Field(False, description="Run the networks through torch.compile.")
+    checkpoint_every_steps: Annotated[int, Field(ge=1)] = Field(100, description="Steps between checkpoints.")
+    log_every_steps: Annotated[int, Field(ge=1)] = Field(20, description="Steps between lines of log.jsonl.")
+    validate_every_steps: Annotated[int, Field(ge=1)] | None = Field(
+        1000, description="Steps between validations; none: only after the last step."
+    )
+    gradient_norms_every_steps: Annotated[int, Field(ge=1)] | None = Field(
+        250, description="Steps between measurements of each term's weighted gradient norm; none: never."
+    )
+
+
+class LossConfig(Settings):
+    """Weights of Eq. 6; 0 means that the term is not computed."""
+
+    sdm: Weight = Field(0.1, description="alpha: MSE of the signed distance map on labelled data (Eq. 1).")
+    contrast: Weight = Field(0.5, description="lambda: boundary-aware contrast (Eqs. 2, 3).")
+    distillation: Weight = Field(0.1, description="beta: pairwise distillation (Eq. 4).")
+    consistency: Weight = Field(0.1, description="gamma: consistency (Eq. 5).")
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.5, description="tau of Eq. 2.")
+    ramp_up_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="Fraction of all steps after which lambda, beta and gamma have their full weight."
+    )
+
+
+class ContrastConfig(Settings):
+    """The rows of Eq. 2."""
+
+    similarity: Literal["cosine", "dot"] = Field("cosine", description="Rows are L2-normalised, or not. Gap.")
+    rows: Annotated[int, Field(ge=2)] | None = Field(
+        None, description="Rows in the denominator, drawn at random; none: all rows of the unlabelled part. Gap."
+    )
+    gather: bool = Field(True, description="Gather rows from all workers.")
+
+
+class ProjectionConfig(Settings):
+    """Projection head H (sec. III-B)."""
+
+    dropout: Rate = Field(0.1, description="p of the alpha dropout (Table IV).")
+    pool_size: Annotated[int, Field(ge=1)] = Field(128, description="s of the s x s adaptive pooling (Table IV).")
+    pooling: Literal["average", "max"] = Field("average", description="Adaptive pooling (Table III).")
+    hidden: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
+        (256, 128), description="Hidden widths of the three-layer MLP. Gap."
+    )
+    features: Annotated[int, Field(ge=1)] = Field(128, description="F, the embedding width. Gap.")
+
+
+class NetworkConfig(Settings):
+    """V-Net backbone."""
+
+    width: Annotated[int, Field(ge=1)] = Field(16, description="Channels of the first level; each level doubles them.")
+    sdm_head: bool = Field(True, description="Second head with the signed distance map; false: Table III, w/o SDM.")
+    dropout_bottleneck: Rate = Field(0.5, description="Channel dropout after the bottleneck. Gap.")
+    dropout_last: Rate = Field(0.5, description="Channel dropout after the last block; ruins short runs. Gap.")
+
+
+class EMAConfig(Settings):
+    """Teacher = exponential moving average of the student."""
+
+    decay: Annotated[float, Field(ge=0, lt=1)] | Literal["auto"] = Field(
+        "auto", description="auto: min(0.999, 1 - 6 / steps), the paper's 0.999 at its 6,000 steps. Gap for short runs."
+    )
+    buffers: Literal["own", "average"] = Field("own", description="Batch-norm buffers of the teacher. Gap.")
+
+
+class NoiseConfig(Settings):
+    """Input perturbation clip(std * randn, -clip, clip) of Eq. 5, in units of the normalised image."""
+
+    std: Weight = Field(0.1, description="Standard deviation.")
+    clip: Weight = Field(0.2, description="Largest absolute value.")
+
+
+class AugmentConfig(Settings):
+    """Augmentation of training crops: image, label and SDM alike."""
+
+    rotate: bool = Field(True, description="Multiples of 90 degrees in the XY plane.")
+    flip: bool = Field(True, description="Mirroring, each axis of the XY plane with probability one half.")
+
+
+class SDMConfig(Settings):
+    """Target of the SDM head."""
+
+    scope: Literal["case", "patch"] = Field(
+        "case", description="Computed once over the whole case, or anew on each crop as the field's public code does. Gap."
+    )
+
+
+class InferenceConfig(Settings):
+    """Sliding window."""
+
+    stride_vox: Vox3 = Field((18, 18, 4), description="Stride in voxels (sec. IV, LA).")
+    batch_windows: Annotated[int, Field(ge=1)] = Field(4, description="Windows a forward pass.")
+
+
+class TrialConfig(Settings):
+    """All settings of one trial."""
+
+    method: str = Field("simcvd", description="Training method; `simcvd methods` lists them.")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of initial weights, data order and every draw.")
+    data: DataConfig = DataConfig()
+    training: TrainingConfig = TrainingConfig()
+    loss: LossConfig = LossConfig()
+    contrast: ContrastConfig = ContrastConfig()
+    projection: ProjectionConfig = ProjectionConfig()
+    network: NetworkConfig = NetworkConfig()
+    ema: EMAConfig = EMAConfig()
+    noise: NoiseConfig = NoiseConfig()
+    augment: AugmentConfig = AugmentConfig()
+    sdm: SDMConfig = SDMConfig()
+    inference: InferenceConfig = InferenceConfig()
+
+    @model_validator(mode="after")
+    def _crop_fits_the_network(self) -> "TrialConfig":
+        if any(side % 16 for side in self.data.crop_vox):
+            sides = " x ".join(map(str, self.data.crop_vox))
+            raise ValueError(f"data.crop_vox is {sides}, expected multiples of 16: the V-Net halves each side four times")
+        if any(s > c for s, c in zip(self.inference.stride_vox, self.data.crop_vox, strict=True)):
+            raise ValueError("inference.stride_vox is larger than data.crop_vox, so windows would leave voxels unseen")
+        return self
+
+    @property
+    def ema_decay(self) -> float:
+        """Largest decay of the teacher's moving average."""
+        return min(0.999, 1 - 6 / max(self.training.steps, 7)) if self.ema.decay == "auto" else self.ema.decay

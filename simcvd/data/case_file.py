@@ -1,0 +1,201 @@
+"""`cases/ID.h5`: one case, contiguous and uncompressed, read through a memory map."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import h5py
+import numpy as np
+
+from simcvd.data.dataset_info import Shape
+from simcvd.data.sdm import signed_distance_maps
+from simcvd.errors import UserError
+
+Array = np.ndarray[Any, Any]
+_Number = TypeVar("_Number", int, float)
+
+_PAGE = 4096  # data sets start on pages, so that maps of them do too
+
+
+@dataclass(frozen=True)
+class CaseFile:
+    """One case; arrays are read-only memory maps, so that all processes of a node share the page cache.
+
+    Attributes:
+        id: the case's name.
+        image: float32 `[I, X, Y, Z]`, normalised.
+        label: uint8 `[X, Y, Z]`, 0 is background; none where unknown or not asked for.
+        sdm: float16 `[K, X, Y, Z]`; present where the label is.
+        spacing_mm: voxel size.
+        affine: `[4, 4]`, voxel index to mm, of the grid before cropping.
+        original_shape: voxels before cropping.
+        crop_start: index of the first kept voxel in the grid before cropping.
+        intensity_mean: per channel, what the normalisation subtracted.
+        intensity_std: per channel, what it then divided by.
+    """
+
+    id: str
+    image: Array
+    label: Array | None
+    sdm: Array | None
+    spacing_mm: tuple[float, float, float]
+    affine: Array
+    original_shape: Shape
+    crop_start: Shape
+    intensity_mean: tuple[float, ...]
+    intensity_std: tuple[float, ...]
+
+
+def case_path(folder: Path, case_id: str) -> Path:
+    """Return where the case's file is."""
+    return Path(folder) / "cases" / f"{case_id}.h5"
+
+
+def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
+    """Map a case into memory; without `with_label`, neither label nor distance map is touched.
+
+    Raises:
+        UserError: missing, truncated or foreign file.
+    """
+    path = case_path(folder, case_id)
+    names = ("image", "label", "sdm") if with_label else ("image",)
+    try:
+        with h5py.File(path, "r") as file:
+            places = {name: _place(file[name]) for name in names if name == "image" or name in file}
+            attributes = dict(file.attrs)
+        arrays = _map(path, places)
+        image = arrays["image"]
+        return CaseFile(
+            id=case_id,
+            image=image[np.newaxis] if image.ndim == 3 else image,
+            label=arrays.get("label"),
+            sdm=arrays.get("sdm"),
+            spacing_mm=_three(attributes["spacing_mm"], float),
+            affine=np.asarray(attributes["affine"], dtype=np.float64),
+            original_shape=_three(attributes["original_shape"], int),
+            crop_start=_three(attributes["crop_start"], int),
+            intensity_mean=tuple(float(x) for x in attributes["intensity_mean"]),
+            intensity_std=tuple(float(x) for x in attributes["intensity_std"]),
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"The case file {path} is missing; run the same `simcvd prepare` again.") from error
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is truncated or no case file ({reason}); delete it and prepare anew.") from error
+
+
+def has_label(folder: Path, case_id: str) -> bool:
+    """Tell whether the case's file holds a label, without reading it."""
+    with h5py.File(case_path(folder, case_id), "r") as file:
+        return "label" in file
+
+
+def write_case(
+    folder: Path,
+    case_id: str,
+    image: Array,
+    label: Array | None,
+    spacing_mm: Sequence[float],
+    affine: Array,
+    original_shape: Sequence[int],
+    crop_start: Sequence[int],
+    *,
+    classes: int,
+    intensity_mean: Sequence[float] | None = None,
+    intensity_std: Sequence[float] | None = None,
+) -> str:
+    """Write a case with its signed distance maps by rename and return the digest of its content.
+
+    Args:
+        folder: the data set folder.
+        case_id: the case's name.
+        image: `[X, Y, Z]` or `[I, X, Y, Z]`, normalised.
+        label: `[X, Y, Z]` with values 0 to K, or none.
+        spacing_mm: voxel size.
+        affine: `[4, 4]` of the grid before cropping.
+        original_shape: voxels before cropping.
+        crop_start: first kept voxel in the grid before cropping.
+        classes: K, the number of foreground classes.
+        intensity_mean: per channel, what the normalisation subtracted; default 0.
+        intensity_std: per channel, what it divided by; default 1.
+    """
+    channels = 1 if image.ndim == 3 else image.shape[0]
+    stored = image[0] if image.ndim == 4 and channels == 1 else image
+    arrays: dict[str, Array] = {"image": np.ascontiguousarray(stored, dtype=np.float32)}
+    if label is not None:
+        arrays["label"] = np.ascontiguousarray(label, dtype=np.uint8)
+        arrays["sdm"] = np.ascontiguousarray(signed_distance_maps(arrays["label"], classes), dtype=np.float16)
+    attributes: dict[str, Array] = {
+        "spacing_mm": np.asarray(spacing_mm, dtype=np.float64),
+        "affine": np.asarray(affine, dtype=np.float64),
+        "original_shape": np.asarray(original_shape, dtype=np.int64),
+        "crop_start": np.asarray(crop_start, dtype=np.int64),
+        "intensity_mean": np.asarray(intensity_mean or (0.0,) * channels, dtype=np.float64),
+        "intensity_std": np.asarray(intensity_std or (1.0,) * channels, dtype=np.float64),
+    }
+    path = case_path(folder, case_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    with h5py.File(temporary, "w", alignment_threshold=_PAGE, alignment_interval=_PAGE) as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array)
+        file.attrs.update(attributes)
+    os.replace(temporary, path)
+    return _digest(arrays | attributes)
+
+
+def case_digest(folder: Path, case_id: str) -> str:
+    """Compute the digest of a case file's content anew.
+
+    Raises:
+        UserError: missing, truncated or foreign file.
+    """
+    case = open_case(folder, case_id, with_label=True)
+    content = {
+        "image": case.image[0] if len(case.image) == 1 else case.image,
+        "label": case.label,
+        "sdm": case.sdm,
+        "spacing_mm": np.asarray(case.spacing_mm, dtype=np.float64),
+        "affine": case.affine,
+        "original_shape": np.asarray(case.original_shape, dtype=np.int64),
+        "crop_start": np.asarray(case.crop_start, dtype=np.int64),
+        "intensity_mean": np.asarray(case.intensity_mean, dtype=np.float64),
+        "intensity_std": np.asarray(case.intensity_std, dtype=np.float64),
+    }
+    return _digest({name: array for name, array in content.items() if array is not None})
+
+
+def _digest(content: dict[str, Array]) -> str:
+    total = hashlib.sha256()
+    for name, array in sorted(content.items()):
+        total.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def _place(dataset: h5py.Dataset) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
+    offset = dataset.id.get_offset()
+    if offset is None:
+        raise ValueError(f"{dataset.name} is not contiguous")
+    return offset, dataset.dtype, dataset.shape
+
+
+def _map(path: Path, places: dict[str, tuple[int, np.dtype[Any], tuple[int, ...]]]) -> dict[str, Array]:
+    """Map the range that holds the asked data sets, once: every map costs a file descriptor."""
+    ends = {name: offset + dtype.itemsize * int(np.prod(shape)) for name, (offset, dtype, shape) in places.items()}
+    start = min(offset for offset, _, _ in places.values())
+    if max(ends.values()) > path.stat().st_size:
+        raise ValueError("the file is shorter than its header says")
+    whole = np.memmap(path, dtype=np.uint8, mode="r", offset=start, shape=(max(ends.values()) - start,))
+    return {
+        name: whole[offset - start : ends[name] - start].view(dtype).reshape(shape)
+        for name, (offset, dtype, shape) in places.items()
+    }
+
+
+def _three(values: Array, kind: type[_Number]) -> tuple[_Number, _Number, _Number]:
+    x, y, z = (kind(value) for value in values)
+    return x, y, z

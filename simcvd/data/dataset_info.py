@@ -1,0 +1,124 @@
+"""`dataset.json`: what a data set folder holds, and the identity that trials take from it."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from simcvd.errors import UserError
+
+FORMAT_VERSION = 1
+FILE_NAME = "dataset.json"
+
+Shape = tuple[int, int, int]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Splits(_Model):
+    """Case ids by use; no id is in two of them."""
+
+    train_labeled: tuple[str, ...] = ()
+    train_unlabeled: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+
+    def items(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Return (name, case ids) of the four splits."""
+        return [(name, getattr(self, name)) for name in Splits.model_fields]
+
+    def all(self) -> list[str]:
+        """Return every case id, split by split."""
+        return [case_id for _, ids in self.items() for case_id in ids]
+
+
+class Intensity(_Model):
+    """One channel over all training images, before their normalisation, in the scanner's unit.
+
+    The percentiles come from up to 100,000 evenly spaced voxels a case.
+    """
+
+    mean: float
+    std: float
+    percentile_00_5: float
+    percentile_50: float
+    percentile_99_5: float
+
+
+class DatasetInfo(_Model):
+    """Everything about a data set but its voxels.
+
+    Attributes:
+        channels: names of the image channels, in order.
+        classes: names of the foreground classes; class ids are 1 to K, 0 is background.
+        spacing_mm: median voxel size over the training cases.
+        intensity: per channel, over training images only.
+        train_order: the training cases in the order of their list; the first `data.labeled` with a label are labelled.
+        with_label: cases whose file holds a label, unlabelled training cases among them.
+        digests: SHA-256 of each case's content.
+        shapes: voxels of each case.
+        normalisation: of each case's channels over its stored voxels, or the source's own; prediction must do the same.
+        label_guided_crop: whether cases were cropped around their label, as the field's benchmarks do.
+        preset: the settings' starting point that goes with this data set.
+    """
+
+    name: str
+    format_version: int = FORMAT_VERSION
+    channels: Annotated[tuple[str, ...], Field(min_length=1)]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    spacing_mm: tuple[float, float, float]
+    intensity: tuple[Intensity, ...]
+    splits: Splits
+    train_order: tuple[str, ...]
+    with_label: tuple[str, ...]
+    source: str
+    digests: dict[str, str]
+    shapes: dict[str, Shape]
+    normalisation: Literal["z_score", "as_is"] = "z_score"
+    label_guided_crop: bool = False
+    preset: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over what can influence a trial: case contents, classes, channels, spacing and splits."""
+        deciding = self.model_dump(mode="json", exclude={"name", "source", "preset", "intensity", "shapes"})
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
+
+
+def open_info(folder: Path) -> DatasetInfo:
+    """Read `dataset.json` of a prepared data set.
+
+    Raises:
+        UserError: no such folder, unfinished or foreign.
+    """
+    path = Path(folder) / FILE_NAME
+    try:
+        text = path.read_text()
+    except FileNotFoundError as error:
+        if (path.parent / "cases").is_dir():
+            raise UserError(
+                f"The data set {folder} is not finished; run the same `simcvd prepare` again, it continues."
+            ) from error
+        raise UserError(f"There is no data set in {folder}: expected a folder made by `simcvd prepare`.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} can't be read: {error}.") from error
+    try:
+        version = json.loads(text).get("format_version")
+        if version != FORMAT_VERSION:
+            raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}; prepare it anew.")
+        return DatasetInfo.model_validate_json(text)
+    except (ValueError, AttributeError, ValidationError) as error:
+        raise UserError(f"{path} was not written by `simcvd prepare`; expected a prepared data set.") from error
+
+
+def write_info(folder: Path, info: DatasetInfo) -> None:
+    """Write `dataset.json` by rename."""
+    path = Path(folder) / FILE_NAME
+    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    temporary.write_text(json.dumps(info.model_dump(mode="json"), indent=1) + "\n")
+    os.replace(temporary, path)

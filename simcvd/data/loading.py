@@ -1,0 +1,171 @@
+"""From cases to a step's crops: memory-mapped or resident on the device, prepared while the step before runs."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from simcvd.config import TrialConfig
+from simcvd.data.batch import Batch
+from simcvd.data.sampling import case_at, crop_generator
+from simcvd.data.sdm import signed_distance_maps
+from simcvd.data.store import CaseFile, TrainingView
+from simcvd.transforms.geometry import apply_geometry, cut, draw_geometry
+
+Item = TypeVar("Item")
+
+RESIDENT_SHARE = 0.25
+"""Largest share of the device's free memory that a data set may take to live there."""
+
+
+class CropLoader:
+    """Build the crops of any step.
+
+    Args:
+        view: training cases; unlabelled ones come without labels.
+        config: sizes, seed, augmentation.
+        device: where the crops are needed. Images that fit into a quarter of a GPU's free memory are kept there.
+        with_unlabeled: whether unlabelled crops are needed at all.
+        rank: this worker's number.
+        workers: how many workers share a batch.
+    """
+
+    def __init__(
+        self,
+        view: TrainingView,
+        config: TrialConfig,
+        device: torch.device,
+        *,
+        with_unlabeled: bool,
+        rank: int = 0,
+        workers: int = 1,
+    ) -> None:
+        self._config = config
+        self._device = device
+        self._rank = rank
+        self._workers = workers
+        self._classes = len(view.info.classes)
+        self._labeled = view.labeled
+        # Unlabelled crops come from the unlabelled cases; with none at all, from the labelled ones without their labels.
+        self._unlabeled = (view.unlabeled or view.labeled) if with_unlabeled else []
+        self._resident = self._place_on_device()
+
+    def __call__(self, step: int) -> Batch:
+        """Return this worker's crops of `step`."""
+        training = self._config.training
+        labeled = [self._labeled_crop(place) for place in self._places(step, training.batch_labeled)]
+        images, labels, maps = (torch.stack(parts) for parts in zip(*labeled, strict=True))
+        unlabeled = None
+        if self._unlabeled:
+            places = self._places(step, training.batch_unlabeled)
+            unlabeled = self._send(torch.stack([self._unlabeled_crop(place) for place in places]))
+        return Batch(self._send(images), self._send(labels), self._send(maps), unlabeled)
+
+    def _places(self, step: int, batch: int) -> range:
+        share = batch // self._workers
+        first = step * batch + self._rank * share
+        return range(first, first + share)
+
+    def _labeled_crop(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
+        config = self._config
+        case = self._labeled[case_at(config.seed, "labeled", place, len(self._labeled))]
+        geometry = self._draw("labeled", place, case)
+        if case.label is None:
+            raise AssertionError(f"labelled case {case.id} was opened without its label")
+        image = apply_geometry(self._tensor(case, "image", geometry), geometry).float()
+        label = apply_geometry(self._tensor(case, "label", geometry)[None], geometry)[0].long()
+        if config.sdm.scope == "patch":
+            maps = torch.from_numpy(signed_distance_maps(label.cpu().numpy().astype(np.uint8), self._classes))
+            sdm = maps.to(label.device).float()
+        else:
+            sdm = apply_geometry(self._tensor(case, "sdm", geometry).float(), geometry, repeat_edge=True)
+        return image, label, sdm
+
+    def _unlabeled_crop(self, place: int) -> Tensor:
+        case = self._unlabeled[case_at(self._config.seed, "unlabeled", place, len(self._unlabeled))]
+        geometry = self._draw("unlabeled", place, case)
+        return apply_geometry(self._tensor(case, "image", geometry), geometry).float()
+
+    def _draw(self, stream: str, place: int, case: CaseFile) -> Any:
+        config = self._config
+        x, y, z = case.image.shape[-3:]
+        generator = crop_generator(config.seed, stream, place)
+        augment = config.augment
+        return draw_geometry(generator, (x, y, z), config.data.crop_vox, rotate=augment.rotate, flip=augment.flip)
+
+    def _tensor(self, case: CaseFile, part: str, geometry: Any) -> Tensor:
+        resident = self._resident.get((case.id, part))
+        if resident is not None:
+            cropped = cut(resident, geometry)
+            assert isinstance(cropped, Tensor)
+            return cropped
+        # A copy of the crop alone: the memory map is read-only, and torch wants writable memory.
+        return torch.from_numpy(np.array(cut(getattr(case, part), geometry)))
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        if tensor.device == self._device:
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)
+
+    def _place_on_device(self) -> dict[tuple[str, str], Tensor]:
+        if self._device.type != "cuda":
+            return {}
+        parts = {(case.id, "image"): case.image for case in [*self._labeled, *self._unlabeled]}
+        for case in self._labeled:
+            if case.label is not None and case.sdm is not None:
+                parts |= {(case.id, "label"): case.label, (case.id, "sdm"): case.sdm}
+        free, _ = torch.cuda.mem_get_info(self._device)
+        if sum(array.nbytes for array in parts.values()) > RESIDENT_SHARE * free:
+            return {}
+        return {name: torch.from_numpy(np.array(array)).to(self._device) for name, array in parts.items()}
+
+
+class Prefetcher(Generic[Item]):
+    """Iterate over `(number, make(number))`, made in a thread one ahead of the consumer.
+
+    Reading a memory map and copying release the interpreter, so one thread keeps a step fed.
+    """
+
+    def __init__(self, make: Callable[[int], Item], numbers: range, ahead: int = 2) -> None:
+        self._items: queue.Queue[tuple[int, Item] | BaseException | None] = queue.Queue(maxsize=ahead)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._produce, args=(make, numbers), name="prefetch", daemon=True)
+
+    def __enter__(self) -> Iterator[tuple[int, Item]]:
+        """Start the thread."""
+        self._thread.start()
+        return self._consume()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """End the thread."""
+        self._closed.set()
+        self._thread.join()
+
+    def _produce(self, make: Callable[[int], Item], numbers: range) -> None:
+        try:
+            for number in numbers:
+                if not self._put((number, make(number))):
+                    return
+            self._put(None)
+        except BaseException as error:  # handed to the consumer, which raises it
+            self._put(error)
+
+    def _put(self, item: tuple[int, Item] | BaseException | None) -> bool:
+        while not self._closed.is_set():
+            try:
+                self._items.put(item, timeout=0.1)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _consume(self) -> Iterator[tuple[int, Item]]:
+        while (item := self._items.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item

@@ -1,0 +1,113 @@
+"""What a preparation remembers, so that it resumes after any kill and two at once do no harm."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simcvd.data.case_file import case_path
+from simcvd.data.dataset_info import FILE_NAME
+from simcvd.errors import UserError
+
+_FOLDER = ".prepare"
+
+
+class Entry(NamedTuple):
+    """A finished case: what it was made of and what came out."""
+
+    stamp: str
+    digest: str
+    size: int
+    channels: int
+    empty_label: bool
+
+
+@contextmanager
+def locked(target: Path) -> Iterator["Journal"]:
+    """Hold the data set folder for one preparation.
+
+    Raises:
+        UserError: another one holds it, or the folder holds other things.
+    """
+    hidden = target / _FOLDER
+    if target.exists() and not target.is_dir():
+        raise UserError(f"{target} is a file; expected a folder for the data set.")
+    if not hidden.is_dir() and target.is_dir() and any(target.iterdir()):
+        raise UserError(f"{target} holds other files; expected a new or empty folder for the data set.")
+    try:
+        hidden.mkdir(parents=True, exist_ok=True)
+        lock = (hidden / "lock").open("a+")
+    except OSError as error:
+        raise UserError(f"The data set folder {target} can't be written: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"Another `simcvd prepare` is at work in {target}; wait for it to end.") from error
+        for remains in (target / "cases").glob("*.tmp-*"):
+            remains.unlink()
+        yield Journal(target)
+
+
+class Journal:
+    """Finished cases, one line each, appended as they finish; a torn last line is ignored."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._path = target / _FOLDER / "journal.jsonl"
+        self._entries: dict[str, Entry] = {}
+        lines = self._path.read_text().splitlines() if self._path.is_file() else []
+        for line in lines:
+            try:
+                content = json.loads(line)
+                case_id = content.pop("id")
+                self._entries[case_id] = Entry(**content)
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+
+    def entry(self, case_id: str) -> Entry | None:
+        """Return what is known of a case, whether or not its file is still there."""
+        return self._entries.get(case_id)
+
+    def finished(self, case_id: str, stamp: str) -> Entry | None:
+        """Return the entry of a case that was made of the same source and whose file is whole."""
+        entry = self._entries.get(case_id)
+        if entry is None or entry.stamp != stamp:
+            return None
+        try:
+            size = case_path(self._target, case_id).stat().st_size
+        except FileNotFoundError:
+            return None
+        return entry if size == entry.size else None
+
+    def append(self, case_id: str, entry: Entry) -> None:
+        """Remember a finished case."""
+        self._entries[case_id] = entry
+        with self._path.open("a") as file:
+            # The line break first: a torn line before it then spoils no other.
+            file.write("\n" + json.dumps({"id": case_id, **entry._asdict()}))
+
+    def drop_others(self, kept: set[str]) -> None:
+        """Delete case files of earlier requests that the data set does not hold."""
+        for case_id in set(self._entries) - kept:
+            case_path(self._target, case_id).unlink(missing_ok=True)
+
+    def request(self) -> dict[str, Any] | None:
+        """Return what the finished data set was made with; none if it is not finished."""
+        if not (self._target / FILE_NAME).is_file():
+            return None
+        try:
+            content: dict[str, Any] = json.loads((self._target / _FOLDER / "request.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return content
+
+    def save_request(self, request: dict[str, Any]) -> None:
+        """Remember what the data set was made with, by rename."""
+        path = self._target / _FOLDER / "request.json"
+        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+        temporary.write_text(json.dumps(request, indent=1))
+        os.replace(temporary, path)

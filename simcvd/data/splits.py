@@ -1,0 +1,217 @@
+"""Which case is labelled, unlabelled, for validation or for the test: by count, by file or by seed."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from simcvd.data.store import Splits, shuffled
+from simcvd.errors import UserError
+
+_NAMES = tuple(Splits.model_fields)
+
+
+@dataclass(frozen=True)
+class SplitLists:
+    """Case ids as a file gives them.
+
+    Attributes:
+        splits: what the file decides; with `train`, the two training lists are empty.
+        train: training cases of a plain list, labelled by count.
+        decides: names of the splits that the file decides.
+    """
+
+    splits: Splits
+    train: tuple[str, ...] | None
+    decides: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SplitCounts:
+    """How many cases of each kind; none leaves the choice to the kind of source.
+
+    Attributes:
+        labeled: labelled training cases; none labels all.
+        val: validation cases.
+        test: test cases.
+        seed: draws the order of the labelled cases; none keeps the list's.
+    """
+
+    labeled: int | None = None
+    val: int | None = None
+    test: int | None = None
+    seed: int | None = None
+
+
+def split_by_count(order: Sequence[str], with_label: Collection[str], counts: SplitCounts) -> tuple[Splits, list[str]]:
+    """Take test and validation cases from the end of the labelled ones, the test last; the front is for training.
+
+    >>> split_by_count("abcdef", "abcdf", SplitCounts(labeled=1, val=1, test=2))[0].all()
+    ['a', 'b', 'e', 'c', 'd', 'f']
+
+    Args:
+        order: all case ids in the order of their list.
+        with_label: those with a label; the others can only be unlabelled training cases.
+        counts: how many of each.
+
+    Returns:
+        The splits and the training cases in order, those with a label first.
+
+    Raises:
+        UserError: too few cases with a label, or a count that makes no sense.
+    """
+    labeled, val, test = counts.labeled, counts.val or 0, counts.test or 0
+    if val < 0 or test < 0 or (labeled is not None and labeled < 1):
+        raise UserError(
+            f"The split asks for {labeled} labelled, {val} val and {test} test cases; expected at least 1, 0, 0."
+        )
+    pool = [case_id for case_id in order if case_id in with_label]
+    if counts.seed is not None:
+        pool = shuffled(pool, counts.seed)
+    needed = (labeled or 1) + val + test
+    if needed > len(pool):
+        raise UserError(
+            f"The split asks for {labeled or 'at least 1'} labelled training, {val} val and {test} test cases, "
+            f"but only {len(pool)} cases have a label; ask for fewer."
+        )
+    kept = len(pool) - val - test
+    count = kept if labeled is None else labeled
+    bare = [case_id for case_id in order if case_id not in with_label]
+    train = [*pool[:kept], *bare]
+    splits = Splits(
+        train_labeled=tuple(train[:count]),
+        train_unlabeled=tuple(train[count:]),
+        val=tuple(pool[kept : kept + val]),
+        test=tuple(pool[kept + val :]),
+    )
+    return splits, train
+
+
+def split_by_lists(
+    lists: SplitLists,
+    known: Collection[str],
+    with_label: Collection[str],
+    counts: SplitCounts,
+    left_out: Collection[str],
+) -> tuple[Splits, list[str]]:
+    """Take the splits from a file.
+
+    Args:
+        lists: the file's content.
+        known: ids of all usable cases.
+        with_label: those with a label.
+        counts: what the file leaves open; asking for what it decides is refused.
+        left_out: ids that were dropped as bad, and are dropped from the lists too.
+
+    Raises:
+        UserError: unknown or repeated ids, a case without label where one is needed, or a count beside the file.
+    """
+    for name in ("labeled", "val", "test"):
+        split = "train_labeled" if name == "labeled" else name
+        if getattr(counts, name) is not None and split in lists.decides:
+            raise UserError(f"Both the split file and a count decide {split}; keep one of them.")
+    if lists.train is None and counts.seed is not None:
+        raise UserError("Both the split file and a seed decide the split; keep one of them.")
+    named = [*lists.splits.all(), *(lists.train or ())]
+    repeated = [case_id for case_id, times in Counter(named).items() if times > 1]
+    if repeated:
+        raise UserError(f"The split file names {_some(repeated)} more than once; name each case once.")
+    unknown = [case_id for case_id in named if case_id not in known and case_id not in left_out]
+    if unknown:
+        raise UserError(f"The split file names {_some(unknown)}, which the source does not have; correct the file.")
+    splits = Splits(**{name: tuple(i for i in ids if i not in left_out) for name, ids in lists.splits.items()})
+    for name in ("train_labeled", "val", "test"):
+        bare = [case_id for case_id in getattr(splits, name) if case_id not in with_label]
+        if bare:
+            raise UserError(
+                f"The split file puts {_some(bare)} into {name}, but there is no label; use train_unlabeled."
+            )
+    if lists.train is None:
+        order = [*splits.train_labeled, *splits.train_unlabeled]
+    else:
+        train = [case_id for case_id in lists.train if case_id not in left_out]
+        chosen, order = split_by_count(train, with_label, counts)
+        # The list's own order, so that another number of labelled cases later follows it too.
+        order = [case_id for case_id in train if case_id in order] if counts.seed is None else order
+        splits = chosen.model_copy(update={name: getattr(splits, name) for name in lists.decides})
+    if not splits.train_labeled:
+        raise UserError("The split file leaves no labelled training case; expected at least one.")
+    return splits, order
+
+
+def read_split_file(path: Path) -> SplitLists:
+    """Read a split: YAML or JSON with lists of case ids, or `train.list` with its neighbours `val.list`, `test.list`.
+
+    Args:
+        path: a YAML or JSON file with some of `train_labeled, train_unlabeled, val, test`; or a folder with text files
+            of one id a line; or its `train.list` (`.list` or `.txt`).
+
+    Raises:
+        UserError: missing or foreign file.
+    """
+    try:
+        if path.is_dir() or path.suffix in (".list", ".txt"):
+            return _text_lists(path)
+        text = path.read_text()
+        content: Any = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"The split file {path} can't be read ({reason}); expected YAML, JSON or train.list."
+        ) from error
+    if not isinstance(content, dict) or not set(content) <= set(_NAMES):
+        raise UserError(
+            f"The split file {path} holds other things than {', '.join(_NAMES)}; expected lists under these names."
+        )
+    for name, ids in content.items():
+        if not isinstance(ids, list) or not all(isinstance(case_id, str) for case_id in ids):
+            raise UserError(
+                f"'{name}' in the split file {path} is no list of case ids; quote ids that look like numbers."
+            )
+    return SplitLists(Splits(**{name: tuple(ids) for name, ids in content.items()}), None, frozenset(_NAMES))
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Read case ids, one a line; `ID/mri_norm2.h5` and `ID.nii.gz` mean ID."""
+    return tuple(case_id_of(line.strip()) for line in path.read_text().splitlines() if line.strip())
+
+
+def case_id_of(name: str) -> str:
+    """Return the case id that a file name stands for.
+
+    >>> case_id_of("ABC/mri_norm2.h5"), case_id_of("imagesTr/a.1.nii.gz")
+    ('ABC', 'a.1')
+    """
+    parts = Path(name).parts
+    last = parts[-1]
+    if last in ("mri_norm2.h5", "lgemri.nrrd") and len(parts) > 1:
+        return parts[-2]
+    for suffix in (".nii.gz", ".nii", ".h5"):
+        if last.lower().endswith(suffix):
+            return last[: -len(suffix)]
+    return last
+
+
+def _text_lists(path: Path) -> SplitLists:
+    suffixes = (".list", ".txt") if path.is_dir() else (path.suffix,)
+    folder = path if path.is_dir() else path.parent
+    found = {
+        name: read_list(folder / f"{name}{suffix}")
+        for suffix in suffixes
+        for name in ("train", "val", "test")
+        if (folder / f"{name}{suffix}").is_file()
+    }
+    if not path.is_dir():
+        found["train"] = read_list(path)
+    if "train" not in found:
+        raise FileNotFoundError(f"no train.list in {folder}")
+    train = found.pop("train")
+    return SplitLists(Splits(val=found.get("val", ()), test=found.get("test", ())), train, frozenset(found))
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")

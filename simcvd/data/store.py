@@ -1,0 +1,201 @@
+"""The data set folder as the rest of the program sees it: `dataset.json`, case files, and views on its splits."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from simcvd.data.case_file import Array, CaseFile, case_digest, case_path, has_label, open_case, write_case
+from simcvd.data.dataset_info import DatasetInfo, Intensity, Shape, Splits, open_info, write_info
+from simcvd.errors import UserError
+
+__all__ = [
+    "CaseFile",
+    "DatasetInfo",
+    "Intensity",
+    "Splits",
+    "TrainingView",
+    "build_info",
+    "case_digest",
+    "case_path",
+    "has_label",
+    "open_case",
+    "open_info",
+    "open_labeled",
+    "open_split",
+    "open_training",
+    "shuffled",
+    "write_case",
+    "write_info",
+]
+
+_SAMPLED_VOXELS = 100_000
+
+
+@dataclass(frozen=True)
+class TrainingView:
+    """All that training may see; no test case can be reached from it.
+
+    Attributes:
+        info: what the data set holds.
+        labeled: training cases with their labels.
+        unlabeled: training cases opened without labels.
+        val: validation cases with their labels.
+    """
+
+    info: DatasetInfo
+    labeled: list[CaseFile]
+    unlabeled: list[CaseFile]
+    val: list[CaseFile]
+
+
+def open_training(folder: Path, labeled: int | None = None, label_split: int | None = None) -> TrainingView:
+    """Open the training and validation cases.
+
+    Args:
+        folder: the data set folder.
+        labeled: how many training cases are labelled; none takes the data set's own number.
+        label_split: seed that draws the labelled cases; none takes the first of the training list. With one seed, a
+            smaller draw is part of a larger one.
+
+    Raises:
+        UserError: fewer training cases have a label than asked for.
+    """
+    info = open_info(folder)
+    chosen = _labeled_ids(info, labeled, label_split)
+    others = [case_id for case_id in info.train_order if case_id not in chosen]
+    return TrainingView(
+        info=info,
+        labeled=[open_labeled(folder, case_id) for case_id in info.train_order if case_id in chosen],
+        unlabeled=[open_case(folder, case_id, with_label=False) for case_id in others],
+        val=open_split(folder, "val"),
+    )
+
+
+def open_split(folder: Path, split: str) -> list[CaseFile]:
+    """Open the `val` or `test` cases with their labels.
+
+    Raises:
+        UserError: another split, or a case without label.
+    """
+    if split not in ("val", "test"):
+        raise UserError(f"There is no split '{split}' to evaluate; expected val or test.")
+    info = open_info(folder)
+    return [open_labeled(folder, case_id) for case_id in getattr(info.splits, split)]
+
+
+def open_labeled(folder: Path, case_id: str) -> CaseFile:
+    """Open a case that must have a label.
+
+    Raises:
+        UserError: missing, truncated or foreign file, or one without label.
+    """
+    case = open_case(folder, case_id, with_label=True)
+    if case.label is None or case.sdm is None:
+        raise UserError(f"Case {case_id} in {folder} has no label but needs one; run `simcvd prepare` anew.")
+    return case
+
+
+def shuffled(ids: Iterable[str], seed: int) -> list[str]:
+    """Return ids in an order drawn from `seed`, the same with every library version.
+
+    >>> shuffled(["a", "b", "c", "d"], seed=0) == shuffled(["d", "c", "b", "a"], seed=0)
+    True
+    """
+    return sorted(ids, key=lambda case_id: hashlib.sha256(f"{seed}/{case_id}".encode()).digest())
+
+
+def build_info(
+    folder: Path,
+    *,
+    name: str,
+    channels: Sequence[str],
+    classes: Sequence[str],
+    splits: Splits,
+    train_order: Sequence[str],
+    digests: Mapping[str, str],
+    source: str,
+    normalisation: Literal["z_score", "as_is"] = "z_score",
+    label_guided_crop: bool = False,
+    preset: str | None = None,
+) -> DatasetInfo:
+    """Describe the case files in `folder`; intensity and spacing come from training images alone, no label is read.
+
+    Args:
+        folder: the data set folder.
+        name: name of the data set.
+        channels: names of the image channels.
+        classes: names of the foreground classes.
+        splits: case ids by use.
+        train_order: the training cases in the order of their list.
+        digests: what `write_case` returned, by case id.
+        source: where the data came from, for people.
+        normalisation: what the images went through.
+        label_guided_crop: whether cases were cropped around their label.
+        preset: the settings' starting point that goes with this data set.
+    """
+    ids = splits.all()
+    spacing = np.median([open_case(folder, case_id, with_label=False).spacing_mm for case_id in train_order], axis=0)
+    return DatasetInfo(
+        name=name,
+        channels=tuple(channels),
+        classes=tuple(classes),
+        spacing_mm=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+        intensity=tuple(_intensity(folder, train_order, channel) for channel in range(len(channels))),
+        splits=splits,
+        train_order=tuple(train_order),
+        with_label=tuple(case_id for case_id in ids if has_label(folder, case_id)),
+        source=source,
+        digests={case_id: digests[case_id] for case_id in ids},
+        shapes={case_id: _shape(folder, case_id) for case_id in ids},
+        normalisation=normalisation,
+        label_guided_crop=label_guided_crop,
+        preset=preset,
+    )
+
+
+def _labeled_ids(info: DatasetInfo, labeled: int | None, label_split: int | None) -> set[str]:
+    if labeled is None and label_split is None:
+        return set(info.splits.train_labeled)
+    with_label = set(info.with_label)
+    candidates = [case_id for case_id in info.train_order if case_id in with_label]
+    count = len(info.splits.train_labeled) if labeled is None else labeled
+    if count > len(candidates):
+        raise UserError(
+            f"data.labeled is {count}, but only {len(candidates)} training cases of '{info.name}' have a label; "
+            f"ask for {len(candidates)} or fewer."
+        )
+    return set((candidates if label_split is None else shuffled(candidates, label_split))[:count])
+
+
+def _shape(folder: Path, case_id: str) -> Shape:
+    _, x, y, z = open_case(folder, case_id, with_label=False).image.shape
+    return x, y, z
+
+
+def _intensity(folder: Path, ids: Sequence[str], channel: int) -> Intensity:
+    count, total, squares = 0, 0.0, 0.0
+    sample: list[Array] = []
+    for case_id in ids:
+        case = open_case(folder, case_id, with_label=False)
+        mean, std = case.intensity_mean[channel], case.intensity_std[channel]
+        voxels = case.image[channel].reshape(-1)
+        case_mean = float(voxels.mean(dtype=np.float64))
+        case_std = float(voxels.std(dtype=np.float64))
+        raw_mean, raw_std = case_mean * std + mean, case_std * std
+        count += voxels.size
+        total += voxels.size * raw_mean
+        squares += voxels.size * (raw_std**2 + raw_mean**2)
+        sample.append(voxels[:: max(1, voxels.size // _SAMPLED_VOXELS)] * std + mean)
+    average = total / count
+    low, middle, high = np.percentile(np.concatenate(sample), [0.5, 50, 99.5])
+    return Intensity(
+        mean=average,
+        std=max(squares / count - average**2, 0.0) ** 0.5,
+        percentile_00_5=float(low),
+        percentile_50=float(middle),
+        percentile_99_5=float(high),
+    )

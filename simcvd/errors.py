@@ -1,0 +1,5 @@
+"""The one exception for what the user must change."""
+
+
+class UserError(Exception):
+    """Say in one sentence what was found, what was expected and what to do; the command line ends with exit code 2."""

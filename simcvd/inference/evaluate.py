@@ -1,0 +1,96 @@
+"""Score a network on labelled cases: the device predicts one case while a thread scores the one before."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from simcvd.config import TrialConfig
+from simcvd.data.store import CaseFile
+from simcvd.errors import UserError
+from simcvd.inference.fusion import for_inference
+from simcvd.inference.sliding_window import Autocast, segment
+from simcvd.metrics.case import ClassScore, score_case
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseScores(ClassScore):
+    """Scores of one foreground class in one case, with their names: one row of the results.
+
+    Attributes:
+        case_id: the case's name.
+        class_id: 1 to K.
+        class_name: the class's name in the data set.
+    """
+
+    case_id: str
+    class_id: int
+    class_name: str
+
+
+def evaluate_cases(
+    network: nn.Module,
+    cases: Iterable[CaseFile],
+    config: TrialConfig,
+    classes: Sequence[str],
+    device: torch.device,
+    precision: Autocast = nullcontext,
+    *,
+    threads: int = 1,
+    on_case: Callable[[str], None] | None = None,
+) -> list[CaseScores]:
+    """Segment and score labelled cases.
+
+    Args:
+        network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`. A copy is put into eval mode.
+        cases: cases with labels, opened one by one as they are needed.
+        config: window, stride and windows a batch.
+        classes: names of the K foreground classes.
+        device: where the network runs.
+        precision: makes the context in which the network runs.
+        threads: threads that score a case.
+        on_case: is told the id of each predicted case.
+
+    Returns:
+        One row for each case and class, in the order of `cases`.
+
+    Raises:
+        UserError: a case has no label.
+    """
+    frozen = for_inference(network)
+    scored: list[Future[list[CaseScores]]] = []
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="scores") as pool:
+        for case in cases:
+            if case.label is None:
+                raise UserError(
+                    f"Case {case.id} has no label to score against; evaluate a split whose cases are labelled."
+                )
+            prediction = segment(
+                frozen,
+                case.image,
+                config.data.crop_vox,
+                config.inference.stride_vox,
+                device=device,
+                batch_windows=config.inference.batch_windows,
+                precision=precision,
+            )
+            if scored:
+                scored[-1].result()  # so that at most one prediction waits, and errors surface early
+            scored.append(pool.submit(_score, prediction, case, classes, threads))
+            if on_case is not None:
+                on_case(case.id)
+    return [row for future in scored for row in future.result()]
+
+
+def _score(prediction: NDArray[np.uint8], case: CaseFile, classes: Sequence[str], threads: int) -> list[CaseScores]:
+    assert case.label is not None
+    scores = score_case(prediction, np.asarray(case.label), len(classes), case.spacing_mm, threads)
+    return [
+        CaseScores(case_id=case.id, class_id=class_id, class_name=name, **asdict(score))
+        for class_id, (name, score) in enumerate(zip(classes, scores, strict=True), start=1)
+    ]

@@ -1,0 +1,90 @@
+"""Write a mask in the format and space of the image it belongs to."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simcvd.errors import UserError
+
+Format = Literal["nifti", "nrrd", "hdf5"]
+
+_FORMATS: dict[str, Format] = {
+    ".nii": "nifti",
+    ".nii.gz": "nifti",
+    ".nrrd": "nrrd",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+}
+
+
+def image_format(path: Path) -> Format:
+    """Tell a file's format by its name.
+
+    Raises:
+        UserError: a format that is not read here.
+    """
+    for ending, name in _FORMATS.items():
+        if path.name.lower().endswith(ending):
+            return name
+    raise UserError(f"{path} is of no format that can be segmented; expected {', '.join(_FORMATS)}.")
+
+
+def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
+    """Write `mask` by rename so that it lies over the image in `source`, voxel for voxel.
+
+    NIfTI and NRRD keep affine or origin, direction and spacing, with their units and codes; HDF5 holds the mask as data
+    set `label`, with the source's attributes.
+
+    Args:
+        source: the image, readable; its format is the mask's.
+        mask: class ids `[X, Y, Z]`.
+        target: where to write, with the ending of `source`.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
+    write = {"nifti": _write_nifti, "nrrd": _write_nrrd, "hdf5": _write_hdf5}[image_format(source)]
+    # The ending stays last, because writers choose their format by it.
+    partial = target.with_name(f".tmp-{os.getpid()}-{target.name}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(source, mask, partial)
+        os.replace(partial, target)
+    except (OSError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise UserError(
+            f"The mask {target} can't be written ({reason}); choose a folder with room to write in."
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_nifti(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
+    import nibabel
+
+    image: Any = nibabel.load(source)
+    header = image.header.copy()
+    header.set_data_dtype(np.uint8)
+    header["cal_min"] = header["cal_max"] = 0  # the display range of the image's intensities
+    kind = nibabel.Nifti2Image if isinstance(image, nibabel.Nifti2Pair) else nibabel.Nifti1Image
+    nibabel.save(kind(mask, image.affine, header), target)
+
+
+def _write_nrrd(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
+    import SimpleITK as sitk  # noqa: N813  the name its own manual uses
+
+    image = sitk.ReadImage(str(source), imageIO="NrrdImageIO")
+    written = sitk.GetImageFromArray(mask.transpose(2, 1, 0))
+    written.CopyInformation(image)
+    sitk.WriteImage(written, str(target), useCompression=True)
+
+
+def _write_hdf5(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
+    import h5py
+
+    with h5py.File(source, "r") as image, h5py.File(target, "w") as file:
+        file.create_dataset("label", data=mask, compression="gzip")
+        file.attrs.update(image.attrs)

@@ -1,0 +1,139 @@
+"""Segment a whole volume window by window (sec. IV)."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  torch's own idiom
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+Vox3 = tuple[int, int, int]
+Autocast = Callable[[], AbstractContextManager[object]]
+Image = NDArray[Any] | Tensor
+
+
+def window_starts(shape: Sequence[int], crop_vox: Vox3, stride_vox: Vox3) -> list[Vox3]:
+    """Place windows on a grid, the last one of each axis moved back to the border, so that they cover every voxel.
+
+    >>> window_starts((10, 4, 4), (4, 4, 4), (4, 4, 4))
+    [(0, 0, 0), (4, 0, 0), (6, 0, 0)]
+
+    Args:
+        shape: voxels of the volume along X, Y and Z.
+        crop_vox: voxels of a window.
+        stride_vox: voxels from one window to the next.
+
+    Raises:
+        ValueError: the volume is smaller than a window, or a stride leaves voxels uncovered.
+    """
+    return list(product(*(_axis_starts(*axis) for axis in zip(shape, crop_vox, stride_vox, strict=True))))  # type: ignore[arg-type]
+
+
+def predict_probabilities(
+    network: nn.Module,
+    image: Image,
+    crop_vox: Vox3,
+    stride_vox: Vox3,
+    *,
+    device: torch.device,
+    batch_windows: int = 1,
+    precision: Autocast = nullcontext,
+) -> Tensor:
+    """Average the class probabilities of all windows that see a voxel.
+
+    A volume smaller than a window is padded with 0, half on each side, and the result cropped back.
+
+    Args:
+        network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`, in eval mode.
+        image: `[I, X, Y, Z]`, normalised.
+        crop_vox: voxels of a window.
+        stride_vox: voxels from one window to the next.
+        device: where to compute; sums stay there, in float32.
+        batch_windows: windows a forward pass.
+        precision: makes the context in which the network runs.
+
+    Returns:
+        float32 `[C, X, Y, Z]` on `device`; sums to 1 over C.
+
+    Raises:
+        ValueError: `image` is not `[I, X, Y, Z]`, or the stride exceeds the window.
+    """
+    sums, box = _accumulate(network, image, crop_vox, stride_vox, device, batch_windows, precision)
+    for axis, (crop, stride) in enumerate(zip(crop_vox, stride_vox, strict=True), start=1):
+        windows = torch.zeros(sums.shape[axis], device=device)
+        for start in _axis_starts(len(windows), crop, stride):
+            windows[start : start + crop] += 1
+        sums /= windows.view([-1 if axis == other else 1 for other in range(4)])
+    return sums[(slice(None), *box)]
+
+
+def segment(
+    network: nn.Module,
+    image: Image,
+    crop_vox: Vox3,
+    stride_vox: Vox3,
+    *,
+    device: torch.device,
+    batch_windows: int = 1,
+    precision: Autocast = nullcontext,
+) -> NDArray[np.uint8]:
+    """Return the class of highest mean probability for each voxel, `[X, Y, Z]`; no post-processing.
+
+    Arguments and errors are those of `predict_probabilities`.
+    """
+    sums, box = _accumulate(network, image, crop_vox, stride_vox, device, batch_windows, precision)
+    # A voxel's sums all have the same number of windows, so the largest sum is the largest mean.
+    labels: NDArray[np.uint8] = sums[(slice(None), *box)].argmax(0).to(torch.uint8).cpu().numpy()
+    return labels
+
+
+@torch.no_grad()
+def _accumulate(
+    network: nn.Module,
+    image: Image,
+    crop_vox: Vox3,
+    stride_vox: Vox3,
+    device: torch.device,
+    batch_windows: int,
+    precision: Autocast,
+) -> tuple[Tensor, tuple[slice, ...]]:
+    """Return summed probabilities of the padded volume, and where the volume lies in it."""
+    if image.ndim != 4:
+        raise ValueError(f"image has shape {tuple(image.shape)}, expected [I, X, Y, Z]")
+    # A copy, because memory maps are read-only and torch wants writable memory.
+    whole = image if isinstance(image, Tensor) else torch.from_numpy(np.array(image, dtype=np.float32))
+    whole, box = _pad(whole.to(device, torch.float32), crop_vox)
+    starts = window_starts(whole.shape[1:], crop_vox, stride_vox)
+    windows = [(slice(x, x + crop_vox[0]), slice(y, y + crop_vox[1]), slice(z, z + crop_vox[2])) for x, y, z in starts]
+    sums: Tensor | None = None
+    for first in range(0, len(windows), batch_windows):
+        places = windows[first : first + batch_windows]
+        crops = torch.stack([whole[(slice(None), *place)] for place in places])
+        with precision():
+            logits = network(crops.contiguous(memory_format=torch.channels_last_3d))
+        probs = logits.softmax(1, dtype=torch.float32)
+        if sums is None:
+            sums = torch.zeros((probs.shape[1], *whole.shape[1:]), device=device)
+        for place, window in zip(places, probs, strict=True):
+            sums[(slice(None), *place)] += window
+    assert sums is not None
+    return sums, box
+
+
+def _axis_starts(side: int, crop: int, stride: int) -> list[int]:
+    if side < crop or not 0 < stride <= crop:
+        raise ValueError(f"windows of {crop} voxels every {stride} do not cover a side of {side}")
+    return [min(stride * step, side - crop) for step in range(math.ceil((side - crop) / stride) + 1)]
+
+
+def _pad(image: Tensor, crop_vox: Vox3) -> tuple[Tensor, tuple[slice, ...]]:
+    shape = image.shape[1:]
+    missing = [max(crop - side, 0) for side, crop in zip(shape, crop_vox, strict=True)]
+    sides = [side for total in reversed(missing) for side in (total // 2, total - total // 2)]
+    box = tuple(slice(total // 2, total // 2 + side) for side, total in zip(shape, missing, strict=True))
+    return (F.pad(image, sides) if any(missing) else image), box

@@ -1,0 +1,93 @@
+"""A finished trial's student: `student.safetensors` beside the trial's `config.yaml`."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from simcvd.config import TrialConfig, from_file
+from simcvd.errors import UserError
+from simcvd.networks.vnet import Segmenter, VNet
+
+WEIGHTS_FILE = "student.safetensors"
+
+
+@dataclass(frozen=True)
+class Student:
+    """A trained network and what it was trained for.
+
+    Attributes:
+        network: maps `[B, I, X, Y, Z]` to logits `[B, C, X, Y, Z]`; in eval mode, on the CPU.
+        config: the trial's settings.
+        image_channels: I.
+        classes: names of the foreground classes 1 to K.
+    """
+
+    network: Segmenter
+    config: TrialConfig
+    image_channels: int
+    classes: tuple[str, ...]
+
+
+def save_student(
+    trial_dir: Path, student: nn.Module, config: TrialConfig, image_channels: int, classes: Sequence[str]
+) -> None:
+    """Write the student's weights and buffers by rename.
+
+    Args:
+        trial_dir: the trial's folder.
+        student: a `Segmenter`.
+        config: the trial's settings.
+        image_channels: I, channels of the image.
+        classes: names of the foreground classes.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
+    metadata = {"method": config.method, "image_channels": str(image_channels), "classes": json.dumps(list(classes))}
+    path = trial_dir / WEIGHTS_FILE
+    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    save_file(tensors, partial, metadata)
+    os.replace(partial, path)
+
+
+def load_student(trial_dir: Path) -> Student:
+    """Rebuild the student of a finished trial.
+
+    Raises:
+        UserError: no trial, a trial that is not finished, or weights that are damaged or do not fit the settings.
+    """
+    path = trial_dir / WEIGHTS_FILE
+    if not (trial_dir / "config.yaml").is_file():
+        raise UserError(
+            f"There is no trial in {trial_dir}: expected a folder with config.yaml, made by `simcvd train`."
+        )
+    if not path.is_file():
+        raise UserError(f"The trial {trial_dir} has no {WEIGHTS_FILE} yet; run its command again to finish it.")
+    config = from_file(trial_dir / "config.yaml")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        image_channels, classes = int(metadata["image_channels"]), tuple(json.loads(metadata["classes"]))
+        outputs = len(tensors["network.heads.weight"])
+        network = Segmenter(
+            VNet(
+                image_channels,
+                len(classes) + 1,
+                sdm_channels=outputs - len(classes) - 1,
+                width=config.network.width,
+                dropout_bottleneck=config.network.dropout_bottleneck,
+                dropout_last=config.network.dropout_last,
+            )
+        )
+        network.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        raise UserError(
+            f"{path} is damaged or does not fit its config.yaml ({reason}); train the trial anew."
+        ) from error
+    return Student(network.eval(), config, image_channels, classes)

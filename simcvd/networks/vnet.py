@@ -1,0 +1,157 @@
+"""V-Net, the backbone of the left-atrium literature, with a class head and a distance-map head."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812  torch's own idiom
+from torch import Tensor, nn
+
+from simcvd.draws import Draws
+from simcvd.networks.batch_norm import BatchNorm3d
+from simcvd.networks.convolution import Conv3d, ConvTranspose3d
+
+_CONVOLUTIONS_DOWN = (1, 2, 3, 3, 3)
+_CONVOLUTIONS_UP = (3, 3, 2, 1)
+
+
+class Features(NamedTuple):
+    """What a V-Net computes.
+
+    Attributes:
+        logits: class logits `[B, C, X, Y, Z]`, background first.
+        sdm: signed distance maps in [-1, 1], `[B, K, X, Y, Z]`; none without that head.
+        bottleneck: encoder features before dropout, `[B, E, X/16, Y/16, Z/16]` with `E = 16 width` (Eq. 4).
+    """
+
+    logits: Tensor
+    sdm: Tensor | None
+    bottleneck: Tensor
+
+
+class VNet(nn.Module):
+    """V-Net (Milletari et al. 2016) with class logits and, if wanted, signed distance maps.
+
+    Levels have 1, 2, 3, 3, 3 convolutions going down and 3, 3, 2, 1 going up, each with batch norm and ReLU, additive
+    skips, and PyTorch's default initialisation. Channel dropout follows the bottleneck and the last level.
+
+    >>> sum(p.numel() for p in VNet(image_channels=1, classes=2, sdm_channels=2).parameters())
+    9448900
+
+    Args:
+        image_channels: I, channels of the image.
+        classes: C, classes with background.
+        sdm_channels: K, signed distance maps; 0 leaves the head out.
+        width: channels of the first level; each level down doubles them.
+        dropout_bottleneck: rate of the channel dropout after the bottleneck.
+        dropout_last: rate of the channel dropout after the last level.
+    """
+
+    def __init__(
+        self,
+        image_channels: int,
+        classes: int,
+        sdm_channels: int = 0,
+        width: int = 16,
+        dropout_bottleneck: float = 0.5,
+        dropout_last: float = 0.5,
+    ) -> None:
+        super().__init__()
+        widths = [width << level for level in range(len(_CONVOLUTIONS_DOWN))]
+        self.classes = classes
+        self.sdm_channels = sdm_channels
+        self.dropout_bottleneck = dropout_bottleneck
+        self.dropout_last = dropout_last
+        self.encoder = nn.ModuleList(
+            _block(image_channels if level == 0 else widths[level], widths[level], count)
+            for level, count in enumerate(_CONVOLUTIONS_DOWN)
+        )
+        self.down = nn.ModuleList(_unit(Conv3d(narrow, wide, 2, stride=2)) for narrow, wide in pairwise(widths))
+        rising = widths[::-1]
+        self.up = nn.ModuleList(_unit(ConvTranspose3d(wide, narrow, 2, stride=2)) for wide, narrow in pairwise(rising))
+        self.decoder = nn.ModuleList(
+            _block(channels, channels, count) for channels, count in zip(rising[1:], _CONVOLUTIONS_UP, strict=True)
+        )
+        # Both 1x1x1 heads as one convolution: the largest feature map is read once. The class head comes first.
+        self.heads = Conv3d(width, classes + sdm_channels, 1)
+
+    def forward(
+        self, image: Tensor, draws: Draws | None = None, name: str = "student", parts: tuple[int, ...] | None = None
+    ) -> Features:
+        """Compute logits, signed distance maps and bottleneck of `image`, `[B, I, X, Y, Z]`.
+
+        Args:
+            image: crops whose sides are multiples of 16.
+            draws: where dropout masks come from; needed in training mode if a dropout rate is above 0.
+            name: prefix of the masks' names in `draws`.
+            parts: local sizes of the parts that `image` joins (labelled, unlabelled); each has its own masks, so that
+                they do not depend on the number of workers.
+
+        Raises:
+            ValueError: no `draws` where dropout needs them, or parts that do not add up to B.
+        """
+        last, bottleneck = self._last_map(image, draws, name, parts)
+        outputs = self.heads(last)
+        if not self.sdm_channels:
+            return Features(outputs, None, bottleneck)
+        logits, sdm = outputs.split((self.classes, self.sdm_channels), dim=1)
+        return Features(logits, torch.tanh(sdm), bottleneck)
+
+    def logits(self, image: Tensor) -> Tensor:
+        """Return the class logits `[B, C, X, Y, Z]` only, without the cost of the other head."""
+        last, _ = self._last_map(image, None, "", None)
+        bias = self.heads.bias
+        assert bias is not None
+        return F.conv3d(last, self.heads.weight[: self.classes], bias[: self.classes])
+
+    def _last_map(
+        self, image: Tensor, draws: Draws | None, name: str, parts: tuple[int, ...] | None
+    ) -> tuple[Tensor, Tensor]:
+        skips: list[Tensor] = []
+        x = image
+        for block, down in zip(self.encoder, self.down, strict=False):
+            x = block(x)
+            skips.append(x)
+            x = down(x)
+        bottleneck = self.encoder[-1](x)
+        x = self._dropout(bottleneck, self.dropout_bottleneck, draws, f"{name}/bottleneck", parts)
+        for up, block in zip(self.up, self.decoder, strict=True):
+            x = block(up(x) + skips.pop())
+        return self._dropout(x, self.dropout_last, draws, f"{name}/last", parts), bottleneck
+
+    def _dropout(self, x: Tensor, rate: float, draws: Draws | None, name: str, parts: tuple[int, ...] | None) -> Tensor:
+        """Drop whole channels of each crop with probability `rate` and scale the others by `1 / (1 - rate)`."""
+        if not self.training or rate == 0:
+            return x
+        if draws is None:
+            raise ValueError(f"Dropout of {rate} in training mode got no draws; pass the step's draws or call eval().")
+        batch, channels = x.shape[:2]
+        sizes = (batch,) if parts is None else parts
+        if sum(sizes) != batch:
+            raise ValueError(f"The parts {sizes} add up to {sum(sizes)}, expected the batch size {batch}.")
+        drawn = torch.cat([draws.uniform(f"{name}/{part}", (size, channels)) for part, size in enumerate(sizes)])
+        factors = (drawn >= rate).to(x.dtype) / (1 - rate)
+        return x * factors[:, :, None, None, None]
+
+
+class Segmenter(nn.Module):
+    """A V-Net reduced to what prediction needs: image to class logits."""
+
+    def __init__(self, network: VNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map `[B, I, X, Y, Z]` to logits `[B, C, X, Y, Z]`."""
+        return self.network.logits(image)
+
+
+def _unit(convolution: Conv3d | ConvTranspose3d) -> nn.Sequential:
+    # The ReLU may overwrite: batch norm's backward pass needs its input, not its output.
+    return nn.Sequential(convolution, BatchNorm3d(convolution.out_channels), nn.ReLU(inplace=True))
+
+
+def _block(inputs: int, outputs: int, convolutions: int) -> nn.Sequential:
+    return nn.Sequential(
+        *(_unit(Conv3d(inputs if i == 0 else outputs, outputs, 3, padding=1)) for i in range(convolutions))
+    )

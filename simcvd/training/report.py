@@ -1,0 +1,120 @@
+"""What a step reports: numbers for log.jsonl, TensorBoard and whoever watches."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from simcvd.methods.base import Term
+from simcvd.training.distributed import mean_over_workers
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One finished step, still on the device so that reporting nothing costs nothing.
+
+    Attributes:
+        step: the step's number, from 0.
+        terms: the loss terms as optimised.
+        gradient_norms: each term's weighted gradient norm, where measured.
+        diagnostics: numbers beside the losses, such as the SDM's error and a constant's.
+    """
+
+    step: int
+    terms: list[Term]
+    gradient_norms: dict[str, Tensor] | None
+    diagnostics: Mapping[str, Tensor]
+
+    def losses(self) -> dict[str, float]:
+        """Return the unweighted terms, averaged over the workers."""
+        return dict(zip(self._names, self._values.tolist(), strict=True))
+
+    def weights(self) -> dict[str, float]:
+        """Return the terms' weights at this step."""
+        return {term.name: term.weight for term in self.terms}
+
+    def numbers(self) -> dict[str, Any]:
+        """Return everything as plain numbers."""
+        losses, weights = self.losses(), self.weights()
+        shown: dict[str, Any] = {
+            "total": sum(weights[name] * value for name, value in losses.items()),
+            "losses": losses,
+            "weights": weights,
+        }
+        if self.diagnostics:
+            shown["diagnostics"] = {
+                name: float(mean_over_workers(value.float())) for name, value in self.diagnostics.items()
+            }
+        if self.gradient_norms:
+            shown["gradient_norms"] = {name: float(norm) for name, norm in self.gradient_norms.items()}
+        return shown
+
+    @property
+    def _names(self) -> list[str]:
+        return [term.name for term in self.terms]
+
+    @property
+    def _values(self) -> Tensor:
+        return mean_over_workers(torch.stack([term.value.detach().float() for term in self.terms]))
+
+
+class TrialLog:
+    """`log.jsonl`, one JSON object a report, and the TensorBoard events beside it.
+
+    Args:
+        folder: the trial's folder.
+        first_step: where this session starts; later lines of an interrupted session are dropped, since their steps are
+            done again.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        self._path = folder / "log.jsonl"
+        self._folder = folder
+        self._events: Any = None
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        kept = [line for line in lines if _step_of(line) <= first_step]
+        self._path.write_text("".join(f"{line}\n" for line in kept))
+
+    def write(self, report: Mapping[str, Any]) -> None:
+        """Append one report."""
+        with self._path.open("a") as file:
+            file.write(json.dumps(_without_nan(report)) + "\n")
+        if self._events is None:
+            from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+            self._events = SummaryWriter(str(self._folder / "events"))
+        for name, value in _flat_numbers(report):
+            self._events.add_scalar(name, value, report["step"])
+
+    def close(self) -> None:
+        """Finish the event file."""
+        if self._events is not None:
+            self._events.close()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # a line cut off by a kill
+        return math.inf
+
+
+def _flat_numbers(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
+    flat: list[tuple[str, float]] = []
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            flat += _flat_numbers(value, f"{prefix}{name}/")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            flat.append((f"{prefix}{name}", float(value)))
+    return flat
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nan(part) for name, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,308 @@
+"""Put a trial together and run it: the only place that knows every part."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from simcvd.config import TrialConfig, config_hash
+from simcvd.data.checks import crop_notice
+from simcvd.data.loading import CropLoader
+from simcvd.data.store import CaseFile, open_info, open_split, open_training
+from simcvd.errors import UserError
+from simcvd.inference.evaluate import CaseScores, evaluate_cases
+from simcvd.inference.weights import WEIGHTS_FILE, load_student, save_student
+from simcvd.losses.schedules import learning_rate
+from simcvd.methods.base import Method
+from simcvd.methods.registry import create
+from simcvd.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from simcvd.training.distributed import any_worker, gather_rows, join_shares, own_share, rank_and_workers
+from simcvd.training.environment import choose_device, describe_environment
+from simcvd.training.interruption import Interrupted
+from simcvd.training.loop import NotFiniteError, check_finite, train_steps
+from simcvd.training.precision import Precision, choose_precision
+from simcvd.training.report import StepReport, TrialLog
+
+CHECKPOINT = Path("checkpoint") / "last.pt"
+STOP_CHECK_STEPS = 10
+"""With several workers, steps between asking whether any of them should stop."""
+
+
+class TrainingFailed(Exception):  # noqa: N818 - the name of an outcome
+    """The trial can't go on.
+
+    Attributes:
+        kind: `nan` or `out_of_memory`.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """A finished training.
+
+    Attributes:
+        steps: training steps done.
+        seconds: time spent in them, over all sessions.
+        val_scores: the student's scores on the val cases; empty where the data set has none.
+        environment: what `environment.json` holds.
+    """
+
+    steps: int
+    seconds: float
+    val_scores: list[CaseScores]
+    environment: Mapping[str, Any]
+
+
+def run_training(
+    config: TrialConfig,
+    dataset: Path,
+    trial_dir: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    report: Callable[[Mapping[str, Any]], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> TrainingOutcome:
+    """Train one trial to its end, continuing from its checkpoint where there is one.
+
+    Inside an initialised `torch.distributed` process group every worker calls this alike; the first one writes the files.
+
+    Args:
+        config: all settings.
+        dataset: data set folder.
+        trial_dir: gets config.yaml, environment.json, log.jsonl, events, checkpoint and the student's weights.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads for torch; none leaves them.
+        report: gets each line of the log, on every worker.
+        should_stop: is asked between steps.
+        tell: gets sentences for the user.
+
+    Raises:
+        UserError: settings, data and device don't fit together.
+        TrainingFailed: a loss is no number, or memory does not suffice.
+        Interrupted: `should_stop` said yes; the checkpoint holds everything.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    place = choose_device(device)
+    precision = choose_precision(config.training.precision, place)
+    trial = _Trial(config, dataset, trial_dir, place, precision, report, should_stop, tell)
+    try:
+        return trial.run()
+    except NotFiniteError as error:
+        raise TrainingFailed("nan", str(error)) from error
+    except RuntimeError as error:  # torch.OutOfMemoryError on CUDA; a plain RuntimeError on the CPU
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise TrainingFailed("out_of_memory", _memory_advice(config, place)) from error
+        raise
+
+
+def evaluate_trial(trial_dir: Path, dataset: Path, split: str, *, device: str = "auto") -> list[CaseScores]:
+    """Score a finished trial's student on the `val` or `test` cases.
+
+    Raises:
+        UserError: the trial is not finished, or the data set has other channels or classes.
+    """
+    place = choose_device(device)
+    student = load_student(trial_dir)
+    info = open_info(dataset)
+    if (len(info.channels), tuple(info.classes)) != (student.image_channels, student.classes):
+        raise UserError(
+            f"The trial {trial_dir} was trained on {student.image_channels} channels and the classes "
+            f"{', '.join(student.classes)}, but {dataset} has {len(info.channels)} and {', '.join(info.classes)}."
+        )
+    precision = choose_precision(student.config.training.precision, place)
+    cases = open_split(dataset, split)
+    return evaluate_cases(student.network.to(place), cases, student.config, info.classes, place, precision.autocast)
+
+
+class _Trial:
+    """One session of one trial."""
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        dataset: Path,
+        trial_dir: Path,
+        device: torch.device,
+        precision: Precision,
+        report: Callable[[Mapping[str, Any]], None] | None,
+        should_stop: Callable[[], bool] | None,
+        tell: Callable[[str], None] | None,
+    ) -> None:
+        self.config, self.device, self.precision, self.folder = config, device, precision, trial_dir
+        self.rank, self.workers = rank_and_workers()
+        _check_shares(config, self.workers)
+        self.view = open_training(dataset, config.data.labeled, config.data.label_split)
+        notice = crop_notice(self.view, config.data.crop_vox)
+        if notice and tell and self.rank == 0:
+            tell(notice)
+        self.identity = config_hash(config, self.view.info.digest)
+        self.method: Method = create(config, len(self.view.info.channels), len(self.view.info.classes) + 1, gather_rows)
+        self.method.networks.to(device)
+        self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity)
+        self.environment = describe_environment(device, precision.name, self.workers)
+        self.log = self._open_folder() if self.rank == 0 else None
+        self._report = report
+        self._should_stop = should_stop
+        self._unchecked: StepReport | None = None
+        self._started = time.monotonic()
+
+    def run(self) -> TrainingOutcome:
+        training = self.config.training
+        load = CropLoader(
+            self.view,
+            self.config,
+            self.device,
+            with_unlabeled=self.method.needs_unlabeled,
+            rank=self.rank,
+            workers=self.workers,
+        )
+        every = training.gradient_norms_every_steps
+        try:
+            train_steps(
+                self.method,
+                load,
+                range(self.start.steps_done, training.steps),
+                seed=self.config.seed,
+                device=self.device,
+                autocast=self.precision.autocast,
+                measure_gradients=lambda step: every is not None and step % every == 0,
+                after_step=self._after_step,
+            )
+            seconds = self._seconds()
+            scores = self._validate()
+            self._log({"step": training.steps, "steps": training.steps, "seconds": seconds, "val": _summary(scores)})
+            if self.rank == 0:
+                student = next(iter(self.method.segmenters().values()))
+                info = self.view.info
+                save_student(self.folder, student, self.config, len(info.channels), info.classes)
+        finally:
+            if self.log is not None:
+                self.log.close()
+        return TrainingOutcome(training.steps, seconds, next(iter(scores.values()), []), self.environment)
+
+    def _after_step(self, report: StepReport) -> None:
+        """Check, report, validate, save and stop, each where it is due."""
+        training, done = self.config.training, report.step + 1
+        last = done == training.steps
+        saving = done % training.checkpoint_every_steps == 0 or last
+        logging = done % training.log_every_steps == 0 or last or bool(report.gradient_norms)
+        validating = training.validate_every_steps is not None and done % training.validate_every_steps == 0 and not last
+        stopping = self._stop_is_due(done)
+
+        # The step before is checked while the device works on this one; before a checkpoint, this one too.
+        if self._unchecked is not None:
+            check_finite(self._unchecked.step, self._unchecked.losses())
+        self._unchecked = report
+        if saving or stopping or validating or logging:
+            check_finite(report.step, report.losses())
+            self._unchecked = None
+
+        if logging or validating:
+            numbers = {
+                "step": done,
+                "steps": training.steps,
+                "seconds": self._seconds(),
+                "learning_rate": learning_rate(
+                    report.step, training.steps, training.learning_rate, training.learning_rate_drop_fraction
+                ),
+                **report.numbers(),
+            }
+            if validating:
+                numbers["val"] = _summary(self._validate())
+            self._log(numbers)
+        if saving or stopping:
+            self._save(done)
+        if stopping and not last:
+            raise Interrupted(f"Stopped after step {done} of {training.steps}; run the same command again to continue.")
+
+    def _stop_is_due(self, done: int) -> bool:
+        if self._should_stop is None:
+            return False
+        if self.workers > 1 and done % STOP_CHECK_STEPS:
+            return False
+        return any_worker(self._should_stop(), self.device)
+
+    def _save(self, done: int) -> None:
+        if self.rank == 0:
+            save_checkpoint(self.folder / CHECKPOINT, self.method, Progress(done, self._seconds()), self.identity)
+
+    def _validate(self) -> dict[str, list[CaseScores]]:
+        cases: list[CaseFile] = own_share(self.view.val)
+        if not self.view.val:
+            return {}
+        return {
+            name: join_shares(
+                evaluate_cases(network, cases, self.config, self.view.info.classes, self.device, self.precision.autocast)
+            )
+            for name, network in self.method.segmenters().items()
+        }
+
+    def _log(self, numbers: Mapping[str, Any]) -> None:
+        if self.log is not None:
+            self.log.write(numbers)
+        if self._report is not None:
+            self._report(numbers)
+
+    def _seconds(self) -> float:
+        return self.start.seconds + time.monotonic() - self._started
+
+    def _open_folder(self) -> TrialLog:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _write(self.folder / "config.yaml", yaml.safe_dump(self.config.model_dump(mode="json"), sort_keys=False))
+        _write(self.folder / "environment.json", json.dumps(self.environment, indent=2) + "\n")
+        return TrialLog(self.folder, self.start.steps_done)
+
+
+def drop_checkpoint(trial_dir: Path) -> None:
+    """Delete the checkpoint of a trial whose results are written."""
+    (trial_dir / CHECKPOINT).unlink(missing_ok=True)
+
+
+def has_weights(trial_dir: Path) -> bool:
+    """Tell whether the trial's training has ended."""
+    return (trial_dir / WEIGHTS_FILE).exists()
+
+
+def _summary(scores: Mapping[str, list[CaseScores]]) -> dict[str, float]:
+    """Return each network's mean Dice over cases and classes, e.g. `{"student_dice": 0.81}`."""
+    means = {}
+    for name, cases in scores.items():
+        values = [case.dice for case in cases if case.dice == case.dice]
+        if values:
+            means[f"{name}_dice"] = sum(values) / len(values)
+    return means
+
+
+def _check_shares(config: TrialConfig, workers: int) -> None:
+    for key in ("batch_labeled", "batch_unlabeled"):
+        size = getattr(config.training, key)
+        if size % workers:
+            raise UserError(f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}.")
+
+
+def _memory_advice(config: TrialConfig, device: torch.device) -> str:
+    crop = " x ".join(map(str, config.data.crop_vox))
+    size = config.training.batch_labeled + config.training.batch_unlabeled
+    return (
+        f"Memory of {device} did not suffice for {size} crops of {crop} voxels; lower training.batch_unlabeled, "
+        "training.batch_labeled or data.crop_vox (for inference: inference.batch_windows)."
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,1 @@
+"""What to run and where: sweeps of trials on Ray."""

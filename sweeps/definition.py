@@ -1,0 +1,184 @@
+"""Sweep files: what to compare, read and checked before anything runs."""
+
+import difflib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from simcvd.errors import UserError
+
+Seed = Annotated[int, Field(ge=0)]
+Metric = Literal["dice", "jaccard", "hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"]
+PRESET = "preset"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class VariantEntry(_Model):
+    """One named row of the table and the settings that make it."""
+
+    name: Annotated[str, Field(min_length=1)] = Field(description="Row name in tables and figures.")
+    set: dict[str, Any] = Field({}, description="Dotted settings that differ from the base.")
+
+    @field_validator("set")
+    @classmethod
+    def _dotted(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return dotted(value)
+
+
+class SweepFile(_Model):
+    """A sweep as written in YAML: a base, what varies and over which seeds."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Folder under RUNS/sweeps.")
+    description: str = Field("", description="One line for `simcvd sweeps`.")
+    base: dict[str, Any] = Field({}, description="`preset` and dotted settings that all variants share.")
+    axes: dict[str, Annotated[list[Any], Field(min_length=1)]] | None = Field(
+        None, min_length=1, description="Values of each swept setting; several settings give all combinations."
+    )
+    variants: Annotated[list[VariantEntry], Field(min_length=1)] | None = Field(
+        None, description="Rows named one by one."
+    )
+    reference: str | dict[str, Any] | None = Field(
+        None, description="Variant that the others are tested against: its name or settings that single it out."
+    )
+    seeds: Annotated[list[Seed], Field(min_length=1)] = Field(
+        [0], description="Seeds that each variant is trained with."
+    )
+    metric: Metric = Field("dice", description="Metric of the ablation table.")
+    published: str | None = Field(None, description="Key of the published table that belongs to this sweep.")
+
+    @field_validator("base")
+    @classmethod
+    def _dotted(cls, value: dict[str, Any]) -> dict[str, Any]:
+        return dotted(value)
+
+    @field_validator("seeds")
+    @classmethod
+    def _no_seed_twice(cls, value: list[int]) -> list[int]:
+        if len(set(value)) < len(value):
+            raise ValueError("a seed is given twice")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_to_vary(self) -> Self:
+        if (self.axes is None) == (self.variants is None):
+            raise ValueError("expected either axes or variants")
+        names = [variant.name for variant in self.variants or ()]
+        if len(set(names)) < len(names):
+            raise ValueError("two variants have the same name")
+        return self
+
+    @property
+    def swept(self) -> frozenset[str]:
+        """Dotted keys that differ between variants."""
+        keys = set(self.axes or ())
+        for variant in self.variants or ():
+            keys |= variant.set.keys()
+        return frozenset(keys)
+
+
+def load_sweep(name_or_path: str) -> SweepFile:
+    """Read a sweep of the catalogue by its name, or a sweep file by its path.
+
+    Raises:
+        UserError: no such sweep, unreadable file, unknown key or wrong value.
+    """
+    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+        return _parse(_read(Path(name_or_path)), name_or_path)
+    entries = _catalogue()
+    if name_or_path not in entries:
+        near = difflib.get_close_matches(name_or_path, entries, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        raise UserError(
+            f"There is no built-in sweep '{name_or_path}'{hint} built in: {', '.join(entries)}; "
+            "or give a path ending in .yaml."
+        )
+    return _parse(entries[name_or_path], f"sweep {name_or_path}")
+
+
+def list_sweeps() -> list[SweepFile]:
+    """Return the sweeps of the catalogue, by name."""
+    return [_parse(text, f"sweep {name}") for name, text in _catalogue().items()]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read `--seeds`: a count, or seeds separated by commas (`7,` is the one seed 7).
+
+    >>> parse_seeds("3")
+    [0, 1, 2]
+    >>> parse_seeds("0,2,5")
+    [0, 2, 5]
+
+    Raises:
+        UserError: anything else, or a seed given twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and parts[-1] == "":
+        parts.pop()
+    if not all(part.isdecimal() for part in parts) or (text.strip().isdecimal() and int(text) == 0):
+        raise UserError(f"--seeds is '{text}', expected a count such as 3 or seeds such as 0,1,2.")
+    if "," not in text:
+        return list(range(int(text)))
+    seeds = [int(part) for part in parts]
+    if len(set(seeds)) < len(seeds):
+        raise UserError(f"--seeds is '{text}', which names a seed twice; name each once.")
+    return seeds
+
+
+def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested settings with dotted keys: `{"a": {"b": 1}}` becomes `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        flat |= dotted(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def _catalogue() -> dict[str, str]:
+    folder = resources.files("sweeps") / "catalog"
+    files = {entry.name.removesuffix(".yaml"): entry for entry in folder.iterdir() if entry.name.endswith(".yaml")}
+    return {name: files[name].read_text() for name in sorted(files)}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserError(f"The sweep file {path} can't be read: {reason}.") from error
+
+
+def _parse(text: str, origin: str) -> SweepFile:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"The sweep file {origin} is not valid YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"The sweep file {origin} holds no mapping; expected keys such as name, base, axes and seeds.")
+    if "search" in content:
+        raise UserError(
+            f"The sweep file {origin} has the key search, which this version can't run; "
+            "list the values under axes or variants."
+        )
+    try:
+        return SweepFile.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"The sweep file {origin} is wrong: {'; '.join(_problems(error))}.") from error
+
+
+def _problems(error: ValidationError) -> list[str]:
+    problems = []
+    for item in error.errors():
+        place = ".".join(str(part) for part in item["loc"])
+        reason = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            known = ", ".join(SweepFile.model_fields if len(item["loc"]) == 1 else VariantEntry.model_fields)
+            reason = f"unknown key, known are {known}"
+        problems.append(f"{place}: {reason[0].lower()}{reason[1:]}" if place else reason)
+    return list(dict.fromkeys(problems))

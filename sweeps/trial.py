@@ -1,0 +1,188 @@
+"""The Ray side of a trial: what Tune calls, and the `TorchTrainer` that it wraps around the loop."""
+
+import gc
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simcvd.config import TrialConfig
+from simcvd.errors import UserError
+from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
+from sweeps.trial_state import TrialBusyError, read_result
+
+STOP_FILE = "stop"
+NOTICES_FILE = "notices.txt"
+_NO_RETRIES: dict[str, Any] = {"max_failures": 0, "controller_failure_limit": 0}  # Tune retries, not the group
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What each worker of a trial gets.
+
+    Attributes:
+        workers: processes that share a trial's batches.
+        cpus: CPU cores and torch threads of each.
+        gpus: GPUs of each; a fraction shares one; 0 computes on the CPU.
+    """
+
+    workers: int = 1
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all trials of one command share.
+
+    Attributes:
+        configs: settings by trial id.
+        dataset: data set folder, absolute.
+        runs: runs folder, absolute, seen by every node.
+        scratch: folder of this command: Ray's files, the stop file and notices.
+        placement: resources of a worker.
+        retry_failed: start failed trials anew.
+        deadline: when to stop, in seconds since the epoch.
+        engine: what trains and scores, in place of `simcvd.training`.
+    """
+
+    configs: Mapping[str, TrialConfig]
+    dataset: Path
+    runs: Path
+    scratch: Path
+    placement: Placement
+    retry_failed: bool = False
+    deadline: float | None = None
+    engine: Engine | None = None
+
+
+class StopRequest:
+    """Tell whether the command was asked to end or its time is over; looks at most once a second."""
+
+    def __init__(self, job: Job) -> None:
+        self._file = job.scratch / STOP_FILE
+        self._deadline = job.deadline
+        self._look_after = 0.0
+        self._stop = False
+
+    def __call__(self) -> bool:
+        """Return whether to stop."""
+        now = time.time()
+        if not self._stop and now >= self._look_after:
+            self._look_after = now + 1
+            self._stop = self._file.exists() or (self._deadline is not None and now > self._deadline)
+        return self._stop
+
+
+def run_trial(params: Mapping[str, Any], job: Job) -> None:
+    """Run one trial inside Tune and report once, after its records are written.
+
+    A failure that would come again is recorded and reported like a result; only a lost process ends in an exception,
+    which makes Tune start the trial again, from its own checkpoint.
+
+    Args:
+        params: `{"trial_id": ...}`.
+        job: what all trials share.
+    """
+    from ray import tune
+
+    trial_id = str(params["trial_id"])
+    state = "waiting" if StopRequest(job)() else _fit(trial_id, job)
+    tune.report({"trial_id": trial_id, "state": state})
+
+
+def _fit(trial_id: str, job: Job) -> str:
+    from ray import train
+    from ray.train.torch import TorchTrainer
+
+    placement = job.placement
+    group = placement.workers > 1
+    resources = {"CPU": float(placement.cpus)} | ({"GPU": placement.gpus} if placement.gpus else {})
+
+    def loop() -> Any:
+        return _run_worker(trial_id, job)
+
+    trainer = TorchTrainer(
+        loop,
+        # No worker group for one worker: the loop then runs in this process, which serves one trial after the other.
+        scaling_config=train.ScalingConfig(
+            num_workers=placement.workers if group else 0,
+            use_gpu=group and placement.gpus > 0,
+            resources_per_worker=resources if group else None,
+        ),
+        run_config=train.RunConfig(
+            name=trial_id,
+            storage_path=str(job.scratch / "groups"),
+            failure_config=train.FailureConfig(**_NO_RETRIES),
+        ),
+    )
+    try:
+        result: Any = trainer.fit()
+    except train.TrainingFailedError:
+        row = read_result(job.runs, trial_id)
+        if row is None or row["status"] != "failed":
+            raise
+        return "failed"
+    return "waiting" if result.return_value is None else str(result.return_value.state)
+
+
+def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
+    """Run the trial in this process; none when another command holds it."""
+    notices = _Notices(job.scratch / NOTICES_FILE)
+    try:
+        return execute_trial(
+            job.configs[trial_id],
+            job.dataset,
+            job.runs,
+            trial_id=trial_id,
+            device=_device(job.placement),
+            threads=job.placement.cpus,
+            should_stop=StopRequest(job),
+            tell=notices,
+            retry_failed=job.retry_failed,
+            engine=job.engine,
+        )
+    except TrialBusyError as error:
+        notices(str(error))
+        return None
+    except UserError as error:
+        status = record_failure(job.configs[trial_id], job.dataset, job.runs, trial_id, "user", str(error))
+        if job.placement.workers > 1:
+            raise  # ends the others of the group
+        return status
+    finally:
+        _clean()
+
+
+def _device(placement: Placement) -> str:
+    if not placement.gpus:
+        return "cpu"
+    if placement.workers == 1:
+        return "cuda"
+    import torch
+    from ray.train.torch import get_device
+
+    device = get_device()  # the workers of a node see each other's GPUs
+    torch.cuda.set_device(device)
+    return str(device)
+
+
+def _clean() -> None:
+    """Leave the process as the next trial expects it."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+class _Notices:
+    """Append sentences to a file that the command shows."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, sentence: str) -> None:
+        with self._path.open("a") as file:
+            file.write(f"{sentence}\n")

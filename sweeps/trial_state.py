@@ -1,0 +1,265 @@
+"""What the files of a trial say: its lock, its log and its result row. Nothing here starts or changes a trial."""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from simcvd.errors import UserError
+
+State = Literal["waiting", "running", "evaluating", "finished", "failed", "interrupted"]
+
+LOCK_WAIT_S = 30.0
+"""Processes of a killed command end within seconds; a lock held longer belongs to a command that is alive."""
+
+FRESH_LOG_S = 120.0
+"""A log this young belongs to a running trial where another host's lock can't be seen."""
+_LOG_TAIL_BYTES = 65_536
+
+
+class TrialBusyError(UserError):
+    """Another live process runs the trial."""
+
+
+@dataclass(frozen=True)
+class TrialState:
+    """One trial as its files show it.
+
+    Attributes:
+        id: the trial's id.
+        state: `interrupted` continues when the command runs again; `evaluating` follows the last training step.
+        step: training steps done.
+        steps: training steps in all; 0 where unknown.
+        steps_per_second: recent rate.
+        eta_seconds: training time left at that rate.
+        evaluation_seconds: from the last training step to the results, of a finished trial.
+        dice: mean Dice over cases and classes.
+        dice_split: `val` or `test`, where `dice` comes from.
+        failure_kind: such as `nan`.
+        failure_message: one sentence.
+    """
+
+    id: str
+    state: State
+    step: int = 0
+    steps: int = 0
+    steps_per_second: float | None = None
+    eta_seconds: float | None = None
+    evaluation_seconds: float | None = None
+    dice: float | None = None
+    dice_split: str | None = None
+    failure_kind: str | None = None
+    failure_message: str | None = None
+
+
+def trial_folder(runs: Path, trial_id: str) -> Path:
+    """Return `RUNS/trials/ID`."""
+    return runs / "trials" / trial_id
+
+
+def result_path(runs: Path, trial_id: str) -> Path:
+    """Return the path of the row that says what became of the trial."""
+    return runs / "results" / "trials" / f"{trial_id}.parquet"
+
+
+def case_path(runs: Path, trial_id: str) -> Path:
+    """Return the path of the trial's per-case scores."""
+    return runs / "results" / "cases" / f"{trial_id}.parquet"
+
+
+def read_result(runs: Path, trial_id: str) -> dict[str, Any] | None:
+    """Return the status, failure, steps and seconds that were recorded, or none; a damaged file counts as none."""
+    columns = ["status", "failure_kind", "failure_message", "steps", "seconds"]
+    rows = _rows(result_path(runs, trial_id), columns)
+    return rows[0] if rows else None
+
+
+def is_finished(runs: Path, trial_id: str) -> bool:
+    """Tell whether the trial has all its results."""
+    row = read_result(runs, trial_id)
+    return row is not None and row["status"] == "finished" and case_path(runs, trial_id).exists()
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the last reports of `log.jsonl`, oldest first; a line cut off by a kill is passed over."""
+    try:
+        with (folder / "log.jsonl").open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LOG_TAIL_BYTES))
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    reports = []
+    for line in lines:
+        try:
+            report = json.loads(line)
+            if isinstance(report, dict) and "step" in report:
+                reports.append(report)
+        except ValueError:
+            continue
+    return reports
+
+
+def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
+    """Read one trial.
+
+    Args:
+        runs: the runs folder.
+        trial_id: the trial's id.
+        steps: its training steps, for a trial that has not reported yet.
+    """
+    folder = trial_folder(runs, trial_id)
+    row = read_result(runs, trial_id)
+    if row is not None and row["status"] == "finished" and case_path(runs, trial_id).exists():
+        return _finished(runs, trial_id, row)
+    log = read_log(folder)
+    step, steps = (int(log[-1]["step"]), int(log[-1].get("steps") or steps)) if log else (0, steps)
+    dice, split = _val_dice(log)
+    if _is_running(folder):
+        rate = _rate(log)
+        return TrialState(
+            trial_id,
+            "evaluating" if steps and step >= steps else "running",
+            step,
+            steps,
+            steps_per_second=rate,
+            eta_seconds=(steps - step) / rate if rate else None,
+            dice=dice,
+            dice_split=split,
+        )
+    if row is not None and row["status"] == "failed":
+        kind, message = row["failure_kind"], row["failure_message"]
+        return TrialState(trial_id, "failed", step, steps, failure_kind=kind, failure_message=message)
+    begun = row is not None or bool(log) or (folder / "checkpoint").is_dir()
+    return TrialState(trial_id, "interrupted" if begun else "waiting", step, steps, dice=dice, dice_split=split)
+
+
+@contextmanager
+def trial_lock(folder: Path, tell: Callable[[str], None] | None = None, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
+    """Hold the trial alone; the system lets go of the lock when the process ends, however it ends.
+
+    Args:
+        folder: the trial's folder.
+        tell: gets a sentence when the lock is held by another process.
+        wait_s: how long to wait for it, in seconds.
+
+    Raises:
+        TrialBusyError: another live process still holds the trial after `wait_s`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as file:
+        give_up = time.monotonic() + wait_s
+        told = False
+        while not _try_lock(file.fileno(), fcntl.LOCK_EX):
+            holder = _holder(folder / "lock")
+            if time.monotonic() >= give_up:
+                raise TrialBusyError(
+                    f"The trial {folder.name} is being run by {holder}; wait for it to end, or stop it."
+                )
+            if tell and not told and time.monotonic() > give_up - wait_s + 1:  # a reader's test takes an instant
+                tell(f"The trial {folder.name} is held by {holder}; waiting up to {wait_s:.0f} s for it to end.")
+                told = True
+            time.sleep(0.2)
+        file.truncate(0)
+        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
+        file.flush()
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a live process holds the trial."""
+    try:
+        with (folder / "lock").open() as file:
+            return not _try_lock(file.fileno(), fcntl.LOCK_SH)
+    except OSError:
+        return False
+
+
+def _try_lock(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _holder(path: Path) -> str:
+    content = _lock_content(path)
+    return f"process {content['pid']} on {content['host']}" if content else "another process"
+
+
+def _is_running(folder: Path) -> bool:
+    if is_locked(folder):
+        return True
+    if _lock_content(folder / "lock").get("host", socket.gethostname()) == socket.gethostname():
+        return False
+    # Not every network file system passes locks on between hosts.
+    try:
+        return time.time() - (folder / "log.jsonl").stat().st_mtime < FRESH_LOG_S
+    except OSError:
+        return False
+
+
+def _finished(runs: Path, trial_id: str, row: Mapping[str, Any]) -> TrialState:
+    steps, seconds = int(row["steps"] or 0), row["seconds"]
+    scores = _rows(case_path(runs, trial_id), ["split", "dice"])
+    split = "test" if any(score["split"] == "test" for score in scores) else "val"
+    values = [score["dice"] for score in scores if score["split"] == split and score["dice"] is not None]
+    try:
+        log_ended = (trial_folder(runs, trial_id) / "log.jsonl").stat().st_mtime
+        evaluation = max(0.0, result_path(runs, trial_id).stat().st_mtime - log_ended)
+    except OSError:
+        evaluation = None
+    return TrialState(
+        trial_id,
+        "finished",
+        steps,
+        steps,
+        steps_per_second=steps / seconds if seconds else None,
+        evaluation_seconds=evaluation,
+        dice=sum(values) / len(values) if values else None,
+        dice_split=split if values else None,
+    )
+
+
+def _rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
+    except (pa.ArrowException, OSError):
+        return []
+    return rows
+
+
+def _rate(log: list[dict[str, Any]]) -> float | None:
+    points = [(report["step"], report["seconds"]) for report in log[-10:] if report.get("seconds")]
+    if not points:
+        return None
+    (first_step, first_s), (last_step, last_s) = (points[0] if len(points) > 1 else (0, 0.0)), points[-1]
+    return (last_step - first_step) / (last_s - first_s) if last_s > first_s and last_step > first_step else None
+
+
+def _val_dice(log: list[dict[str, Any]]) -> tuple[float | None, str | None]:
+    for report in reversed(log):
+        values = [value for value in (report.get("val") or {}).values() if value is not None]
+        if values:
+            return values[0], "val"  # the network that predicts comes first
+    return None, None

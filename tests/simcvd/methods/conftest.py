@@ -1,0 +1,73 @@
+"""A tiny trial: settings, crops and one step, for every test of a method."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from simcvd.config import TrialConfig, apply_settings, load_preset
+from simcvd.draws import Draws
+from simcvd.methods.base import Batch, Method, Term
+
+TINY = {
+    "data.crop_vox": [32, 32, 16],
+    "inference.stride_vox": [16, 16, 16],
+    "training.steps": 10,
+    "network.width": 2,
+    "network.dropout_last": 0.5,
+    "projection.pool_size": 8,
+    "projection.hidden": [8, 8],
+    "projection.features": 8,
+}
+
+MakeConfig = Callable[..., TrialConfig]
+MakeBatch = Callable[..., Batch]
+TrainStep = Callable[..., list[Term]]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Any:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def make_config() -> MakeConfig:
+    def make(changes: dict[str, Any] | None = None, **settings: Any) -> TrialConfig:
+        return apply_settings(load_preset("phantom"), TINY | settings | (changes or {}))
+
+    return make
+
+
+@pytest.fixture
+def make_batch() -> MakeBatch:
+    def make(image_channels: int = 1, classes: int = 2, step: int = 0) -> Batch:
+        generator = torch.Generator().manual_seed(step)
+        label = torch.randint(0, classes, (2, 4, 4, 2), generator=generator)
+        label = label.repeat_interleave(8, 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, 32, 32, 16, generator=generator)
+        sdm = torch.rand(2, classes - 1, 32, 32, 16, generator=generator) * 2 - 1
+        return Batch(image, label, sdm, torch.randn(2, image_channels, 32, 32, 16, generator=generator))
+
+    return make
+
+
+@pytest.fixture
+def train_step() -> TrainStep:
+    """One step as the training loop does it; returns the terms before it."""
+
+    def train(method: Method, batch: Batch, step: int) -> list[Term]:
+        method.before_step(step)
+        terms = method.terms(batch, step, Draws(method.config.seed, step))  # type: ignore[attr-defined]
+        for optimiser in method.optimisers.values():
+            optimiser.zero_grad()
+        torch.stack([term.weight * term.value for term in terms]).sum().backward()
+        for optimiser in method.optimisers.values():
+            optimiser.step()
+        method.after_step(step)
+        return terms
+
+    return train

@@ -1,0 +1,136 @@
+import pytest
+import torch
+from torch import nn
+
+from simcvd.draws import Draws
+from simcvd.networks.vnet import Segmenter, VNet
+
+
+def tiny(**settings: float) -> VNet:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return VNet(1, 2, 1, width=2, **settings)  # type: ignore[arg-type]
+
+
+def image(batch: int = 2, channels: int = 1) -> torch.Tensor:
+    return torch.randn(batch, channels, 32, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(("sdm_channels", "expected"), [(2, 9_448_900), (0, 9_448_866)])
+def test_parameter_count_is_the_public_one(sdm_channels: int, expected: int) -> None:
+    network = VNet(image_channels=1, classes=2, sdm_channels=sdm_channels)
+
+    assert sum(p.numel() for p in network.parameters()) == expected
+
+
+def test_levels_have_the_public_numbers_of_convolutions() -> None:
+    network = VNet(1, 2)
+
+    assert [len(block) for block in network.encoder] == [1, 2, 3, 3, 3]
+    assert [len(block) for block in network.decoder] == [3, 3, 2, 1]
+    assert [block[0][0].out_channels for block in network.encoder] == [16, 32, 64, 128, 256]
+
+
+def test_output_shapes_follow_the_contract() -> None:
+    network = VNet(image_channels=2, classes=3, sdm_channels=2, width=2).eval()
+
+    out = network(image(channels=2))
+
+    assert out.logits.shape == (2, 3, 32, 16, 16)
+    assert out.sdm.shape == (2, 2, 32, 16, 16)
+    assert out.bottleneck.shape == (2, 32, 2, 1, 1)
+    assert out.sdm.abs().max() < 1
+
+
+def test_no_sdm_head_gives_no_sdm() -> None:
+    assert VNet(1, 2, width=2).eval()(image()).sdm is None
+
+
+def test_segmenter_gives_the_class_logits() -> None:
+    network = tiny().eval()
+
+    torch.testing.assert_close(Segmenter(network)(image()), network(image()).logits)
+
+
+def test_eval_mode_ignores_dropout() -> None:
+    network = tiny().eval()
+
+    torch.testing.assert_close(network(image(), Draws(0, 0)).logits, network(image(), Draws(1, 1)).logits)
+
+
+def test_same_draws_give_the_same_output_and_leave_the_global_state() -> None:
+    network = tiny()
+    before = torch.random.get_rng_state()
+
+    first, second, other = (network(image(), Draws(0, step)).logits for step in (3, 3, 4))
+
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_names_give_independent_masks() -> None:
+    network = tiny()
+
+    assert not torch.equal(network(image(), Draws(0, 0)).logits, network(image(), Draws(0, 0), "teacher").logits)
+
+
+def test_dropout_removes_whole_channels_at_its_rate_and_scales_the_rest() -> None:
+    network = tiny()
+
+    out = network._dropout(torch.ones(4, 256, 2, 3, 2), 0.25, Draws(0, 0), "mask", None)
+
+    per_channel = out.flatten(2)
+    assert torch.equal(per_channel.amin(2), per_channel.amax(2))
+    assert set(per_channel.unique().tolist()) == {0.0, torch.tensor(4 / 3).item()}
+    assert (per_channel == 0).float().mean().item() == pytest.approx(0.25, abs=0.05)
+
+
+def test_dropout_is_applied_after_the_bottleneck_only() -> None:
+    network = tiny(dropout_last=0.0)
+
+    first, second = (network(image(), Draws(0, step)) for step in (0, 1))
+
+    assert torch.equal(first.bottleneck, second.bottleneck)
+    assert not torch.equal(first.logits, second.logits)
+
+
+def test_parts_have_the_masks_of_the_whole_batch_on_any_number_of_workers() -> None:
+    network = tiny()
+    ones = torch.ones(4, 8, 1, 1, 1)
+
+    whole = network._dropout(ones, 0.5, Draws(0, 0), "m", (2, 2))
+    workers = [network._dropout(ones[:2], 0.5, Draws(0, 0, rank=rank, workers=2), "m", (1, 1)) for rank in (0, 1)]
+
+    assert torch.equal(whole[[0, 2]], workers[0])
+    assert torch.equal(whole[[1, 3]], workers[1])
+
+
+def test_dropout_without_draws_is_refused() -> None:
+    with pytest.raises(ValueError, match="draws"):
+        tiny()(image())
+
+
+def test_parts_of_another_batch_size_are_refused() -> None:
+    with pytest.raises(ValueError, match="add up to 3"):
+        tiny()(image(), Draws(0, 0), parts=(2, 1))
+
+
+def test_memory_format_changes_nothing_and_is_kept() -> None:
+    plain = tiny()
+    other = tiny().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+    out = other(image().contiguous(memory_format=torch.channels_last_3d), Draws(0, 0))
+
+    torch.testing.assert_close(out.logits, plain(image(), Draws(0, 0)).logits, rtol=0, atol=2e-3)
+    assert out.bottleneck.is_contiguous(memory_format=torch.channels_last_3d)
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    network = tiny(dropout_bottleneck=0.0, dropout_last=0.0)
+
+    out = network(image())
+    (out.logits.square().mean() + out.sdm.square().mean()).backward()
+
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+    assert all(m.inplace for m in network.modules() if isinstance(m, nn.ReLU))

@@ -1,0 +1,139 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from simcvd.config import TrialConfig, apply_settings, from_file
+from simcvd.errors import UserError
+from simcvd.training.interruption import Interrupted
+from simcvd.training.run import CHECKPOINT, TrainingFailed, evaluate_trial, run_training
+
+
+def _weights(trial: Path) -> dict[str, torch.Tensor]:
+    return load_file(trial / "student.safetensors")
+
+
+def _lines(trial: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (trial / "log.jsonl").read_text().splitlines()]
+
+
+def test_trial_leaves_its_files_and_scores(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    seen: list[object] = []
+    outcome = run_training(tiny_config, tiny_dataset, tmp_path / "trial", threads=1, report=seen.append)
+    assert outcome.steps == 6
+    assert {(s.case_id, s.class_name) for s in outcome.val_scores} == {("case5", "outer"), ("case5", "inner")}
+    assert from_file(tmp_path / "trial" / "config.yaml") == tiny_config
+    lines = _lines(tmp_path / "trial")
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 6]
+    assert lines == json.loads(json.dumps(seen))
+    assert set(lines[0]["losses"]) == {"cross_entropy", "dice", "sdm", "contrast", "distillation", "consistency"}
+    assert set(lines[0]["gradient_norms"]) == set(lines[0]["losses"])
+    assert set(lines[0]["diagnostics"]) == {"sdm_error", "sdm_error_constant"}
+    assert set(lines[-1]["val"]) == {"student_dice", "teacher_dice"}
+    assert json.loads((tmp_path / "trial" / "environment.json").read_text())["precision"] in {"float32", "bfloat16"}
+    assert list((tmp_path / "trial" / "events").iterdir())
+    scores = evaluate_trial(tmp_path / "trial", tiny_dataset, "test", device="cpu")
+    assert {s.case_id for s in scores} == {"case6", "case7"}
+
+
+def test_logged_total_is_the_sum_of_weighted_terms(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
+    for line in _lines(tmp_path)[:-1]:
+        expected = sum(line["weights"][name] * value for name, value in line["losses"].items())
+        assert line["total"] == pytest.approx(expected)
+
+
+def test_resumed_training_gives_bit_identical_weights(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
+    asked = iter([False, False, True])
+    with pytest.raises(Interrupted, match="after step 3 of 6"):
+        run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", should_stop=lambda: next(asked))
+    run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
+    whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    timeless = [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "whole")]
+    assert timeless == [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "cut")]
+
+
+def test_training_killed_between_checkpoints_repeats_the_lost_steps(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill_at_five(report: dict[str, object]) -> None:
+        if report["step"] == 5:
+            raise Killed
+
+    run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
+    with pytest.raises(Killed):
+        run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", report=kill_at_five)
+    run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
+    assert [line["step"] for line in _lines(tmp_path / "cut")] == [1, 2, 3, 4, 5, 6, 6]
+    whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_other_seed_gives_other_weights(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    short = apply_settings(tiny_config, {"training.steps": 1})
+    run_training(short, tiny_dataset, tmp_path / "0", threads=1)
+    run_training(apply_settings(short, {"seed": 1}), tiny_dataset, tmp_path / "1", threads=1)
+    assert not torch.equal(
+        *(next(v for k, v in sorted(_weights(tmp_path / s).items()) if v.ndim == 5) for s in ("0", "1"))
+    )
+
+
+def test_checkpoint_of_other_settings_is_refused(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
+    with pytest.raises(UserError, match="belongs to other settings"):
+        run_training(apply_settings(tiny_config, {"seed": 1}), tiny_dataset, tmp_path, threads=1)
+
+
+def test_damaged_checkpoint_gets_a_sentence(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).parent.mkdir()
+    (tmp_path / CHECKPOINT).write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(UserError, match="is damaged"):
+        run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
+
+
+def test_nan_ends_the_trial_with_term_and_step(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    wild = apply_settings(tiny_config, {"training.learning_rate": 1e30})
+    with pytest.raises(TrainingFailed, match=r"loss term \w+ is (nan|-?inf) at step [1-5]") as caught:
+        run_training(wild, tiny_dataset, tmp_path, threads=1)
+    assert caught.value.kind == "nan"
+
+
+def test_memory_failure_says_what_to_lower(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*args: object, **kwargs: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("simcvd.training.run.train_steps", no_memory)
+    with pytest.raises(TrainingFailed, match=r"lower training\.batch_unlabeled") as caught:
+        run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
+    assert caught.value.kind == "out_of_memory"
+
+
+def test_crop_larger_than_every_case_is_padded_and_said(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    large = apply_settings(tiny_config, {"data.crop_vox": [48, 48, 48], "training.steps": 1})
+    run_training(large, tiny_dataset, tmp_path, threads=1, tell=told.append)
+    assert len(told) == 1
+    assert "48" in told[0]
+
+
+def test_unknown_device_gets_a_sentence(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="expected auto, cpu, cuda"):
+        run_training(tiny_config, tiny_dataset, tmp_path, device="gpu0")
+
+
+def test_weight_zero_reads_no_unlabelled_crop(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+    off = {"loss.contrast": 0, "loss.distillation": 0, "loss.consistency": 0}
+    run_training(apply_settings(tiny_config, off), tiny_dataset, tmp_path, threads=1)
+    assert set(_lines(tmp_path)[0]["losses"]) == {"cross_entropy", "dice", "sdm"}
