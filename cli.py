@@ -1,17 +1,18 @@
 """The command line: arguments and exit codes, nothing else.
 
-Exit codes: 0 done; 1 some trials failed; 2 the user must change something; 130 interrupted, resumable.
+Exit codes: 0 done; 1 some trials failed; 2 the user must change something; 130 interrupted, the same command continues.
 Heavy modules are imported inside the commands, so that `simcvd --help` is fast.
 """
 
+import errno
 import json
+import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
 
 import typer
 from typer.core import TyperGroup
@@ -20,50 +21,686 @@ from analysis.errors import AnalysisError
 from simcvd.errors import UserError
 
 if TYPE_CHECKING:
-    from simcvd.config import TrialConfig
+    from rich.progress import Progress
 
-FAILED, USER, INTERRUPTED = 1, 2, 130
-PHANTOM_FOLDER = "phantom-data"
-PLAIN_LINE_SECONDS = 10.0
+    from simcvd.config import TrialConfig
+    from simcvd.data.prepare import PrepareOptions, PrepareReport
+
+FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
+RUNS = Path("runs")
+PHANTOM_FOLDER, PHANTOM_PRESET = "phantom-data", "phantom"
+DEFAULT_PRESET = "la"
+_PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
+_FIRST_LINE_S, _NEXT_LINE_S = 2.0, 10.0
 
 
 class _Commands(TyperGroup):
-    """Turn what the user must change, and Ctrl-C, into one sentence and an exit code."""
+    """End with one sentence and an exit code where the user must change something or has interrupted."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Name the groups before the commands: preparing comes first."""
+        return sorted(super().list_commands(ctx), key=lambda name: name != "prepare")
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except (UserError, AnalysisError) as error:
-            typer.echo(f"Error: {error}", err=True)
-            raise typer.Exit(USER) from error
-        except KeyboardInterrupt as error:
-            typer.echo("Interrupted; run the same command again to continue.", err=True)
-            raise typer.Exit(INTERRUPTED) from error
+            _end(f"Error: {error}", MUST_CHANGE)
+        except OSError as error:
+            if error.errno not in _PLACE_ERRORS:
+                raise
+            _end(f"Error: {error.filename or 'A file'} can't be written or read: {error.strerror}.", MUST_CHANGE)
+        except KeyboardInterrupt:
+            _end("Interrupted; run the same command again to continue.", INTERRUPTED)
 
 
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich would take half of its time
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train SimCVD, sweep its settings with Ray, compare with paired tests.",
 )
+prepare = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Turn raw scans into a data set folder.")
+app.add_typer(prepare, name="prepare")
 
-DatasetOption = Annotated[
-    Path | None, typer.Argument(metavar="[DATASET]", help="Data set folder; without it the built-in phantom set is made.")
+
+class Split(StrEnum):
+    """Splits that are scored."""
+
+    val = "val"
+    test = "test"
+
+
+class TableFormat(StrEnum):
+    """Forms of an ablation table."""
+
+    terminal = "terminal"
+    md = "md"
+    csv = "csv"
+
+
+# ---- options that several commands share ----
+
+SourceArgument = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with the raw scans.")]
+TargetArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="Data set folder to make.")]
+DatasetArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="DATASET", help="Data set folder; without it the built-in phantom set is made."),
 ]
-RunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder; the same one continues.")]
+TrialArgument = Annotated[Path, typer.Argument(metavar="TRIAL", help="Folder of a trial, RUNS/trials/ID.")]
+
+LabeledOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Labelled training cases. Default: all.")]
+UnlabeledOption = Annotated[
+    int | None, typer.Option(min=0, metavar="N", help="Unlabelled training cases. Default: all that are left.")
+]
+ValOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Validation cases.")]
+TestOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Test cases.")]
+SplitFileOption = Annotated[
+    Path | None, typer.Option("--split", metavar="FILE", help="File that names the cases of each split.")
+]
+SplitSeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, metavar="N", help="Draw the splits. Default: in the order of the list.")
+]
+ClassesOption = Annotated[
+    str | None, typer.Option(metavar="NAME,NAME", help="Foreground classes, in the order of their numbers.")
+]
+ChannelsOption = Annotated[str | None, typer.Option(metavar="NAME,NAME", help="Image channels, in their order.")]
+SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Leave bad cases out, and list them.")]
+PrepareWorkersOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Cases at a time. Default: one a CPU.")
+]
+
+RunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder; what it holds is not run again.")]
 ChangesOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting (docs/settings.md); repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, see docs/settings.md; repeatable."),
 ]
 PresetOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Starting point: la, pancreas or phantom. Default: the data set's own.")
+    str | None, typer.Option(metavar="NAME", help="la, pancreas or phantom. Default: the data set's own, else la.")
 ]
+RetryOption = Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again, from their start.")]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
-ThreadsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="CPU threads. Default: torch's own choice.")]
-RetryOption = Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-TrialArgument = Annotated[Path, typer.Argument(metavar="TRIAL", help="A trial's folder, RUNS/trials/ID.")]
 
+
+@app.callback(invoke_without_command=True)
+def _about(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Train SimCVD on a few labelled and many unlabelled 3D scans, sweep its settings, test the differences.
+
+    Start with: simcvd sweep dropout
+    """
+    if version:
+        from simcvd import __version__
+
+        typer.echo(f"simcvd {__version__}")
+        raise typer.Exit
+
+
+# ---- data ----
+
+
+@prepare.command("la")
+def prepare_la(
+    source: SourceArgument,
+    dataset: TargetArgument,
+    labeled: LabeledOption = None,
+    unlabeled: UnlabeledOption = None,
+    val: ValOption = None,
+    test: TestOption = None,
+    split: SplitFileOption = None,
+    seed: SplitSeedOption = None,
+    skip_bad: SkipBadOption = False,
+    workers: PrepareWorkersOption = None,
+) -> None:
+    """Left Atrium 2018: one folder a case, with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."""
+    from simcvd.data.prepare import PrepareOptions
+    from simcvd.data.prepare_la import prepare_la
+
+    options = PrepareOptions(
+        labeled=labeled,
+        unlabeled=unlabeled,
+        val=val,
+        test=test,
+        split_file=split,
+        seed=seed,
+        skip_bad=skip_bad,
+        workers=workers,
+    )
+    _prepare(prepare_la, source, dataset, options)
+
+
+@prepare.command("nifti")
+def prepare_nifti(
+    source: SourceArgument,
+    dataset: TargetArgument,
+    labeled: LabeledOption = None,
+    unlabeled: UnlabeledOption = None,
+    val: ValOption = None,
+    test: TestOption = None,
+    split: SplitFileOption = None,
+    seed: SplitSeedOption = None,
+    classes: ClassesOption = None,
+    channels: ChannelsOption = None,
+    skip_bad: SkipBadOption = False,
+    workers: PrepareWorkersOption = None,
+) -> None:
+    """NIfTI: imagesTr/ and labelsTr/ (Medical Segmentation Decathlon), or images/ and labels/."""
+    from simcvd.data.prepare import PrepareOptions
+    from simcvd.data.prepare_nifti import prepare_nifti
+
+    options = PrepareOptions(
+        labeled=labeled,
+        unlabeled=unlabeled,
+        val=val,
+        test=test,
+        split_file=split,
+        seed=seed,
+        classes=_names(classes),
+        channels=_names(channels),
+        skip_bad=skip_bad,
+        workers=workers,
+    )
+    _prepare(prepare_nifti, source, dataset, options)
+
+
+@app.command()
+def inspect(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Data set folder.")],
+    as_json: JsonOption = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Don't read every voxel to compare it with its digest.")
+    ] = False,
+) -> None:
+    """Say what a data set holds; exit code 2 if it is not sound."""
+    from simcvd.data.inspection import inspect
+
+    with _Progress("inspecting", "cases") as progress:
+        report = inspect(dataset, verify=not quick, progress=progress)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        typer.echo("\n".join(report.lines()))
+    if report.problems:
+        raise typer.Exit(MUST_CHANGE)
+
+
+# ---- one trial ----
+
+
+@app.command()
+def train(
+    dataset: DatasetArgument = None,
+    runs: RunsOption = RUNS,
+    method: Annotated[str | None, typer.Option(metavar="NAME", help="See simcvd methods.")] = None,
+    preset: PresetOption = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="All settings; a trial's config.yaml reproduces it.")
+    ] = None,
+    changes: ChangesOption = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of weights, order and draws.")] = None,
+    device: DeviceOption = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPU threads. Default: torch's choice.")
+    ] = None,
+    retry_failed: RetryOption = False,
+) -> None:
+    """Train and score one trial, without Ray.
+
+    The same command again continues what was cut off.
+    """
+    from simcvd.config import trial_id
+    from simcvd.data.store import open_info
+    from simcvd.training.interruption import stop_on_signals
+    from sweeps.execute import execute_trial
+    from sweeps.expand import TrialSpec
+    from sweeps.preflight import check_trials
+    from sweeps.trial_state import read_trial, trial_folder
+
+    # Settings before data: a wrong one is told before the phantom set is made.
+    own_preset = PHANTOM_PRESET if dataset is None else open_info(dataset).preset
+    config = _settings(config_file, preset, own_preset, changes, {"method": method, "seed": seed})
+    dataset = dataset or _phantom(runs)
+    info = open_info(dataset)
+    identity = trial_id(config, info.digest)
+    check_trials(dataset, [TrialSpec(identity, config, config.method, config.seed)], workers=1)
+    folder = trial_folder(runs, identity)
+    typer.echo(f"{config.method}, seed {config.seed}, {config.training.steps} steps on {info.name}: {folder}", err=True)
+    with _Progress("training", "steps") as progress, stop_on_signals() as asked_to_stop:
+
+        def report(numbers: Mapping[str, Any]) -> None:
+            progress(numbers["step"], numbers["steps"])
+            if numbers["step"] == numbers["steps"]:
+                progress.say_once("Trained; scoring the validation and test cases.")
+
+        def should_stop() -> bool:
+            if asked_to_stop():
+                progress.say_once("Stopping: a checkpoint is written first; press Ctrl-C again to leave at once.")
+            return asked_to_stop()
+
+        status = execute_trial(
+            config,
+            dataset,
+            runs,
+            trial_id=identity,
+            device=device,
+            threads=threads,
+            report=report,
+            should_stop=should_stop,
+            tell=progress.say_once,
+            retry_failed=retry_failed,
+        )
+    if status.state == "interrupted":
+        _end(status.message or "Interrupted; run the same command again to continue.", INTERRUPTED)
+    if status.state == "failed":
+        advice = "--retry-failed runs it again" if status.skipped else f"more in {folder / 'failure.txt'}"
+        _end(f"The trial failed ({status.kind}): {str(status.message).rstrip('.')}; {advice}.", FAILED)
+    trial = read_trial(runs, identity)
+    score = "" if trial.dice is None else f", {trial.dice_split} Dice {trial.dice:.4f}"
+    typer.echo(f"{'Finished before' if status.skipped else 'Finished'}: {folder}, {status.steps} steps{score}")
+
+
+@app.command()
+def evaluate(
+    trial: TrialArgument,
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(metavar="DATASET", help="Score the trial's network on this data set now, without recording it."),
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Cases to show.")] = Split.test,
+    as_json: JsonOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Show the per-case scores of a trial.
+
+    They come from its records, or, with DATASET, from scoring its network anew.
+    """
+    if dataset is None:
+        rows = _recorded_scores(trial, split)
+    else:
+        from dataclasses import asdict
+
+        from simcvd.training.run import evaluate_trial
+
+        typer.echo(f"Scoring the {split} cases of {dataset} ...", err=True)
+        rows = [asdict(score) for score in evaluate_trial(trial, dataset, split, device=device)]
+    if not rows:
+        raise UserError(
+            f"There are no {split} scores of {trial}: its data set has no such cases; try the other --split."
+        )
+    if as_json:
+        _print_json(rows)
+    else:
+        _print_scores(rows)
+
+
+@app.command()
+def predict(
+    trial: TrialArgument,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help=".nii, .nii.gz, .nrrd or .h5 files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the masks.")],
+    device: DeviceOption = "auto",
+) -> None:
+    """Segment images with a finished trial.
+
+    Each mask has its image's space and format.
+    """
+    from simcvd.config import from_file
+
+    precision = from_file(trial / "config.yaml").training.precision
+    from simcvd.inference.predict import predict_files
+    from simcvd.training.environment import choose_device
+    from simcvd.training.precision import choose_precision
+
+    place = choose_device(device)
+    with _Progress("predicting", "images") as progress:
+        masks: list[Path] = []
+
+        def on_image(mask: Path) -> None:
+            masks.append(mask)
+            progress(len(masks), len(images))
+
+        predict_files(trial, images, out, place, choose_precision(precision, place).autocast, on_image=on_image)
+    for mask in masks:
+        typer.echo(str(mask))
+
+
+# ---- sweeps ----
+
+
+@app.command()
+def sweep(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE.yaml", help="Built-in sweep (see simcvd sweeps) or a file.")
+    ],
+    dataset: DatasetArgument = None,
+    runs: RunsOption = RUNS,
+    changes: ChangesOption = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N|N,N,...", help="How many seeds, or which. Default: the sweep's own.")
+    ] = None,
+    preset: PresetOption = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes a trial, each on its own GPU or CPUs.")
+    ] = 1,
+    cpus_per_worker: Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each worker.")] = 1,
+    gpus_per_worker: Annotated[
+        float, typer.Option(metavar="N", help="GPUs of each worker; 0.5 puts two trials on one GPU.")
+    ] = 1.0,
+    max_concurrent: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")] = False,
+    retry_failed: RetryOption = False,
+) -> None:
+    """Run variants times seeds with Ray on this machine.
+
+    What is finished is not run again, what was cut off continues. The ablation table comes last.
+    """
+    from rich.console import Console
+
+    from sweeps.definition import load_sweep, parse_seeds
+    from sweeps.expand import expand
+    from sweeps.plan import plan_sweep
+    from sweeps.preflight import ResourceRequest, check_request
+    from sweeps.runner import run_sweep
+
+    definition = load_sweep(name)
+    request = ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent)
+    shared: dict[str, Any] = {
+        "overrides": _assignments(changes),
+        "seeds": None if seeds is None else parse_seeds(seeds),
+        "preset": preset,
+    }
+    if dataset is None:
+        # Settings before data: a wrong one is told before the phantom set is made.
+        shared["preset"] = preset or PHANTOM_PRESET
+        check_request(request)
+        expand(definition, "", **shared)
+        dataset = _phantom(runs)
+    shared |= {"retry_failed": retry_failed, "request": request}
+    if dry_run:
+        plan = plan_sweep(definition, dataset, runs, **shared)
+        rows = [[row.planned.variant, row.planned.seed, row.trial.state, row.planned.id] for row in plan.state.rows]
+        _print_columns([["variant", "seed", "state", "trial"], *rows])
+        typer.echo(f"{len(plan.pending)} of {len(rows)} trials would run.")
+        return
+    outcome = run_sweep(definition, dataset, runs, console=Console(), **shared)
+    if outcome.exit_code == INTERRUPTED:
+        _end("Interrupted; run the same command again to continue.", INTERRUPTED)
+    if outcome.exit_code:
+        failed = outcome.state.counts["failed"]
+        retry = "; --retry-failed runs them again" if failed else ""
+        _end(f"{failed} of {len(outcome.state.rows)} trials failed, the rest is complete{retry}.", outcome.exit_code)
+
+
+@app.command()
+def status(
+    place: Annotated[Path, typer.Argument(metavar="RUNS[/SWEEP]", help="Runs folder, or one sweep in it.")] = RUNS,
+) -> None:
+    """Say what runs, what has finished, and what failed and why."""
+    from rich.console import Console
+
+    from sweeps.progress import render
+    from sweeps.status import read_status
+
+    runs, name = (place, None) if any((place / part).is_dir() for part in ("sweeps", "trials")) else _sweep_place(place)
+    if name is not None and not (runs / "sweeps" / name).is_dir():
+        raise UserError(f"There are no runs in {place}; expected a folder that `simcvd train` or `simcvd sweep` made.")
+    console = Console()
+    for state in read_status(runs, name):
+        console.print(render(state, console.width))
+
+
+@app.command()
+def tables(
+    place: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
+    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = TableFormat.terminal,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+    ] = None,
+) -> None:
+    """Print a sweep's ablation table with paired tests."""
+    from analysis.tables import ablation_table, render_csv, render_markdown, render_terminal
+
+    folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
+    table = ablation_table(folder, name, metric, reference)
+    if form is TableFormat.terminal:
+        from rich.console import Console
+
+        console = Console()
+        console.print(render_terminal(table, console.width))
+    else:
+        typer.echo(render_markdown(table) if form is TableFormat.md else render_csv(table), nl=False)
+
+
+@app.command("methods")
+def list_methods() -> None:
+    """List the training methods."""
+    from simcvd.methods.registry import describe
+
+    _print_columns([[entry.name, entry.summary, f"{entry.paper}, doi {entry.doi}"] for entry in describe()])
+
+
+@app.command("sweeps")
+def list_sweeps() -> None:
+    """List the built-in sweeps."""
+    from sweeps.definition import list_sweeps
+
+    _print_columns([[entry.name, entry.description] for entry in list_sweeps()])
+
+
+# ---- arguments ----
+
+
+def _settings(
+    file: Path | None,
+    preset: str | None,
+    own_preset: str | None,
+    changes: Sequence[str] | None,
+    named: Mapping[str, Any],
+) -> "TrialConfig":
+    """Return a trial's settings; an option of its own wins over `--set`, which wins over file or preset."""
+    from simcvd.config import apply_settings, from_file, load_preset
+
+    if file is not None and preset is not None:
+        raise UserError(f"--config {file} holds all settings, so --preset {preset} can't be given as well; drop one.")
+    base = from_file(file) if file is not None else load_preset(preset or own_preset or DEFAULT_PRESET)
+    given = {key: value for key, value in named.items() if value is not None}
+    return apply_settings(base, _assignments(changes) | given)
+
+
+def _assignments(changes: Sequence[str] | None) -> dict[str, Any]:
+    from simcvd.config import parse_assignment
+
+    return dict(parse_assignment(text) for text in changes or ())
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def _sweep_place(path: Path) -> tuple[Path, str]:
+    """Return runs folder and sweep name of RUNS/sweeps/NAME or RUNS/NAME."""
+    if path.name in {"", ".."}:
+        path = path.resolve()
+    return (path.parent.parent if path.parent.name == "sweeps" else path.parent), path.name
+
+
+def _phantom(runs: Path) -> Path:
+    """Return the built-in data set, made where it is not there yet."""
+    from simcvd.data.phantom import write_phantom
+
+    folder = runs / PHANTOM_FOLDER
+    if not folder.exists():
+        typer.echo(f"No DATASET given: making the built-in phantom set in {folder}.", err=True)
+    write_phantom(folder)
+    return folder
+
+
+def _prepare(
+    make: "Callable[[Path, Path, PrepareOptions], PrepareReport]",
+    source: Path,
+    dataset: Path,
+    options: "PrepareOptions",
+) -> None:
+    from dataclasses import replace
+
+    with _Progress("preparing", "cases") as progress:
+        report = make(source, dataset, replace(options, progress=progress))
+    for note in report.notes:
+        typer.echo(note)
+    for case_id, problem in report.left_out.items():
+        typer.echo(f"Left out {case_id}: {problem}.")
+    counts = ", ".join(f"{len(ids)} {name}" for name, ids in report.info.splits.items())
+    typer.echo(f"{dataset}: {counts}; {report.written} cases written, {report.resumed} there before.")
+    typer.echo(f"Next: simcvd inspect {dataset}")
+
+
+def _recorded_scores(trial: Path, split: Split) -> list[dict[str, Any]]:
+    from analysis.records import read_cases
+
+    folder = trial.resolve()
+    if not (folder / "config.yaml").is_file():
+        raise UserError(f"There is no trial in {trial}; expected a folder RUNS/trials/ID.")
+    frame = read_cases(folder.parent.parent, [folder.name])
+    if frame.empty:
+        raise UserError(f"The trial {trial} has recorded no scores yet; run its command again to finish it.")
+    rows: list[dict[str, Any]] = json.loads(
+        frame[frame["split"] == split].to_json(orient="records", double_precision=15)
+    )
+    return rows
+
+
+# ---- output ----
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(json.dumps(_plain(content), indent=2))
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with NaN, which JSON does not know, as null."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print_columns(rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows of text in columns, numbers to the right."""
+    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = (
+            str(cell).rjust(width) if isinstance(cell, int) else str(cell).ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        )
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _print_scores(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print per-case scores and each class's mean over the cases that have the metric."""
+    metrics = ("dice", "jaccard", "hd95_vox", "asd_vox", "hd95_mm", "asd_mm")
+
+    def cells(values: Mapping[str, Any]) -> list[str]:
+        numbers = [values[metric] for metric in metrics]
+        return [f"{number:.4f}" if number is not None and math.isfinite(number) else "-" for number in numbers]
+
+    table = [["case", "class", *metrics], *([row["case_id"], row["class_name"], *cells(row)] for row in rows)]
+    for name in dict.fromkeys(row["class_name"] for row in rows):
+        own = [_plain(row) for row in rows if row["class_name"] == name]
+        means: dict[str, float] = {}
+        for metric in metrics:
+            values = [row[metric] for row in own if row[metric] is not None]
+            means[metric] = math.fsum(values) / len(values) if values else math.nan
+        table.append([f"mean of {len(own)}", name, *cells(means)])
+    _print_columns(table)
+    empty = sum(bool(row["empty_prediction"]) for row in rows)
+    if empty:
+        typer.echo(f"{empty} predictions are empty; their distances are missing and in no mean.")
+
+
+class _Progress:
+    """A bar with rate and time left on a terminal, elsewhere a plain line now and then; on standard error."""
+
+    def __init__(self, what: str, unit: str) -> None:
+        self._what, self._unit = what, unit
+        self._bar: Progress | None = None
+        self._first: tuple[float, int] | None = None
+        self._next_line = time.monotonic() + _FIRST_LINE_S
+        self._said: set[str] = set()
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[pace]}"),
+            )
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.start()
+            self._bar.add_task(self._what, total=None, pace="")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, total: int, *_: object) -> None:
+        """Show that `done` of `total` are done."""
+        now = time.monotonic()
+        pace = self._pace(now, done, total)
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total, pace=pace)
+        elif now >= self._next_line:
+            typer.echo(f"{self._what}: {done} of {total} {self._unit}{pace and ', '}{pace}", err=True)
+            self._next_line = now + _NEXT_LINE_S
+
+    def say_once(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        if sentence in self._said:
+            return
+        self._said.add(sentence)
+        if self._bar is not None:
+            self._bar.console.print(sentence, markup=False, highlight=False)
+        else:
+            typer.echo(sentence, err=True)
+
+    def _pace(self, now: float, done: int, total: int) -> str:
+        """Return rate and time left, from the second call on: the first one may be far along already."""
+        if self._first is None:
+            self._first = (now, done)
+        start, before = self._first
+        if done <= before or now <= start:
+            return ""
+        from sweeps.status import duration
+
+        rate = (done - before) / (now - start)
+        return f"{rate:.3g} {self._unit}/s, {duration((total - done) / rate)} left"
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="simcvd")
+
+
+if __name__ == "__main__":
+    main()

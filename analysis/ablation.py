@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from analysis.aggregate import FOREGROUND, Pairs, case_table, check_cases, pair, scores_of
+from analysis.aggregate import FOREGROUND, Pairs, Scores, case_values, pair, score_trials, scores_of
 from analysis.errors import AnalysisError
 from analysis.metric import Metric, find_metric
 from analysis.notes import notes
@@ -13,9 +13,6 @@ from analysis.records import read_cases, read_trials
 from analysis.row import Row, Trials
 from analysis.statistics import paired_t_test
 from analysis.sweep import Sweep, Variant, hint, read_sweep
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _CASE_COLUMNS: Final = (
     *("trial_id", "dataset", "split", "case_id", "class_id", "class_name"),
@@ -78,15 +75,11 @@ def ablation_table(runs: Path, sweep_name: str, metric: str | None = None, refer
     cases = read_cases(runs, finished, [*_CASE_COLUMNS, chosen.name])
     split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
     cases = cases[cases["split"] == split]
-    check_cases(cases)
-    scores = {variant.name: scores_of(cases, variant, finished) for variant in sweep.variants}
+    trial_scores = score_trials(cases, chosen.name)
+    scores = {variant.name: scores_of(trial_scores, variant, finished) for variant in sweep.variants}
     fates = {v.name: _trials(v, set(finished), kinds, scores[v.name]) for v in sweep.variants}
-    pairs = {
-        name: pair(own, scores[base], chosen.name) for name, own in scores.items() if base is not None and name != base
-    }
-    classes = cases[["class_id", "class_name"]].drop_duplicates("class_id").sort_values("class_id")
-    names = dict(zip(classes["class_id"].tolist(), classes["class_name"].tolist(), strict=True))
-    rows = tuple(_rows(scores, fates, pairs, names, chosen, base))
+    pairs = {name: pair(own, scores[base]) for name, own in scores.items() if base is not None and name != base}
+    rows = tuple(_rows(scores, fates, pairs, trial_scores.classes, chosen, base))
     return Table(
         sweep=sweep.name,
         dataset=sweep.dataset,
@@ -107,46 +100,48 @@ def _reference(sweep: Sweep, asked: str | None) -> str | None:
     return asked or sweep.reference
 
 
-def _trials(variant: Variant, finished: set[str], kinds: dict[str, str], scores: "pd.DataFrame") -> Trials:
+def _trials(variant: Variant, finished: set[str], kinds: dict[str, str], scores: Scores[int]) -> Trials:
     seeds = tuple(sorted(seed for seed, trial in variant.trials.items() if trial in finished))
-    scored = set(scores["seed"].tolist())
     return Trials(
         planned=len(variant.trials),
         seeds=seeds,
-        unscored=tuple(seed for seed in seeds if seed not in scored),
+        unscored=tuple(seed for seed in seeds if seed not in scores.runs),
         failed=tuple(kinds[trial] for trial in variant.trials.values() if trial in kinds),
     )
 
 
 def _rows(
-    scores: dict[str, "pd.DataFrame"],
+    scores: dict[str, Scores[int]],
     fates: dict[str, Trials],
     pairs: dict[str, Pairs],
-    names: dict[int, str],
+    classes: dict[int, str],
     metric: Metric,
     reference: str | None,
 ) -> Iterator[Row]:
-    values = {name: case_table(own, metric.name) for name, own in scores.items()}
-    for class_id, class_name in [(None, FOREGROUND), *names.items()]:
-        column = FOREGROUND if class_id is None else class_id
+    import numpy as np
+
+    values = {name: case_values(own) for name, own in scores.items()}
+    everything = (None, "mean", FOREGROUND, slice(None))
+    each = [(class_id, label, k, slice(k, k + 1)) for k, (class_id, label) in enumerate(classes.items())]
+    for class_id, label, column, part in [everything, *each]:
         for name, own in scores.items():
-            table = values[name]
-            there = (table[column] if column in table.columns else table[FOREGROUND].iloc[:0]).dropna()
-            rows = own if class_id is None else own[own["class_id"] == class_id]
-            empty = rows[rows["empty_prediction"] & ~rows["empty_reference"]]
+            there = values[name][:, column]
+            there = there[there == there]
+            scored, empty = own.scored[:, :, part], own.empty[:, :, part]
+            asked = np.logical_or.reduce(scored, axis=0)
             yield Row(
                 variant=name,
                 class_id=class_id,
-                class_name=class_name,
+                class_name=label,
                 is_reference=name == reference,
                 mean=float(there.mean()) if len(there) else None,
                 sd=float(there.std(ddof=1)) if len(there) > 1 else None,
                 n=len(there),
-                cases=rows["case_id"].nunique(),
+                cases=int(asked.any(axis=1).sum()),
                 test=paired_t_test(*pairs[name].of(column), metric.alternative) if name in pairs else None,
                 trials=fates[name],
-                empty_cases=empty["case_id"].nunique(),
-                empty_predictions=len(empty),
-                predictions=len(rows),
-                empty_labels=rows.loc[rows["empty_reference"], "case_id"].nunique(),
+                empty_cases=int(empty.any(axis=(0, 2)).sum()),
+                empty_predictions=int(empty.sum()),
+                predictions=int(scored.sum()),
+                empty_labels=int((asked & ~own.present[:, part]).any(axis=1).sum()),
             )

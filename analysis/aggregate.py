@@ -1,23 +1,53 @@
 """From rows of scores to values per case, and to pairs of them.
 
 The unit is the case. A variant's seeds are averaged per case and class, classes then per case, so neither inflates n.
+Letters: `T` trials, `S` seeds of a variant, `N` cases, `K` foreground classes. NaN is missing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from analysis.errors import AnalysisError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
     from analysis.sweep import Variant
 
-FOREGROUND: Final = "mean"
-"""Column of the mean over a case's foreground classes."""
+    Floats = npt.NDArray[np.float64]
+    Flags = npt.NDArray[np.bool_]
 
-_KEYS: Final = ["case_id", "class_id", "seed"]
+FOREGROUND: Final = -1
+"""Column of the mean over a case's foreground classes, after the columns of the classes."""
+
+
+Run = TypeVar("Run", str, int)
+
+
+@dataclass(frozen=True)
+class Scores(Generic[Run]):
+    """Scores of one metric on the same cases.
+
+    Attributes:
+        runs: what the first axis counts: trial ids, or a variant's seeds.
+        cases: case ids in rising order.
+        classes: name of each foreground class by its id, in rising order.
+        values: the metric, `[T or S, N, K]`.
+        scored: whether there is a row at all, `[T or S, N, K]`.
+        empty: whether the prediction is empty although the label has the class, `[T or S, N, K]`.
+        present: whether the label has the class, `[N, K]`.
+    """
+
+    runs: tuple[Run, ...]
+    cases: tuple[str, ...]
+    classes: dict[int, str]
+    values: "Floats"
+    scored: "Flags"
+    empty: "Flags"
+    present: "Flags"
 
 
 @dataclass(frozen=True)
@@ -25,7 +55,7 @@ class Pairs:
     """Cases of a variant matched with the reference's, and all that was left out; neither comes without the other.
 
     Attributes:
-        variant: index `case_id`, one column per class id and `mean`, from `seeds` only; NaN where a pair is incomplete.
+        variant: values per case that both sides were scored on, `[n, K + 1]`; from `seeds` only, NaN without a pair.
         reference: the same of the reference.
         seeds: seeds that both sides have.
         variant_seeds: seeds that only the variant has, left out.
@@ -35,8 +65,8 @@ class Pairs:
         unpaired: values (seed, case and class) left out because the other side's is missing.
     """
 
-    variant: "pd.DataFrame"
-    reference: "pd.DataFrame"
+    variant: "Floats"
+    reference: "Floats"
     seeds: tuple[int, ...]
     variant_seeds: tuple[int, ...]
     reference_seeds: tuple[int, ...]
@@ -44,34 +74,58 @@ class Pairs:
     reference_cases: tuple[str, ...]
     unpaired: int
 
-    def of(self, column: int | str) -> tuple[list[float], list[float]]:
-        """Return the complete pairs of a class id or of `mean`: variant, reference."""
-        if column not in self.variant.columns or column not in self.reference.columns:
-            return [], []
-        ours, theirs = self.variant[column], self.reference[column]
-        complete = ours.notna() & theirs.notna()
+    def of(self, column: int) -> tuple[list[float], list[float]]:
+        """Return the complete pairs of a class (by position) or of `FOREGROUND`: variant, reference."""
+        ours, theirs = self.variant[:, column], self.reference[:, column]
+        complete = (ours == ours) & (theirs == theirs)
         return ours[complete].tolist(), theirs[complete].tolist()
 
 
-def check_cases(cases: "pd.DataFrame") -> None:
-    """Refuse rows that can not be compared with one another.
-
-    Args:
-        cases: rows of `CASE_SCHEMA` of one split.
+def score_trials(cases: "pd.DataFrame", metric: str) -> Scores[str]:
+    """Arrange rows of `CASE_SCHEMA` of one split as an array; their order is of no consequence.
 
     Raises:
         AnalysisError: a trial scored a case twice, data sets differ, or trials were scored against different labels.
     """
-    if (double := cases.duplicated(["trial_id", "case_id", "class_id"])).any():
-        row = cases[double].iloc[0]
-        raise AnalysisError(
-            f"Trial {row['trial_id']} has case {row['case_id']}, class {row['class_id']} more than once; "
-            "delete its files in results/ and run the same command again."
-        )
+    import numpy as np
+    import pandas as pd
+
     if len(names := sorted(cases["dataset"].dropna().unique())) > 1:
         raise AnalysisError(
             f"The trials were scored on different data sets ({', '.join(names)}); compare trials of one data set."
         )
+    coded = [pd.factorize(cases[key], sort=True) for key in ("trial_id", "case_id", "class_id")]
+    places = tuple(codes for codes, _ in coded)
+    trials, ids, classes = (tuple(known.tolist()) for _, known in coded)
+    shape = (len(trials), len(ids), len(classes))
+    counts = np.zeros(shape, dtype=np.int64)
+    np.add.at(counts, places, 1)
+    if (counts > 1).any():
+        trial, case, _ = np.argwhere(counts > 1)[0]
+        raise AnalysisError(
+            f"Trial {trials[trial]} has scored case {ids[case]} more than once; "
+            "delete its files in results/ and run the same command again."
+        )
+    _check_labels(cases)
+    values = np.full(shape, np.nan)
+    values[places] = cases[metric].to_numpy(dtype=float)
+    lacking, empty = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    lacking[places] = cases["empty_reference"].to_numpy(dtype=bool)
+    empty[places] = cases["empty_prediction"].to_numpy(dtype=bool)
+    named = cases.drop_duplicates("class_id")
+    by_id = dict(zip(named["class_id"].tolist(), named["class_name"].tolist(), strict=True))
+    return Scores(
+        runs=trials,
+        cases=ids,
+        classes={class_id: by_id[class_id] for class_id in classes},
+        values=values,
+        scored=counts > 0,
+        empty=empty & ~lacking,
+        present=np.logical_or.reduce((counts > 0) & ~lacking, axis=0),
+    )
+
+
+def _check_labels(cases: "pd.DataFrame") -> None:
     labels = cases.groupby(["case_id", "class_id"])[["reference_voxels", "class_name"]].nunique()
     if (changed := labels.gt(1).any(axis=1)).any():
         case, class_id = labels.index[changed][0]
@@ -81,73 +135,78 @@ def check_cases(cases: "pd.DataFrame") -> None:
         )
 
 
-def scores_of(cases: "pd.DataFrame", variant: "Variant", finished: Iterable[str]) -> "pd.DataFrame":
-    """Select the rows of a variant's finished trials and give each the seed that the sweep planned for it.
+def scores_of(trials: Scores[str], variant: "Variant", finished: Iterable[str]) -> Scores[int]:
+    """Select a variant's trials that finished and were scored, in the order of their seeds.
 
     Args:
-        cases: rows of `CASE_SCHEMA` of one split.
-        variant: the variant.
+        trials: scores of all trials.
+        variant: the variant; its seeds are those that the sweep planned.
         finished: ids of finished trials; what other trials left behind is not used.
-
-    Returns:
-        The rows with a column `seed`, sorted, so that the order of rows never changes a digit.
     """
-    done = set(finished)
-    seeds = {trial: seed for seed, trial in variant.trials.items() if trial in done}
-    rows = cases[cases["trial_id"].isin(list(seeds))]
-    return rows.assign(seed=rows["trial_id"].map(seeds).astype("int64")).sort_values(_KEYS, ignore_index=True)
+    usable = set(finished) & set(trials.runs)
+    seeds = tuple(sorted(seed for seed, trial in variant.trials.items() if trial in usable))
+    place = {trial: index for index, trial in enumerate(trials.runs)}
+    return _select(trials, seeds, [place[variant.trials[seed]] for seed in seeds])
 
 
-def case_table(scores: "pd.DataFrame", metric: str) -> "pd.DataFrame":
-    """Average a variant's scores over seeds per case and class, then over classes per case.
+def case_values(scores: Scores[int]) -> "Floats":
+    """Average scores over seeds per case and class, then over classes per case.
 
     A seed without a value (a failed trial, an empty prediction's distance) is left out of that case's average. The
-    foreground mean runs over the classes that have a value; it is missing where a class that the label contains has
-    none, because the mean of the others would reward an empty prediction. A class that the label lacks does not count.
-
-    Args:
-        scores: rows of one variant from `scores_of`.
-        metric: a column of `METRICS`.
+    foreground mean runs over the classes that have a value; it is missing where a class that the label has is without
+    one, because the mean of the others would reward an empty prediction. A class that the label lacks does not count.
 
     Returns:
-        Index `case_id`; one column per class id in rising order, then `mean`. NaN is missing.
+        `[N, K + 1]`: the classes in the order of their ids, then the foreground mean.
     """
-    by_case = scores.groupby(["case_id", "class_id"])
-    values = by_case[metric].mean().unstack("class_id")
-    present = ~by_case["empty_reference"].all().unstack("class_id", fill_value=False)
-    mean = values.mean(axis=1).mask((values.isna() & present).any(axis=1))
-    return values.assign(**{FOREGROUND: mean})
+    import numpy as np
+
+    values = _mean(scores.values, axis=0)
+    mean = _mean(values, axis=1)
+    mean[(np.isnan(values) & scores.present).any(axis=1)] = np.nan
+    return np.column_stack([values, mean])
 
 
-def pair(variant: "pd.DataFrame", reference: "pd.DataFrame", metric: str) -> Pairs:
+def pair(variant: Scores[int], reference: Scores[int]) -> Pairs:
     """Match a variant with the reference by case, over the seeds that both have.
 
     Each difference is of like with like: a seed, case and class enters only if both sides have a value there, so a seed
     that failed on one side, or a distance that is missing there, is left out of the other side as well.
 
     Args:
-        variant: rows of the variant from `scores_of`.
-        reference: rows of the reference from `scores_of`.
-        metric: a column of `METRICS`.
+        variant: the variant's scores by seed.
+        reference: the reference's, on the same axis of cases.
     """
-    ours, theirs = (set(side["seed"].tolist()) for side in (variant, reference))
-    seeds = ours & theirs
-    sides = [side[side["seed"].isin(list(seeds))] for side in (variant, reference)]
-    our_cases, their_cases = (set(side["case_id"].tolist()) for side in sides)
-    cases = our_cases & their_cases
-    indexed = [side[side["case_id"].isin(list(cases))].set_index(_KEYS) for side in sides]
-    values = [side[metric] for side in indexed]
-    there = [side.dropna().index for side in values]
-    both = there[0].intersection(there[1])
-    # A row without a pair stays as a missing value: the foreground mean needs to know that the class is there.
-    a, b = (side.assign(**{metric: side[metric].where(side.index.isin(both))}).reset_index() for side in indexed)
+    import numpy as np
+
+    ours, theirs = set(variant.runs), set(reference.runs)
+    seeds = tuple(sorted(ours & theirs))
+    a, b = (_select(side, seeds, [side.runs.index(seed) for seed in seeds]) for side in (variant, reference))
+    in_a, in_b = (side.scored.any(axis=(0, 2)) for side in (a, b))
+    shared = in_a & in_b
+    missing = np.isnan(a.values) | np.isnan(b.values)
+    one_sided = np.isnan(a.values) ^ np.isnan(b.values)
+    values = [case_values(replace(side, values=np.where(missing, np.nan, side.values)))[shared] for side in (a, b)]
     return Pairs(
-        variant=case_table(a, metric),
-        reference=case_table(b, metric),
-        seeds=tuple(sorted(seeds)),
-        variant_seeds=tuple(sorted(ours - seeds)),
-        reference_seeds=tuple(sorted(theirs - seeds)),
-        variant_cases=tuple(sorted(our_cases - cases)),
-        reference_cases=tuple(sorted(their_cases - cases)),
-        unpaired=len(there[0]) + len(there[1]) - 2 * len(both),
+        variant=values[0],
+        reference=values[1],
+        seeds=seeds,
+        variant_seeds=tuple(sorted(ours - theirs)),
+        reference_seeds=tuple(sorted(theirs - ours)),
+        variant_cases=tuple(np.array(variant.cases)[in_a & ~in_b].tolist()),
+        reference_cases=tuple(np.array(variant.cases)[in_b & ~in_a].tolist()),
+        unpaired=int(one_sided[:, shared].sum()),
     )
+
+
+def _select(scores: Scores[Any], seeds: tuple[int, ...], places: list[int]) -> Scores[int]:
+    picked = {name: getattr(scores, name)[places] for name in ("values", "scored", "empty")}
+    return replace(scores, runs=seeds, **picked)
+
+
+def _mean(values: "Floats", axis: int) -> "Floats":
+    """Average what is there; without the warning that numpy.nanmean gives where nothing is."""
+    import numpy as np
+
+    count = (~np.isnan(values)).sum(axis=axis)
+    return np.where(count > 0, np.nansum(values, axis=axis) / np.maximum(count, 1), np.nan)

@@ -30,7 +30,7 @@ def notes(
     one_class = len({row.class_id for row in rows}) == 2
     found = list(_what(means, metric, split, reference, one_class))
     if not any(row.cases for row in means):
-        return [*found, "No trial has finished with scores yet."]
+        found.append("No trial has finished with scores yet.")
     told: dict[str, list[str]] = {}
     for row in means:
         for text in (*_warnings(row), *_missing(row, metric, one_class), *_left_out(row, pairs.get(row.variant))):
@@ -69,7 +69,7 @@ def _warnings(row: Row) -> Iterator[str]:
         yield f"{trials.unfinished} of {trials.planned} trials not finished"
     if trials.unscored:
         yield f"{_seeds(trials.unscored)} finished without scores and left out"
-    if row.test is not None and row.test.why_no_p:
+    if row.n and row.test is not None and row.test.why_no_p:
         yield f"no p-value: {row.test.why_no_p}"
 
 

@@ -31,7 +31,7 @@ __all__ = [
 
 MISSING: Final = "-"
 NARROW: Final = 80
-"""Columns of a terminal below which columns that hold only zeros are not shown."""
+"""Width of a terminal below which the table is made compact."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,15 @@ def render_terminal(table: Table, width: int = 100) -> "RenderableType":
 
     Args:
         table: the table.
-        width: columns of the terminal; from 60 on every number stays on one line.
+        width: columns of the terminal; from 60 on every number stays on one line. Below `NARROW`, columns of zeros
+            are left out and `dropout=0.1, dropout=0.2, ...` becomes 0.1, 0.2, ... under the heading `dropout=`.
     """
     from rich.console import Group
     from rich.table import Table as Grid
     from rich.text import Text
 
     narrow = width < NARROW
+    key = _common_key([row.variant for row in table.blocks()[0]]) if narrow else ""
     parts: list[RenderableType] = [Text(_title(table), style="bold")]
     for rows in table.blocks():
         if len(table.blocks()) > 1:
@@ -87,10 +89,13 @@ def render_terminal(table: Table, width: int = 100) -> "RenderableType":
         heads = [head for head in cells[0] if not narrow or head not in _QUIET or any(c[head] != "0" for c in cells)]
         grid = Grid(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
         for head in heads:
-            grid.add_column(head, justify="left" if head == "variant" else "right", no_wrap=head != "variant")
-            grid.columns[-1].overflow = "fold"
+            if head == "variant":
+                grid.add_column(key.rsplit(".", 1)[-1] or head, overflow="fold")
+            else:
+                grid.add_column(head, justify="right", no_wrap=True)
         for row, cell in zip(rows, cells, strict=True):
-            grid.add_row(*(Text(cell[head]) for head in heads), style="bold" if row.is_reference else "")
+            texts = [Text(cell[head].removeprefix(key)) for head in heads]
+            grid.add_row(*texts, style="bold" if row.is_reference else "")
         parts.append(grid)
     parts.append(Text(""))
     parts += [Text(f"- {note}") for note in table.notes]
@@ -125,6 +130,12 @@ def render_csv(table: Table) -> str:
 _QUIET: Final = ("failed", "open", "empty")
 
 
+def _common_key(names: Sequence[str]) -> str:
+    """Return `key=` if all names are different values of one key."""
+    keys = {name[: name.find("=") + 1] for name in names}
+    return keys.pop() if len(keys) == 1 and len(names) > 1 and not any("," in name for name in names) else ""
+
+
 def _title(table: Table) -> str:
     metric = table.metric
     against = f", reference {table.reference}" if table.reference is not None else ""
@@ -144,7 +155,7 @@ def _cells(row: Row, metric: Metric, compact: bool = False) -> dict[str, str]:
         "n": str(row.n),
         "seeds": f"{len(row.trials.seeds)}/{row.trials.planned}",
         "failed": str(len(row.trials.failed)),
-        "open": str(row.trials.unfinished),
+        "open" if compact else "unfinished": str(row.trials.unfinished),
         "empty": str(row.empty_cases),
     }
 

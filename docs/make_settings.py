@@ -15,7 +15,8 @@ INTRODUCTION = """\
 <!-- Written by docs/make_settings.py from simcvd/config/settings.py; change it there. -->
 
 Give them as `--set key=value` (repeatable), in a trial's `config.yaml`, or in a sweep file. An unknown key is answered
-with the nearest known ones. The defaults are the paper's for the Left Atrium; "Gap" marks a decision where the paper is silent.
+with the nearest known ones. The defaults are the paper's for the Left Atrium; "Gap" marks a decision where the paper is
+silent.
 """
 
 

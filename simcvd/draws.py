@@ -1,8 +1,8 @@
 """Randomness that depends on the seed, the step and a name alone.
 
-Nothing is carried from step to step, so a resumed trial draws what an uninterrupted one would have drawn, and nothing is
-drawn from a global generator. With several workers every worker draws for the whole batch and keeps its own share, so the
-numbers do not depend on how many there are.
+Nothing is carried from step to step, so a resumed trial draws what an uninterrupted one would have drawn, and nothing
+is drawn from a global generator. With several workers every worker draws for the whole batch and keeps its own share,
+so the numbers do not depend on how many there are.
 """
 
 import hashlib

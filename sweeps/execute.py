@@ -13,7 +13,7 @@ from analysis.records import CASE_SCHEMA, SETTING_PREFIX, write_cases, write_tri
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.trial_state import is_finished, read_log, read_result, trial_folder, trial_lock
+from sweeps.trial_state import is_finished, read_log, read_result, result_path, trial_folder, trial_lock
 
 Tell = Callable[[str], None]
 
@@ -234,10 +234,10 @@ def _before(runs: Path, trial_id: str, retry_failed: bool) -> TrialStatus | None
     if row["status"] == "failed":
         if not retry_failed:
             return TrialStatus(trial_id, "failed", True, row["failure_kind"], row["failure_message"], steps, seconds)
-        # Anew, since the checkpoint may hold what broke the trial.
+        # Anew, since the checkpoint may hold what broke the trial; and only once, so the failure is forgotten last.
         shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-        for name in ("log.jsonl", "failure.txt"):
-            (folder / name).unlink(missing_ok=True)
+        for path in (folder / "log.jsonl", folder / "failure.txt", result_path(runs, trial_id)):
+            path.unlink(missing_ok=True)
     return None
 
 

@@ -1,5 +1,6 @@
 """What a sweep would do here: its trials, which of them are over, and the `sweep.yaml` that says so."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,6 @@ from typing import Any
 
 import yaml
 
-from analysis.records import write_whole
 from sweeps.definition import SweepFile
 from sweeps.expand import TrialSpec, Variant, all_trials, expand, resolved
 from sweeps.preflight import ResourceRequest, check_request, check_trials
@@ -85,7 +85,10 @@ def write_resolved(folder: Path, sweep: SweepFile, variants: Sequence[Variant], 
     content = resolved(sweep, variants, dataset_name=info.name, dataset_digest=info.digest, dataset_path=str(dataset))
     path = folder / "sweep.yaml"
     changed = path.exists() and not _same_trials(path, content)
-    write_whole(path, yaml.safe_dump(content, sort_keys=False).encode())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    partial.write_text(yaml.safe_dump(content, sort_keys=False))
+    os.replace(partial, path)
     return changed
 
 

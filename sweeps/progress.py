@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -33,7 +33,7 @@ def render(state: SweepState, width: int, height: int | None = None) -> "Rendera
     from rich.text import Text
 
     failures = [row for row in state.rows if row.trial.state == "failed"]
-    room = len(state.rows) if height is None else max(3, height - 5 - 2 * min(3, len(failures)))
+    room = len(state.rows) if height is None else max(3, height - 7 - 2 * min(3, len(failures)))
     by_urgency = sorted(state.rows, key=lambda row: STATES.index(row.trial.state))
     chosen = {id(row) for row in by_urgency[:room]}
     shown = [row for row in state.rows if id(row) in chosen]
@@ -132,29 +132,34 @@ class ProgressDisplay:
 
 
 def _table(rows: Sequence[Row], width: int) -> "Table":
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    cells: Mapping[str, Callable[[Row], str]] = {
-        "step": lambda row: _steps(row.trial),
-        "step/s": lambda row: f"{rate:.2f}" if (rate := row.trial.steps_per_second) else "",
-        "ETA": lambda row: duration(eta) if (eta := row.trial.eta_seconds) is not None else "",
-        "Dice": lambda row: _dice(row.trial),
+    columns: dict[str, list[str]] = {
+        "variant": [row.planned.variant for row in rows],
+        "seed": [str(row.planned.seed) for row in rows],
+        "state": [row.trial.state for row in rows],
+        "step": [_steps(row.trial) for row in rows],
+        "step/s": [f"{rate:.2f}" if (rate := row.trial.steps_per_second) else "" for row in rows],
+        "ETA": [duration(eta) if (eta := row.trial.eta_seconds) is not None else "" for row in rows],
+        "Dice": [_dice(row.trial) for row in rows],
     }
-    left_out = {"step/s"} if width < 70 else set()
-    left_out |= {"Dice"} if width < 84 else set()
-    names = [name for name in cells if name not in left_out]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("variant", overflow="ellipsis", no_wrap=True)
-    table.add_column("seed", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for name in names:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in rows:
-        state = row.trial.state
-        styled = Text(state, style=_STYLES.get(state, "dim"))
-        table.add_row(Text(row.planned.variant), str(row.planned.seed), styled, *(cells[name](row) for name in names))
+    if width < 84:
+        del columns["Dice"]
+    if width < 70:
+        del columns["step/s"]
+    widths = {name: max(map(len, [name, *cells])) for name, cells in columns.items()}
+    left = width - sum(widths.values()) + widths["variant"] - 2 * len(columns)
+    widths["variant"] = max(8, min(widths["variant"], left))
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold dim")
+    for name in columns:
+        words = name in {"variant", "state"}
+        table.add_column(
+            name, width=widths[name], justify="left" if words else "right", overflow="ellipsis", no_wrap=True
+        )
+    for cells in zip(*columns.values(), strict=True):
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
     return table
 
 

@@ -15,6 +15,8 @@ _ENVIRONMENT = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray uploads the working directory under `uv run`
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_worker_niceness": "0",  # Ray's 15 starves trials beside any other program; to be nice is the user's choice
+    "RAY_AIR_NEW_OUTPUT": "0",  # the old output keeps silent when asked to
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours lets trials write a checkpoint
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",

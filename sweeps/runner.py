@@ -140,7 +140,7 @@ def _run_pending(
         with ray_session(request.address):
             import ray
 
-            placement, slots = place(request, ray.nodes())
+            placement, slots = place(request, ray.nodes())  # type: ignore[no-untyped-call]
             job = Job(
                 configs={trial.id: trial.config for trial in plan.pending},
                 dataset=dataset,
@@ -169,7 +169,7 @@ def _run_pending(
                     _record_lost(job, trial_id, reason)
             return stopped
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch.parent, ignore_errors=True)
 
 
 def _tune(job: Job, slots: int) -> dict[str, str]:

@@ -145,7 +145,9 @@ def _check_keys(keys: Any, origin: str = "settings") -> None:
         if key not in known:
             section = any(name.startswith(f"{key}.") for name in known)
             told = " it is a section, so name one of its settings" if section else f"{_hint(key, known)}"
-            raise UserError(f"There is no setting '{key}' ({origin});{told or ' see docs/settings.md for all of them'}.")
+            raise UserError(
+                f"There is no setting '{key}' ({origin});{told or ' see docs/settings.md for all of them'}."
+            )
 
 
 def _hint(word: str, known: Any) -> str:

@@ -1,7 +1,7 @@
 """Every setting of a trial, with its unit, range, default and source.
 
-Sources: "Eq." and "Table" are You et al., IEEE TMI 41(9), 2022, doi 10.1109/TMI.2022.3161829. "Gap" marks a decision where
-the paper is silent. Nothing rewrites a value after validation.
+Sources: "Eq." and "Table" are You et al., IEEE TMI 41(9), 2022, doi 10.1109/TMI.2022.3161829. "Gap" marks a decision
+where the paper is silent. Nothing rewrites a value after validation.
 """
 
 from typing import Annotated, Literal
@@ -39,7 +39,8 @@ class TrainingConfig(Settings):
     batch_unlabeled: Annotated[int, Field(ge=1)] = Field(2, description="Unlabelled crops a step, over all workers.")
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.01, description="SGD learning rate.")
     learning_rate_drop_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.5, description="The learning rate is divided by 10 each time this fraction of all steps has passed (3,000 of 6,000)."
+        0.5,
+        description="The learning rate is divided by 10 each time this fraction of the steps is done (3,000 of 6,000).",
     )
     momentum: Rate = Field(0.9, description="SGD momentum.")
     weight_decay: Weight = Field(5e-4, description="SGD weight decay.")
@@ -128,7 +129,8 @@ class SDMConfig(Settings):
     """Target of the SDM head."""
 
     scope: Literal["case", "patch"] = Field(
-        "case", description="Computed once over the whole case, or anew on each crop as the field's public code does. Gap."
+        "case",
+        description="Computed once over the whole case, or anew on each crop as the field's public code does. Gap.",
     )
 
 
@@ -160,7 +162,9 @@ class TrialConfig(Settings):
     def _crop_fits_the_network(self) -> "TrialConfig":
         if any(side % 16 for side in self.data.crop_vox):
             sides = " x ".join(map(str, self.data.crop_vox))
-            raise ValueError(f"data.crop_vox is {sides}, expected multiples of 16: the V-Net halves each side four times")
+            raise ValueError(
+                f"data.crop_vox is {sides}, expected multiples of 16: the V-Net halves each side four times"
+            )
         if any(s > c for s, c in zip(self.inference.stride_vox, self.data.crop_vox, strict=True)):
             raise ValueError("inference.stride_vox is larger than data.crop_vox, so windows would leave voxels unseen")
         return self

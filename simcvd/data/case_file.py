@@ -1,5 +1,6 @@
 """`cases/ID.h5`: one case, contiguous and uncompressed, read through a memory map."""
 
+import errno
 import hashlib
 import os
 from collections.abc import Sequence
@@ -83,6 +84,8 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
     except FileNotFoundError as error:
         raise UserError(f"The case file {path} is missing; run the same `simcvd prepare` again.") from error
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EMFILE:
+            raise UserError("Each mapped case needs an open file and too many are; raise `ulimit -n`.") from error
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is truncated or no case file ({reason}); delete it and prepare anew.") from error
 

@@ -4,10 +4,11 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from simcvd.config import TrialConfig
@@ -15,7 +16,7 @@ from simcvd.data.batch import Batch
 from simcvd.data.sampling import case_at, crop_generator
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.data.store import CaseFile, TrainingView
-from simcvd.transforms.geometry import apply_geometry, cut, draw_geometry
+from simcvd.transforms.geometry import Geometry, apply_geometry, cut, draw_geometry
 
 Item = TypeVar("Item")
 
@@ -51,7 +52,7 @@ class CropLoader:
         self._workers = workers
         self._classes = len(view.info.classes)
         self._labeled = view.labeled
-        # Unlabelled crops come from the unlabelled cases; with none at all, from the labelled ones without their labels.
+        # Unlabelled crops come from the unlabelled cases; with none at all, from the labelled ones without labels.
         self._unlabeled = (view.unlabeled or view.labeled) if with_unlabeled else []
         self._resident = self._place_on_device()
 
@@ -91,21 +92,20 @@ class CropLoader:
         geometry = self._draw("unlabeled", place, case)
         return apply_geometry(self._tensor(case, "image", geometry), geometry).float()
 
-    def _draw(self, stream: str, place: int, case: CaseFile) -> Any:
+    def _draw(self, stream: str, place: int, case: CaseFile) -> Geometry:
         config = self._config
         x, y, z = case.image.shape[-3:]
         generator = crop_generator(config.seed, stream, place)
         augment = config.augment
         return draw_geometry(generator, (x, y, z), config.data.crop_vox, rotate=augment.rotate, flip=augment.flip)
 
-    def _tensor(self, case: CaseFile, part: str, geometry: Any) -> Tensor:
+    def _tensor(self, case: CaseFile, part: str, geometry: Geometry) -> Tensor:
         resident = self._resident.get((case.id, part))
         if resident is not None:
-            cropped = cut(resident, geometry)
-            assert isinstance(cropped, Tensor)
-            return cropped
+            return cut(resident, geometry)
         # A copy of the crop alone: the memory map is read-only, and torch wants writable memory.
-        return torch.from_numpy(np.array(cut(getattr(case, part), geometry)))
+        array: NDArray[np.generic] = getattr(case, part)
+        return torch.from_numpy(np.array(cut(array, geometry)))
 
     def _send(self, tensor: Tensor) -> Tensor:
         if tensor.device == self._device:
@@ -141,7 +141,9 @@ class Prefetcher(Generic[Item]):
         self._thread.start()
         return self._consume()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End the thread."""
         self._closed.set()
         self._thread.join()

@@ -25,6 +25,7 @@ class PrepareOptions:
 
     Attributes:
         labeled: labelled training cases; none labels all that are left.
+        unlabeled: unlabelled training cases; none takes all that are left.
         val: validation cases; none takes the source's default.
         test: test cases; none takes the source's default.
         seed: draws the order that the counts cut; none keeps the list's.
@@ -38,6 +39,7 @@ class PrepareOptions:
     """
 
     labeled: int | None = None
+    unlabeled: int | None = None
     val: int | None = None
     test: int | None = None
     seed: int | None = None
@@ -75,13 +77,18 @@ def prepare(source: Source, target: Path, options: PrepareOptions) -> PrepareRep
     """Write the data set folder `target`; running it again resumes or, where all is done, changes nothing.
 
     Raises:
-        UserError: a bad case, an impossible split, a folder that is in use or was made from something else.
+        UserError: a bad case, an impossible split, a folder that is in use, full or made from something else.
     """
     started = time.monotonic()
     _check_names(options)
     preparation = _Preparation(source, target, options)
-    with locked(target) as journal:
-        info, written, resumed = preparation.run(journal)
+    try:
+        with locked(target) as journal:
+            info, written, resumed = preparation.run(journal)
+    except OSError as error:
+        raise UserError(
+            f"The preparation of {target} stopped ({error}); mend that and run it again, it resumes."
+        ) from error
     return PrepareReport(
         info, written, resumed, preparation.left_out, preparation.notes(info), time.monotonic() - started
     )
@@ -115,17 +122,7 @@ class _Preparation:
             classes = find_classes(source, [self._cases[i] for i in splits.train_labeled], options.workers)
         if done:
             self._refuse_changed_source(done, splits, journal)
-        entries, written = write_cases(
-            source,
-            [self._cases[case_id] for case_id in self._cases if case_id in set(splits.all())],
-            self._target,
-            len(classes),
-            journal,
-            workers=options.workers,
-            progress=options.progress,
-            problem=self._problem,
-        )
-        splits, order = self._settle(entries)
+        entries, written, splits, order = self._write(len(classes), journal)
         if done:
             if any(entries[case_id].digest != digest for case_id, digest in done.digests.items()):
                 raise _changed(self._target)
@@ -150,14 +147,14 @@ class _Preparation:
 
     def notes(self, info: DatasetInfo) -> tuple[str, ...]:
         unused = len(set(self._cases) - set(info.digests) - set(self.left_out))
-        told = f"{unused} cases are not in the split file and were not used."
+        told = f"{unused} cases are in no split and were not used."
         return (*self._source.notes, told) if unused else self._source.notes
 
     def _split(self) -> tuple[Splits, list[str]]:
         usable = [case for case in self._source.cases if case.id not in self.left_out]
         with_label = {case.id for case in usable if case.label is not None}
         options = self._options
-        asked = SplitCounts(options.labeled, options.val, options.test, options.seed)
+        asked = SplitCounts(options.labeled, options.unlabeled, options.val, options.test, options.seed)
         order = [case.id for case in usable]
         if self._lists:
             return split_by_lists(self._lists, order, with_label, asked, self.left_out)
@@ -168,23 +165,40 @@ class _Preparation:
             asked = replace(asked, test=default.test)
         return split_by_count(order, with_label, asked)
 
-    def _settle(self, entries: Mapping[str, Entry]) -> tuple[Splits, list[str]]:
-        """Split the good cases; a case may turn bad by the use that it gets, so until nothing changes."""
+    def _write(self, classes: int, journal: Journal) -> tuple[dict[str, Entry], int, Splits, list[str]]:
+        """Write all cases; a bad one moves the splits, and its use can make another bad, so until nothing changes."""
+        entries: dict[str, Entry] = {}
+        written = 0
         while True:
             splits, order = self._split()
-            channels = len(self._options.channels or self._source.channels or ())
-            channels = channels or entries[splits.train_labeled[0]].channels
-            unlabeled = set(splits.train_unlabeled)
-            bad: dict[str, str] = {}
-            for case_id in splits.all():
-                if entries[case_id].channels != channels:
-                    bad[case_id] = f"the image has {entries[case_id].channels} channels, expected {channels}"
-                elif entries[case_id].empty_label and case_id not in unlabeled:
-                    bad[case_id] = "its label is empty, expected foreground in a case that is used with its label"
-            for case_id, clause in bad.items():
-                self._problem(case_id, clause)
-            if not bad:
-                return splits, order
+            used = set(splits.all())
+            missing = [case for case in self._source.cases if case.id in used and case.id not in entries]
+            new, count = write_cases(
+                self._source,
+                missing,
+                self._target,
+                classes,
+                journal,
+                workers=self._options.workers,
+                progress=self._options.progress,
+                problem=self._problem,
+            )
+            entries |= new
+            written += count
+            left_out = len(self.left_out)
+            self._check_use({case_id: entries[case_id] for case_id in splits.all() if case_id in entries}, splits)
+            if len(self.left_out) == left_out and used <= set(entries):
+                return {case_id: entries[case_id] for case_id in splits.all()}, written, splits, order
+
+    def _check_use(self, entries: Mapping[str, Entry], splits: Splits) -> None:
+        declared = len(self._options.channels or self._source.channels or ())
+        unlabeled = set(splits.train_unlabeled)
+        for case_id, entry in entries.items():
+            channels = declared or next(iter(entries.values())).channels
+            if entry.channels != channels:
+                self._problem(case_id, f"the image has {entry.channels} channels, expected {channels}")
+            elif entry.empty_label and case_id not in unlabeled:
+                self._problem(case_id, "its label is empty, expected foreground in a case that is used with its label")
 
     def _problem(self, case_id: str, clause: str) -> None:
         if not self._options.skip_bad:
@@ -215,6 +229,7 @@ def _request(source: Source, options: PrepareOptions, lists: SplitLists | None) 
     return {
         "kind": source.kind,
         "labeled": options.labeled,
+        "unlabeled": options.unlabeled,
         "val": options.val,
         "test": options.test,
         "seed": options.seed,

@@ -28,8 +28,8 @@ SPACING_MM = (0.625, 0.625, 0.625)
 def prepare_la(source: Path, target: Path, options: PrepareOptions) -> PrepareReport:
     """Prepare a folder with one folder a case.
 
-    Cases come in the order of `train.list`, in or beside the folder, then by name. If there is a `test.list` and no number
-    of test cases is asked for, its cases are the test; without either, all cases are for training.
+    Cases come in the order of `train.list`, in or beside the folder, then by name. If there is a `test.list` and no
+    number of test cases is asked for, its cases are the test; without either, all cases are for training.
 
     Raises:
         UserError: no case there, or what `prepare` raises.

@@ -47,7 +47,8 @@ def read_nifti(path: Path) -> Volume:
             raise ValueError(f"it holds {type(image).__name__}")
         array = np.asanyarray(image.dataobj)
         affine = np.array(image.affine, dtype=np.float64)
-        affine[:3] *= _MM.get(image.header.get_xyzt_units()[0], 1.0)
+        header: Any = image.header
+        affine[:3] *= _MM.get(header.get_xyzt_units()[0], 1.0)
         if array.dtype.kind not in "biuf":
             raise ValueError(f"its voxels are {array.dtype}, not numbers")
         while array.ndim > 3 and array.shape[-1] == 1:
@@ -109,14 +110,14 @@ def hdf5_holds(path: Path, dataset: str) -> bool:
 
 
 @contextmanager
-def _readable(path: Path, kind: str, *errors: type[Exception]) -> Iterator[None]:
+def _readable(path: Path, kind: str, *others: type[Exception]) -> Iterator[None]:
     """Turn whatever a reader throws at a broken file into one sentence."""
-    expected = (OSError, EOFError, ValueError, KeyError, RuntimeError, zlib.error, *errors)
+    broken: tuple[type[Exception], ...] = (OSError, EOFError, ValueError, KeyError, RuntimeError, zlib.error, *others)
     try:
         yield
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist; expected {kind}.") from error
-    except expected as error:
+    except broken as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise UserError(f"{path} is truncated or not {kind}: {reason[:200]}.") from error
 

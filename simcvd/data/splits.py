@@ -36,12 +36,14 @@ class SplitCounts:
 
     Attributes:
         labeled: labelled training cases; none labels all.
+        unlabeled: unlabelled training cases; none takes all that are left.
         val: validation cases.
         test: test cases.
         seed: draws the order of the labelled cases; none keeps the list's.
     """
 
     labeled: int | None = None
+    unlabeled: int | None = None
     val: int | None = None
     test: int | None = None
     seed: int | None = None
@@ -64,14 +66,16 @@ def split_by_count(order: Sequence[str], with_label: Collection[str], counts: Sp
     Raises:
         UserError: too few cases with a label, or a count that makes no sense.
     """
-    labeled, val, test = counts.labeled, counts.val or 0, counts.test or 0
-    if val < 0 or test < 0 or (labeled is not None and labeled < 1):
+    labeled, unlabeled, val, test = counts.labeled, counts.unlabeled or 0, counts.val or 0, counts.test or 0
+    if min(val, test, unlabeled) < 0 or (labeled is not None and labeled < 1):
         raise UserError(
             f"The split asks for {labeled} labelled, {val} val and {test} test cases; expected at least 1, 0, 0."
         )
     pool = [case_id for case_id in order if case_id in with_label]
     if counts.seed is not None:
         pool = shuffled(pool, counts.seed)
+    if unlabeled and labeled is None:
+        raise UserError("A number of unlabelled cases needs a number of labelled ones beside it; give both.")
     needed = (labeled or 1) + val + test
     if needed > len(pool):
         raise UserError(
@@ -82,6 +86,12 @@ def split_by_count(order: Sequence[str], with_label: Collection[str], counts: Sp
     count = kept if labeled is None else labeled
     bare = [case_id for case_id in order if case_id not in with_label]
     train = [*pool[:kept], *bare]
+    if counts.unlabeled is not None:
+        if count + unlabeled > len(train):
+            raise UserError(
+                f"The split asks for {unlabeled} unlabelled cases, but {len(train) - count} are left; ask for fewer."
+            )
+        train = train[: count + unlabeled]
     splits = Splits(
         train_labeled=tuple(train[:count]),
         train_unlabeled=tuple(train[count:]),
@@ -110,8 +120,8 @@ def split_by_lists(
     Raises:
         UserError: unknown or repeated ids, a case without label where one is needed, or a count beside the file.
     """
-    for name in ("labeled", "val", "test"):
-        split = "train_labeled" if name == "labeled" else name
+    for name in ("labeled", "unlabeled", "val", "test"):
+        split = name if name in lists.decides else f"train_{name}"
         if getattr(counts, name) is not None and split in lists.decides:
             raise UserError(f"Both the split file and a count decide {split}; keep one of them.")
     if lists.train is None and counts.seed is not None:

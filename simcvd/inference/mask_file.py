@@ -1,7 +1,10 @@
 """Write a mask in the format and space of the image it belongs to."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 import numpy as np
@@ -49,17 +52,34 @@ def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None
     write = {"nifti": _write_nifti, "nrrd": _write_nrrd, "hdf5": _write_hdf5}[image_format(source)]
     # The ending stays last, because writers choose their format by it.
     partial = target.with_name(f".tmp-{os.getpid()}-{target.name}")
-    try:
+    with _written_to(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        write(source, mask, partial)
-        os.replace(partial, target)
+        try:
+            write(source, mask, partial)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder for masks, and see that it can be written to, before anything is computed.
+
+    Raises:
+        UserError: it can't be written to.
+    """
+    with _written_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+
+
+@contextmanager
+def _written_to(place: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
-        raise UserError(
-            f"The mask {target} can't be written ({reason}); choose a folder with room to write in."
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+        raise UserError(f"{place} can't be written ({reason}); choose another folder for the masks.") from error
 
 
 def _write_nifti(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
@@ -69,7 +89,7 @@ def _write_nifti(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
     header = image.header.copy()
     header.set_data_dtype(np.uint8)
     header["cal_min"] = header["cal_max"] = 0  # the display range of the image's intensities
-    kind = nibabel.Nifti2Image if isinstance(image, nibabel.Nifti2Pair) else nibabel.Nifti1Image
+    kind: Any = nibabel.Nifti2Image if isinstance(image, nibabel.Nifti2Pair) else nibabel.Nifti1Image
     nibabel.save(kind(mask, image.affine, header), target)
 
 
@@ -77,7 +97,7 @@ def _write_nrrd(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
     import SimpleITK as sitk  # noqa: N813  the name its own manual uses
 
     image = sitk.ReadImage(str(source), imageIO="NrrdImageIO")
-    written = sitk.GetImageFromArray(mask.transpose(2, 1, 0))
+    written: Any = sitk.GetImageFromArray(mask.transpose(2, 1, 0))
     written.CopyInformation(image)
     sitk.WriteImage(written, str(target), useCompression=True)
 

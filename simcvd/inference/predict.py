@@ -14,12 +14,13 @@ from simcvd.data.checks import check_image
 from simcvd.data.readers import read_hdf5, read_nifti, read_nrrd
 from simcvd.errors import UserError
 from simcvd.inference.fusion import for_inference
-from simcvd.inference.mask_file import image_format, write_mask_like
+from simcvd.inference.mask_file import image_format, make_folder, write_mask_like
 from simcvd.inference.sliding_window import Autocast, segment
 from simcvd.inference.weights import load_student
 
 _READERS = {"nifti": read_nifti, "nrrd": read_nrrd, "hdf5": read_hdf5}
 _LARGEST_NORMALISED = 10.0
+"""Largest mean or standard deviation of an image that can pass for normalised."""
 
 
 def predict_files(
@@ -33,9 +34,9 @@ def predict_files(
 ) -> list[Path]:
     """Segment image files.
 
-    NIfTI and NRRD images are brought to zero mean and unit variance over the whole volume, channel by channel; HDF5 images
-    (data set `image`, the field's pre-processed form) are taken as they are. A mask has its image's file name, preceded by
-    its folder's name where several images share one.
+    NIfTI and NRRD images are brought to zero mean and unit variance over the whole volume, channel by channel; HDF5
+    images (data set `image`, the field's pre-processed form) are taken as they are. A mask has its image's file name,
+    preceded by its folder's name where several images share one.
 
     Args:
         trial_dir: a finished trial.
@@ -49,10 +50,11 @@ def predict_files(
         The masks' paths, in the order of `images`.
 
     Raises:
-        UserError: no finished trial, an image that can't be read or segmented, or a mask that would replace a file given.
+        UserError: no finished trial, an unreadable or unfit image, or a mask that would replace an image.
     """
     targets = _targets(images, out)
     student = load_student(trial_dir)
+    make_folder(out)
     network = for_inference(student.network).to(device)
     for source, target in zip(images, targets, strict=True):
         mask = segment(
@@ -108,7 +110,7 @@ def _read(path: Path, channels: int) -> NDArray[np.float32]:
     mean, std = image.mean(dtype=np.float64), image.std(dtype=np.float64)
     if abs(mean) > _LARGEST_NORMALISED or std > _LARGEST_NORMALISED:
         raise UserError(
-            f"{path} has mean {mean:.3g} and standard deviation {std:.3g}, but HDF5 images are taken as normalised already; "
-            "normalise it, or give the scan as NIfTI or NRRD."
+            f"{path} has mean {mean:.3g} and standard deviation {std:.3g}, but HDF5 images are taken as they "
+            "are and must be normalised; normalise it, or give the scan as NIfTI or NRRD."
         )
     return image.astype(np.float32)

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from simcvd.data.batch import Batch
 from simcvd.draws import Draws
 
-
 __all__ = ["Batch", "Method", "Term"]
 
 
@@ -51,4 +50,4 @@ class Method(ABC):
 
     @abstractmethod
     def segmenters(self) -> dict[str, nn.Module]:
-        """Return the networks to validate, the one to use first: each maps `[B, I, X, Y, Z]` to logits `[B, C, X, Y, Z]`."""
+        """Return the networks to validate, the one to use first; each maps `[B, I, X, Y, Z]` to logits."""

@@ -129,8 +129,7 @@ class SimCVD(Method):
         if student.sdm is None:
             return terms
         alpha = self.config.loss.sdm
-        with torch.set_grad_enabled(alpha > 0):
-            error = sdm_error(student.sdm.float(), batch.sdm)
+        error = sdm_error(student.sdm.float(), batch.sdm)
         if alpha > 0:
             terms.append(Term("sdm", error, alpha))
         constant = batch.sdm.mean((0, 2, 3, 4), keepdim=True)
@@ -182,8 +181,7 @@ class SimCVD(Method):
         """
         boundary = probs[:, 1:] if sdm is None else sdm
         feature = image.mean(1, keepdim=True) + boundary  # [U, K, X, Y, Z]
-        with torch.set_grad_enabled(network == "student"):
-            rows: Tensor = self.networks[f"{network}_projection"](feature.flatten(0, 1), draws, network)
+        rows: Tensor = self.networks[f"{network}_projection"](feature.flatten(0, 1), draws, network)
         return rows.view(*feature.shape[:2], *rows.shape[1:])
 
     def _noisy(self, image: Tensor, draws: Draws, network: str) -> Tensor:

@@ -107,14 +107,15 @@ def _directed(
     """Return, in any order, the distance to the nearest voxel of `target` for each voxel of `start`."""
     apart = start & ~target
     if np.count_nonzero(start) + np.count_nonzero(target) > _CROWDED * start.size:
-        squared: NDArray[np.float32] = edt.edtsq(~target, anisotropy=spacing, parallel=threads)
-        distances: NDArray[np.float64] = np.sqrt(squared[apart].astype(np.float64))
+        squared = edt.edtsq(~target, anisotropy=spacing, parallel=threads)
+        distances: NDArray[np.float64] = np.sqrt(squared[apart], dtype=np.float64)
     else:
         tree = cKDTree(_positions(target, spacing), leafsize=32, balanced_tree=False, compact_nodes=False)
-        distances = np.asarray(tree.query(_positions(apart, spacing), workers=threads)[0])
+        distances = np.asarray(tree.query(_positions(apart, spacing), workers=threads)[0], np.float64)
     return np.concatenate([distances, np.zeros(np.count_nonzero(start) - len(distances))])
 
 
 def _positions(mask: NDArray[np.bool_], spacing: tuple[float, float, float]) -> NDArray[np.float64]:
-    positions: NDArray[np.float64] = np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1) * spacing
+    indices = np.unravel_index(np.flatnonzero(mask), mask.shape)
+    positions: NDArray[np.float64] = np.stack(indices, axis=1) * np.array(spacing)
     return positions

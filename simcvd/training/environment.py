@@ -29,7 +29,9 @@ def choose_device(wanted: str) -> torch.device:
     if device.type not in {"cpu", "cuda"}:
         raise UserError(f"The device '{wanted}' is not supported; expected auto, cpu, cuda or cuda:N.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"The device '{wanted}' was asked for, but this machine shows {torch.cuda.device_count()} CUDA devices.")
+        raise UserError(
+            f"The device '{wanted}' was asked for, but this machine shows {torch.cuda.device_count()} CUDA devices."
+        )
     return device
 
 
@@ -56,7 +58,9 @@ def git_commit() -> str | None:
     if not (here / ".git").exists():
         return None
     try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True)
+        found = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()

@@ -64,7 +64,7 @@ def train_steps(
                 optimiser.zero_grad(set_to_none=True)
 
             method.after_step(step)
-            after_step(StepReport(step, terms, norms, method.diagnostics))
+            after_step(StepReport.of(step, terms, norms, method.diagnostics))
 
 
 def gradient_norms(terms: list[Term], method: Method) -> dict[str, Tensor]:
@@ -89,4 +89,6 @@ def check_finite(step: int, terms: dict[str, float]) -> None:
     """
     for name, value in terms.items():
         if not value - value == 0:
-            raise NotFiniteError(f"The loss term {name} is {value} at step {step}; a lower training.learning_rate may help.")
+            raise NotFiniteError(
+                f"The loss term {name} is {value} at step {step}; a lower training.learning_rate may help."
+            )

@@ -28,12 +28,12 @@ class Precision:
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Tell whether the device multiplies bfloat16 in hardware.
 
-    A CPU without AVX512-BF16 or AMX computes bfloat16 convolutions by a reference path, seen to be 60 to 100 times slower
-    than float32.
+    A CPU without AVX512-BF16 or AMX computes bfloat16 convolutions by a reference path, seen to be 60 to 100 times
+    slower than float32.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return False
 
@@ -47,8 +47,8 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
     fast = has_fast_bfloat16(device)
     if wanted == "bfloat16" and not fast:
         raise UserError(
-            f"training.precision is bfloat16, but this {device.type} device has no bfloat16 arithmetic and would be tens of "
-            "times slower; use auto or float32."
+            f"training.precision is bfloat16, but this {device.type} device has no bfloat16 arithmetic and would be "
+            "tens of times slower; use auto or float32."
         )
     if wanted == "auto":
         wanted = "bfloat16" if fast else "float32"

@@ -16,35 +16,52 @@ from simcvd.training.distributed import mean_over_workers
 
 @dataclass(frozen=True)
 class StepReport:
-    """One finished step, still on the device so that reporting nothing costs nothing.
+    """One finished step; its numbers are on their way to the host while the device works on.
 
     Attributes:
         step: the step's number, from 0.
-        terms: the loss terms as optimised.
+        weights: each loss term's weight at this step.
         gradient_norms: each term's weighted gradient norm, where measured.
         diagnostics: numbers beside the losses, such as the SDM's error and a constant's.
     """
 
     step: int
-    terms: list[Term]
-    gradient_norms: dict[str, Tensor] | None
+    weights: dict[str, float]
+    gradient_norms: Mapping[str, Tensor] | None
     diagnostics: Mapping[str, Tensor]
+    _values: Tensor
+    _arrived: torch.cuda.Event | None
+
+    @classmethod
+    def of(
+        cls,
+        step: int,
+        terms: list[Term],
+        gradient_norms: Mapping[str, Tensor] | None,
+        diagnostics: Mapping[str, Tensor],
+    ) -> "StepReport":
+        """Start the terms' values, averaged over the workers, on their way to the host."""
+        values = mean_over_workers(torch.stack([term.value.detach().float() for term in terms]))
+        arrived = None
+        if values.is_cuda:
+            values = values.to("cpu", non_blocking=True)
+            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            arrived.record()
+        return cls(step, {term.name: term.weight for term in terms}, gradient_norms, diagnostics, values, arrived)
 
     def losses(self) -> dict[str, float]:
-        """Return the unweighted terms, averaged over the workers."""
-        return dict(zip(self._names, self._values.tolist(), strict=True))
-
-    def weights(self) -> dict[str, float]:
-        """Return the terms' weights at this step."""
-        return {term.name: term.weight for term in self.terms}
+        """Return the unweighted terms; waits for this step, not for a later one."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return dict(zip(self.weights, self._values.tolist(), strict=True))
 
     def numbers(self) -> dict[str, Any]:
         """Return everything as plain numbers."""
-        losses, weights = self.losses(), self.weights()
+        losses = self.losses()
         shown: dict[str, Any] = {
-            "total": sum(weights[name] * value for name, value in losses.items()),
+            "total": sum(self.weights[name] * value for name, value in losses.items()),
             "losses": losses,
-            "weights": weights,
+            "weights": self.weights,
         }
         if self.diagnostics:
             shown["diagnostics"] = {
@@ -53,14 +70,6 @@ class StepReport:
         if self.gradient_norms:
             shown["gradient_norms"] = {name: float(norm) for name, norm in self.gradient_norms.items()}
         return shown
-
-    @property
-    def _names(self) -> list[str]:
-        return [term.name for term in self.terms]
-
-    @property
-    def _values(self) -> Tensor:
-        return mean_over_workers(torch.stack([term.value.detach().float() for term in self.terms]))
 
 
 class TrialLog:

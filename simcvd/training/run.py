@@ -76,7 +76,7 @@ def run_training(
 ) -> TrainingOutcome:
     """Train one trial to its end, continuing from its checkpoint where there is one.
 
-    Inside an initialised `torch.distributed` process group every worker calls this alike; the first one writes the files.
+    Inside an initialised `torch.distributed` process group every worker calls this alike; the first one writes files.
 
     Args:
         config: all settings.
@@ -199,7 +199,9 @@ class _Trial:
         last = done == training.steps
         saving = done % training.checkpoint_every_steps == 0 or last
         logging = done % training.log_every_steps == 0 or last or bool(report.gradient_norms)
-        validating = training.validate_every_steps is not None and done % training.validate_every_steps == 0 and not last
+        validating = (
+            training.validate_every_steps is not None and done % training.validate_every_steps == 0 and not last
+        )
         stopping = self._stop_is_due(done)
 
         # The step before is checked while the device works on this one; before a checkpoint, this one too.
@@ -245,7 +247,9 @@ class _Trial:
             return {}
         return {
             name: join_shares(
-                evaluate_cases(network, cases, self.config, self.view.info.classes, self.device, self.precision.autocast)
+                evaluate_cases(
+                    network, cases, self.config, self.view.info.classes, self.device, self.precision.autocast
+                )
             )
             for name, network in self.method.segmenters().items()
         }
@@ -290,7 +294,9 @@ def _check_shares(config: TrialConfig, workers: int) -> None:
     for key in ("batch_labeled", "batch_unlabeled"):
         size = getattr(config.training, key)
         if size % workers:
-            raise UserError(f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}.")
+            raise UserError(
+                f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}."
+            )
 
 
 def _memory_advice(config: TrialConfig, device: torch.device) -> str:

@@ -1,13 +1,16 @@
 """Random crop, quarter turns in the XY plane and flips, drawn first and then applied to image, label and SDM alike."""
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 Shape = tuple[int, int, int]
+Volume = TypeVar("Volume", NDArray[Any], Tensor)
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,14 @@ def draw_geometry(generator: np.random.Generator, shape: Shape, crop: Shape, *, 
     return Geometry((start[0], start[1], start[2]), sides, turns, flips)
 
 
-def cut(volume: np.ndarray | Tensor, geometry: Geometry) -> np.ndarray | Tensor:
+def cut(volume: Volume, geometry: Geometry) -> Volume:
     """Return the part of `volume` `[..., X, Y, Z]` that the crop covers, not padded; reads no other voxel."""
-    inside = tuple(
+    x, y, z = (
         slice(max(start, 0), min(start + side, whole))
         for start, side, whole in zip(geometry.start, geometry.sides, volume.shape[-3:], strict=True)
     )
-    return volume[(..., *inside)]
+    part: Volume = volume[..., x, y, z]
+    return part
 
 
 def apply_geometry(part: Tensor, geometry: Geometry, *, repeat_edge: bool = False) -> Tensor:

@@ -48,7 +48,7 @@ def test_missing_numbers_are_null_in_the_file(tmp_path: Path, make_case: Make, m
 
 
 def test_a_distance_of_an_empty_mask_is_refused(tmp_path: Path, make_case: Make) -> None:
-    with pytest.raises(ValueError, match="hd95_vox .* expected missing"):
+    with pytest.raises(ValueError, match=r"hd95_vox .* expected missing"):
         write_cases(tmp_path, "t", [make_case("t", "a", hd95_vox=0.0, empty_prediction=True)])
     assert not (tmp_path / "results").exists()
 
@@ -177,11 +177,11 @@ def test_a_file_without_a_column_reads_as_missing_there(tmp_path: Path, make_cas
 
 
 def test_importing_is_light() -> None:
-    names = "records aggregate statistics tables sweep ablation".split()
+    names = ["records", "aggregate", "statistics", "tables", "sweep", "ablation"]
     code = (
         "import sys\n"
         + "".join(f"import analysis.{name}\n" for name in names)
         + "heavy = {'pandas', 'pyarrow', 'scipy', 'numpy', 'rich', 'torch', 'ray', 'yaml'} & set(sys.modules)\n"
-        "sys.exit(', '.join(heavy))"
+        "sys.exit(', '.join(heavy) or None)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

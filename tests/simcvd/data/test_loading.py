@@ -18,7 +18,9 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> TrainingView:
     for case_id in ("a", "b", "c", "d"):
         image = generator.normal(size=(20, 18, 17)).astype(np.float32)
         label = (image > 1).astype(np.uint8)
-        digests[case_id] = write_case(folder, case_id, image, label, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1)
+        digests[case_id] = write_case(
+            folder, case_id, image, label, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1
+        )
     splits = Splits(train_labeled=("a", "b"), train_unlabeled=("c", "d"))
     info = build_info(
         folder,

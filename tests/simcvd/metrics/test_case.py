@@ -15,7 +15,7 @@ DISTANCES = ("hd95", "asd", "assd")
 
 
 def test_each_class_is_scored_alone_in_both_units() -> None:
-    """Worked by hand. Class 1: 2 of 3 voxels found, so Dice 2 * 2 / 5 and Jaccard 2 / 3; class 2: a voxel 2 away in Z."""
+    """Worked by hand. Class 1: 2 of 3 voxels found, so Dice 4 / 5 and Jaccard 2 / 3; class 2: a voxel 2 away in Z."""
     reference = np.zeros((4, 4, 4), np.uint8)
     reference[0, 0, :3] = 1
     reference[3, 3, 0] = 2

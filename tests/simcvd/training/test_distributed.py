@@ -71,7 +71,9 @@ def test_two_workers_train_like_one_with_the_same_batch(
     _run_two(_train, config, tiny_dataset, tmp_path / "two")
     one, two = (load_file(tmp_path / name / "student.safetensors") for name in ("one", "two"))
     for name, value in one.items():
-        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            two[name], value, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_batch_that_workers_cannot_share_is_refused(

@@ -38,18 +38,24 @@ def test_trial_leaves_its_files_and_scores(tiny_dataset: Path, tiny_config: Tria
     assert {s.case_id for s in scores} == {"case6", "case7"}
 
 
-def test_logged_total_is_the_sum_of_weighted_terms(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+def test_logged_total_is_the_sum_of_weighted_terms(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
     run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
     for line in _lines(tmp_path)[:-1]:
         expected = sum(line["weights"][name] * value for name, value in line["losses"].items())
         assert line["total"] == pytest.approx(expected)
 
 
-def test_resumed_training_gives_bit_identical_weights(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+def test_resumed_training_gives_bit_identical_weights(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
     run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
     asked = iter([False, False, True])
     with pytest.raises(Interrupted, match="after step 3 of 6"):
-        run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", should_stop=lambda: next(asked))
+        run_training(
+            tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", should_stop=lambda: next(asked)
+        )
     run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
     whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
     assert whole.keys() == cut.keys()

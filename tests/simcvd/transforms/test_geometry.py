@@ -6,9 +6,7 @@ from simcvd.transforms.geometry import Geometry, apply_geometry, cut, draw_geome
 
 
 def _crop(volume: torch.Tensor, geometry: Geometry, *, repeat_edge: bool = False) -> torch.Tensor:
-    part = cut(volume, geometry)
-    assert isinstance(part, torch.Tensor)
-    return apply_geometry(part, geometry, repeat_edge=repeat_edge)
+    return apply_geometry(cut(volume, geometry), geometry, repeat_edge=repeat_edge)
 
 
 def test_crop_has_the_asked_size_for_every_turn() -> None:

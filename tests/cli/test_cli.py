@@ -1,0 +1,197 @@
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cli
+from simcvd.data.phantom import write_phantom
+from sweeps.execute import TrialStatus
+from sweeps.runner import SweepOutcome
+from sweeps.status import Planned, Row, SweepState
+from sweeps.trial_state import TrialState
+
+COMMANDS = ["prepare", "inspect", "train", "evaluate", "predict", "sweep", "status", "tables", "methods", "sweeps"]
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "data"
+    write_phantom(folder, labeled=1, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
+    return folder
+
+
+@pytest.fixture
+def stub_trial(monkeypatch):
+    """Let `simcvd train` end in a given way, without training."""
+
+    def stub(end):
+        def execute_trial(config, dataset, runs, *, trial_id, **options):
+            if isinstance(end, BaseException):
+                raise end
+            return end
+
+        monkeypatch.setattr("sweeps.execute.execute_trial", execute_trial)
+
+    return stub
+
+
+def test_importing_the_command_line_imports_nothing_heavy():
+    heavy = "{'torch', 'ray', 'pandas', 'pyarrow', 'scipy', 'numpy', 'pydantic', 'yaml'}"
+    code = f"import sys, cli; print(*({heavy} & sys.modules.keys()))"
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_help_names_every_command_in_order(run):
+    done = run("--help")
+    assert done.exit_code == 0
+    assert re.findall(r"^  ([a-z]+) +[A-Z]", done.output.partition("Commands:")[2], re.M) == COMMANDS
+
+
+def test_every_command_has_help(run):
+    for command in [*COMMANDS, "prepare la", "prepare nifti"]:
+        done = run(*command.split(), "--help")
+        assert done.exit_code == 0, command
+        assert "--help" in done.output
+
+
+def test_version_is_the_packages(run):
+    assert re.fullmatch(r"simcvd \d+\.\d+\.\d+\n", run("--version").output)
+
+
+def test_methods_lists_simcvd_with_its_paper(run):
+    done = run("methods")
+    assert done.exit_code == 0
+    assert re.search(r"^simcvd .*10\.1109/TMI\.2022\.3161829$", done.output, re.M)
+
+
+def test_sweeps_lists_dropout(run):
+    done = run("sweeps")
+    assert done.exit_code == 0
+    assert re.search(r"^dropout +\S", done.output, re.M)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["train", "--set", "projection.droput=0.2"], "projection.dropout"),
+        (["train", "--set", "projection.dropout=2"], "projection.dropout is 2"),
+        (["train", "--set", "projection.dropout"], "expected key=value"),
+        (["train", "--preset", "phantm"], "phantom"),
+        (["train", "--config", "nowhere.yaml"], "nowhere.yaml can't be read"),
+        (["train", "--config", "a.yaml", "--preset", "la"], "drop one"),
+        (["train", "nowhere"], "There is no data set in nowhere"),
+        (["sweep", "drop-out"], "did you mean dropout?"),
+        (["sweep", "nowhere.yaml"], "nowhere.yaml can't be read"),
+        (["sweep", "dropout", "--preset", "phantm"], "phantom"),
+        (["sweep", "dropout", "--set", "loss.contrst=1"], "loss.contrast"),
+        (["sweep", "dropout", "--set", "projection.dropout=0.3"], "varied by the sweep"),
+        (["sweep", "dropout", "--seeds", "many"], "--seeds is 'many'"),
+        (["sweep", "dropout", "--gpus-per-worker", "1.5"], "--gpus-per-worker is 1.5"),
+        (["sweep", "dropout", "nowhere"], "nowhere: expected a folder made by `simcvd prepare`"),
+        (["inspect", "nowhere"], "There is no data set in nowhere"),
+        (["evaluate", "nowhere"], "There is no trial in nowhere"),
+        (["predict", "nowhere", "a.nii", "--out", "masks"], "nowhere"),
+        (["prepare", "la", "nowhere", "data"], "nowhere"),
+        (["prepare", "nifti", "nowhere", "data"], "nowhere"),
+        (["status"], "There are no runs in runs"),
+        (["tables", "dropout"], "There is no sweep 'dropout' in runs"),
+    ],
+)
+def test_what_the_user_must_change_is_one_sentence_and_exit_code_2(run, tmp_path, arguments, told):
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert re.fullmatch(r"Error: .+\n", done.output), "one line"
+    assert told in done.output
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+@pytest.mark.parametrize("option", ["--cluster", "--address", "--time-budget"])
+def test_options_of_later_versions_are_refused_not_ignored(run, option):
+    done = run("sweep", "dropout", option, "x")
+    assert done.exit_code == 2
+    assert f"No such option: {option}" in done.output
+
+
+def test_unknown_method_is_refused_with_the_known_ones(run, dataset):
+    done = run("train", dataset, "--method", "simcdv")
+    assert done.exit_code == 2
+    assert "There is no method 'simcdv'" in done.output
+    assert not Path("runs").exists()
+
+
+def test_folder_that_is_no_folder_is_one_sentence(run, dataset, stub_trial):
+    stub_trial(NotADirectoryError(20, "Not a directory", "runs/trials"))
+    done = run("train", dataset)
+    assert done.exit_code == 2
+    assert done.output.endswith("Error: runs/trials can't be written or read: Not a directory.\n")
+
+
+def test_finished_trial_ends_with_0(run, dataset, stub_trial):
+    stub_trial(TrialStatus("t", "finished", skipped=True, steps=7))
+    done = run("train", dataset)
+    assert done.exit_code == 0
+    assert "Finished before" in done.output
+
+
+def test_failed_trial_ends_with_1_and_its_reason(run, dataset, stub_trial):
+    stub_trial(TrialStatus("t", "failed", kind="nan", message="The term contrast is nan at step 3."))
+    done = run("train", dataset)
+    assert done.exit_code == 1
+    assert "The trial failed (nan): The term contrast is nan at step 3;" in done.output
+
+
+def test_interrupted_trial_ends_with_130_and_says_how_to_continue(run, dataset, stub_trial):
+    stub_trial(
+        TrialStatus("t", "interrupted", message="Stopped after step 3 of 9; run the same command again to continue.")
+    )
+    done = run("train", dataset)
+    assert done.exit_code == 130
+    assert "run the same command again to continue" in done.output
+
+
+def test_second_ctrl_c_ends_with_130(run, dataset, stub_trial):
+    stub_trial(KeyboardInterrupt())
+    done = run("train", dataset)
+    assert done.exit_code == 130
+    assert "run the same command again to continue" in done.output
+
+
+@pytest.mark.parametrize(
+    ("states", "interrupted", "code"),
+    [(["finished"], False, 0), (["finished", "failed"], False, 1), (["finished", "interrupted"], True, 130)],
+)
+def test_sweep_ends_with_the_code_of_its_outcome(run, dataset, monkeypatch, states, interrupted, code):
+    rows = tuple(Row(Planned(state, state, 0), TrialState(state, state)) for state in states)
+    outcome = SweepOutcome("dropout", SweepState("dropout", rows), len(rows), interrupted, 1.0)
+    monkeypatch.setattr("sweeps.runner.run_sweep", lambda *arguments, **options: outcome)
+    assert run("sweep", "dropout", dataset).exit_code == code
+
+
+def test_dry_run_names_every_trial_and_starts_none(run, dataset):
+    done = run("sweep", "dropout", dataset, "--seeds", "2", "--dry-run")
+    assert done.exit_code == 0
+    assert len(re.findall(r"^dropout=\S+ +[01]  waiting  simcvd-s", done.output, re.M)) == 14
+    assert done.output.endswith("14 of 14 trials would run.\n")
+    assert not Path("runs").exists()
+
+
+def test_sweep_without_dataset_takes_the_phantom_set_and_its_settings(run, monkeypatch):
+    made, options = [], []
+    monkeypatch.setattr("simcvd.data.phantom.write_phantom", made.append)
+    monkeypatch.setattr("sweeps.runner.run_sweep", lambda *_, **given: options.append(given) or sys.exit(0))
+    run("sweep", "dropout", "--out", "results")
+    assert made == [Path("results/phantom-data")]
+    assert options[0]["preset"] == "phantom"
+
+
+def test_inspect_tells_that_a_data_set_is_sound_and_2_if_not(run, dataset):
+    assert run("inspect", dataset).output.endswith("sound\n")
+    next((dataset / "cases").glob("*.h5")).unlink()
+    done = run("inspect", dataset)
+    assert done.exit_code == 2
+    assert "PROBLEM" in done.output

@@ -1,0 +1,93 @@
+import math
+from collections.abc import Callable
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.data.store import CaseFile
+from simcvd.errors import UserError
+from simcvd.inference.evaluate import evaluate_cases
+from simcvd.inference.sliding_window import segment
+from simcvd.metrics.case import score_case
+from simcvd.networks.vnet import Segmenter
+
+CPU = torch.device("cpu")
+CLASSES = ("anterior", "posterior")
+
+
+class Threshold(nn.Module):
+    """Class 1 where the image is above 0.5, class 2 above 1.5."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.cat([-image + 0.5, torch.zeros_like(image), image - 1.5], dim=1)
+
+
+def make_case(number: int) -> CaseFile:
+    generator = np.random.default_rng(number)
+    label = np.zeros((20, 18, 16), np.uint8)
+    label[3:9, 4:10, 5:11] = 1
+    label[12:16, 4:10, 5 : 9 + number] = 2
+    image = label + generator.normal(0, 0.3, label.shape)
+    return CaseFile(
+        id=f"case-{number}",
+        image=image.astype(np.float32)[np.newaxis],
+        label=label,
+        sdm=None,
+        spacing_mm=(1.0, 0.5, 2.0),
+        affine=np.eye(4),
+        original_shape=label.shape,
+        crop_start=(0, 0, 0),
+        intensity_mean=(0.0,),
+        intensity_std=(1.0,),
+    )
+
+
+def test_rows_are_the_scores_of_each_case_and_class_in_order(config: TrialConfig) -> None:
+    cases = [make_case(number) for number in range(3)]
+    told: list[str] = []
+    rows = evaluate_cases(Threshold(), iter(cases), config, CLASSES, CPU, on_case=told.append)
+    assert told == ["case-0", "case-1", "case-2"]
+    assert [(row.case_id, row.class_id, row.class_name) for row in rows] == [
+        (case.id, class_id, name) for case in cases for class_id, name in enumerate(CLASSES, start=1)
+    ]
+    for number, case in enumerate(cases):
+        assert case.label is not None
+        prediction = segment(Threshold(), case.image, (16, 16, 16), (8, 8, 16), device=CPU)
+        for row, score in zip(rows[2 * number :], score_case(prediction, case.label, 2, case.spacing_mm), strict=False):
+            assert asdict(score).items() <= asdict(row).items()
+            assert 0.2 < row.dice < 1
+
+
+def test_a_class_that_is_not_predicted_has_missing_distances(config: TrialConfig) -> None:
+    case = make_case(0)
+    dark = replace(case, image=np.full_like(case.image, -1))
+    first, _ = evaluate_cases(Threshold(), [dark], config, CLASSES, CPU)
+    assert first.empty_prediction
+    assert first.dice == 0
+    assert math.isnan(first.hd95_mm)
+
+
+def test_training_mode_and_weights_survive(config: TrialConfig, make_network: Callable[..., Segmenter]) -> None:
+    network = make_network().train()
+    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    evaluate_cases(network, [make_case(0)], config, CLASSES, CPU)
+    assert all(module.training for module in network.modules())
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+
+
+def test_no_cases_give_no_rows(config: TrialConfig) -> None:
+    assert evaluate_cases(Threshold(), [], config, CLASSES, CPU) == []
+
+
+def test_a_case_without_label_is_refused(config: TrialConfig) -> None:
+    with pytest.raises(UserError, match="case-0 has no label"):
+        evaluate_cases(Threshold(), [replace(make_case(0), label=None)], config, CLASSES, CPU)
+
+
+def test_an_error_while_scoring_surfaces(config: TrialConfig) -> None:
+    with pytest.raises(ValueError, match="expected the same"):
+        evaluate_cases(Threshold(), [replace(make_case(0), label=np.ones((3, 3, 3), np.uint8))], config, CLASSES, CPU)

@@ -1,0 +1,56 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from simcvd.errors import UserError
+from simcvd.inference.weights import WEIGHTS_FILE, load_student
+from simcvd.networks.vnet import Segmenter
+
+MakeTrial = Callable[..., tuple[Path, Segmenter]]
+
+
+def test_a_saved_student_is_rebuilt_with_its_names_and_settings(make_trial: MakeTrial) -> None:
+    folder, network = make_trial(2)
+    student = load_student(folder)
+    assert (student.image_channels, student.classes) == (2, ("anterior", "posterior"))
+    assert student.config.network.width == 2
+    assert not student.network.training
+    image = torch.randn(1, 2, 16, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(student.network(image), network(image))
+
+
+def test_nothing_half_written_stays_behind(make_trial: MakeTrial) -> None:
+    folder, _ = make_trial()
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", WEIGHTS_FILE]
+
+
+def test_a_folder_that_is_no_trial_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="There is no trial in"):
+        load_student(tmp_path)
+
+
+def test_an_unfinished_trial_is_refused(make_trial: MakeTrial) -> None:
+    folder, _ = make_trial()
+    (folder / WEIGHTS_FILE).unlink()
+    with pytest.raises(UserError, match="run its command again to finish"):
+        load_student(folder)
+
+
+def test_damaged_weights_are_refused(make_trial: MakeTrial) -> None:
+    folder, _ = make_trial()
+    content = (folder / WEIGHTS_FILE).read_bytes()
+    for broken in (content[: len(content) // 2], b"", b"not weights at all"):
+        (folder / WEIGHTS_FILE).write_bytes(broken)
+        with pytest.raises(UserError, match="damaged"):
+            load_student(folder)
+
+
+def test_weights_of_another_width_are_refused(make_trial: MakeTrial) -> None:
+    folder, _ = make_trial()
+    settings = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(settings.replace("width: 2", "width: 4"))
+    with pytest.raises(UserError, match="does not fit its config"):
+        load_student(folder)

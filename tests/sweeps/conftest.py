@@ -1,0 +1,116 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simcvd.data.store import Splits, build_info, write_case, write_info
+from sweeps.execute import Engine
+
+MakeEngine = Callable[..., Engine]
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six cases of 8x8x8 voxels: enough for everything but training."""
+    folder = tmp_path_factory.mktemp("dataset")
+    generator = np.random.default_rng(0)
+    label = np.zeros((8, 8, 8), np.uint8)
+    label[2:6, 2:6, 2:6] = 1
+    digests = {}
+    for index in range(6):
+        image = generator.normal(size=label.shape).astype(np.float32)
+        name = f"case{index}"
+        digests[name] = write_case(folder, name, image, label, (1, 1, 1), np.eye(4), label.shape, (0, 0, 0), classes=1)
+    ids = tuple(digests)
+    splits = Splits(train_labeled=ids[:1], train_unlabeled=ids[1:2], val=ids[2:3], test=ids[3:])
+    info = build_info(
+        folder,
+        name="boxes",
+        channels=("mr",),
+        classes=("box",),
+        splits=splits,
+        train_order=ids[:2],
+        digests=digests,
+        source="made by a test",
+        preset="phantom",
+    )
+    write_info(folder, info)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_engine() -> MakeEngine:
+    """Return a factory of engines that train nothing: closures, so that Ray's workers need not import this file.
+
+    Trials behave by their settings: `loss.sdm` 9 is NaN at step 3, 8 runs out of memory in scoring, 7 has a bug.
+    Steps are appended to `steps.txt` in the trial's folder, one line each, over all sessions.
+    """
+
+    def make(step_s: float = 0.0) -> Engine:
+        def score(case_id, dice):
+            from types import SimpleNamespace
+
+            missing = dict.fromkeys(("hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"))
+            voxels = {
+                "predicted_voxels": 60,
+                "reference_voxels": 64,
+                "empty_prediction": False,
+                "empty_reference": False,
+            }
+            return SimpleNamespace(
+                case_id=case_id, class_id=1, class_name="box", dice=dice, jaccard=dice / (2 - dice), **missing, **voxels
+            )
+
+        def train(config, dataset, trial_dir, *, report, should_stop, **others):
+            import json
+            import time
+            from types import SimpleNamespace
+
+            from torch import distributed
+
+            from simcvd.training.interruption import Interrupted
+            from simcvd.training.run import TrainingFailed
+
+            checkpoint = trial_dir / "checkpoint" / "last.pt"
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            (trial_dir / "environment.json").write_text(
+                json.dumps({"device": "cpu", **{k: str(v) for k, v in others.items()}})
+            )
+            (trial_dir / "sdm.txt").write_text(str(config.loss.sdm))
+            first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+            steps = config.training.steps
+            if distributed.is_initialized():
+                distributed.barrier()
+            for step in range(first + 1, steps + 1):
+                time.sleep(step_s)
+                if config.loss.sdm == 9 and step == 3:
+                    raise TrainingFailed("nan", "The loss term sdm is nan at step 3.")
+                if config.loss.sdm == 7:
+                    raise ZeroDivisionError("a bug")
+                line = {"step": step, "steps": steps, "seconds": 0.1 * step}
+                with (trial_dir / "log.jsonl").open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+                with (trial_dir / "steps.txt").open("a") as file:
+                    file.write(f"{step}\n")
+                checkpoint.with_suffix(".tmp").write_text(str(step))
+                checkpoint.with_suffix(".tmp").replace(checkpoint)
+                if report is not None:
+                    report(line)
+                if should_stop is not None and should_stop() and step < steps:
+                    raise Interrupted(f"Stopped after step {step}.")
+            return SimpleNamespace(steps=steps, seconds=0.1 * steps, val_scores=[score("case2", 0.5)])
+
+        def evaluate(trial_dir, dataset, split, *, device):
+            import hashlib
+
+            from simcvd.training.run import TrainingFailed
+
+            if (trial_dir / "sdm.txt").read_text() == "8.0":
+                raise TrainingFailed("out_of_memory", "Memory did not suffice.")
+            part = int(hashlib.sha256(trial_dir.name.encode()).hexdigest()[:4], 16) / 2**17
+            return [score(f"case{index}", 0.4 + part + 0.01 * index) for index in (3, 4, 5)]
+
+        return Engine(train, evaluate)
+
+    return make

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from simcvd.errors import UserError
+from sweeps.definition import list_sweeps, load_sweep, parse_seeds
+
+
+def _write(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_built_in_dropout_sweep_is_table_iv() -> None:
+    sweep = load_sweep("dropout")
+    assert sweep.axes == {"projection.dropout": [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]}
+    assert sweep.reference == {"projection.dropout": 0.1}
+    assert (sweep.seeds, sweep.metric, sweep.published) == ([0, 1, 2], "dice", "table-iv-dropout")
+
+
+def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
+    sweeps = list_sweeps()
+    assert [sweep.name for sweep in sweeps] == ["dropout"]
+    assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
+
+
+def test_a_misspelt_built_in_sweep_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean dropout"):
+        load_sweep("dropuot")
+
+
+def test_nested_settings_become_dotted(tmp_path: Path) -> None:
+    text = "name: mine\nbase: {training: {steps: 5}}\nvariants: [{name: a, set: {loss: {sdm: 0}}}]"
+    sweep = load_sweep(_write(tmp_path, text))
+    assert sweep.base == {"training.steps": 5}
+    assert sweep.swept == {"loss.sdm"}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name: mine\nsearch: {loss.sdm: {uniform: [0, 1]}}", "search, which this version can't run"),
+        ("name: mine", "either axes or variants"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nvariants: [{name: a}]", "either axes or variants"),
+        ("name: mine\naxes: {loss.sdm: []}", "axes.loss.sdm"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nseeds: [1, 1]", "a seed is given twice"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nmetric: f1", "metric"),
+        ("name: mine\naxis: {loss.sdm: [0]}", "axis: unknown key, known are name"),
+        ("name: my sweep\naxes: {loss.sdm: [0]}", "name"),
+        ("name: mine\nvariants: [{name: a}, {name: a}]", "two variants have the same name"),
+        ("- 1", "no mapping"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_a_wrong_sweep_file_is_refused_with_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        load_sweep(_write(tmp_path, text))
+
+
+def test_a_missing_sweep_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="can't be read"):
+        load_sweep(str(tmp_path / "no.yaml"))
+
+
+def test_seeds_are_a_count_or_a_list() -> None:
+    assert (parse_seeds("3"), parse_seeds("0,2,5"), parse_seeds("7,")) == ([0, 1, 2], [0, 2, 5], [7])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "a", "1,1", "", "1,,2"])
+def test_wrong_seeds_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--seeds"):
+        parse_seeds(text)

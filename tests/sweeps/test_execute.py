@@ -1,0 +1,191 @@
+import fcntl
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.records import read_cases, read_trials
+from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
+from simcvd.data.store import open_info
+from simcvd.errors import UserError
+from sweeps import trial_state
+from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
+from sweeps.trial_state import TrialBusyError, is_locked, trial_folder, trial_lock
+
+Execute = Callable[..., TrialStatus]
+
+
+def _config(**changes: Any) -> TrialConfig:
+    return apply_settings(load_preset("phantom"), {"training.steps": 5} | changes)
+
+
+@pytest.fixture
+def execute(dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]) -> Execute:
+    """Run a trial of fake training in `tmp_path`."""
+
+    def run(config: TrialConfig, **options: Any) -> TrialStatus:
+        identity = trial_id(config, open_info(dataset).digest)
+        options.setdefault("engine", make_engine())
+        return execute_trial(config, dataset, tmp_path, trial_id=identity, **options)
+
+    return run
+
+
+def _steps(runs: Path, status: TrialStatus) -> list[int]:
+    return [int(line) for line in (trial_folder(runs, status.trial_id) / "steps.txt").read_text().split()]
+
+
+def test_a_finished_trial_leaves_val_and_test_rows_and_its_settings(
+    execute: Execute, tmp_path: Path, dataset: Path
+) -> None:
+    config = _config(**{"data.label_split": 3, "data.labeled": 1})
+    status = execute(config, threads=2)
+    assert (status.state, status.skipped, status.steps, status.seconds) == ("finished", False, 5, 0.5)
+    cases = read_cases(tmp_path)
+    assert list(zip(cases["split"], cases["case_id"], strict=True)) == [
+        ("test", "case3"),
+        ("test", "case4"),
+        ("test", "case5"),
+        ("val", "case2"),
+    ]
+    assert cases["hd95_mm"].isna().all()
+    row = read_trials(tmp_path).iloc[0]
+    assert (row["status"], row["steps"], row["dataset"], row["label_split"]) == ("finished", 5, "boxes", 3)
+    assert row["config_hash"] == config_hash(config, open_info(dataset).digest)
+    assert row["setting.projection.dropout"] == 0.1
+    assert not (trial_folder(tmp_path, status.trial_id) / "checkpoint").exists()
+
+
+def test_a_finished_trial_is_not_run_again(execute: Execute, tmp_path: Path) -> None:
+    first = execute(_config())
+    second = execute(_config())
+    assert (second.state, second.skipped, second.steps) == ("finished", True, 5)
+    assert _steps(tmp_path, first) == [1, 2, 3, 4, 5]
+
+
+def test_a_trial_with_a_row_but_without_case_scores_runs_again(execute: Execute, tmp_path: Path) -> None:
+    first = execute(_config())
+    trial_state.case_path(tmp_path, first.trial_id).unlink()
+    assert not execute(_config()).skipped
+
+
+def test_an_interrupted_trial_continues_where_it_stopped(execute: Execute, tmp_path: Path) -> None:
+    config = _config()
+    answers = iter([False, True])
+    first = execute(config, should_stop=lambda: next(answers))
+    assert (first.state, first.steps) == ("interrupted", 2)
+    assert read_trials(tmp_path).iloc[0]["status"] == "interrupted"
+    assert execute(config).state == "finished"
+    assert _steps(tmp_path, first) == [1, 2, 3, 4, 5]
+
+
+def test_a_second_ctrl_c_is_recorded_and_passed_on(execute: Execute, tmp_path: Path) -> None:
+    def press() -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        execute(_config(), should_stop=press)
+    assert read_trials(tmp_path).iloc[0]["status"] == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("sdm", "kind", "message"),
+    [(9.0, "nan", "step 3"), (8.0, "out_of_memory", "Memory"), (7.0, "ZeroDivisionError", "a bug")],
+)
+def test_a_failure_is_recorded_and_not_retried_unasked(
+    execute: Execute, tmp_path: Path, sdm: float, kind: str, message: str
+) -> None:
+    config = _config(**{"loss.sdm": sdm})
+    first = execute(config)
+    assert (first.state, first.kind, first.skipped) == ("failed", kind, False)
+    row = read_trials(tmp_path).iloc[0]
+    assert (row["status"], row["failure_kind"]) == ("failed", kind)
+    assert message in row["failure_message"]
+    assert kind in (trial_folder(tmp_path, first.trial_id) / "failure.txt").read_text() or kind != "ZeroDivisionError"
+    again = execute(config)
+    assert (again.state, again.kind, again.skipped) == ("failed", kind, True)
+
+
+def test_a_failed_trial_starts_anew_when_asked(execute: Execute, tmp_path: Path) -> None:
+    config = _config(**{"loss.sdm": 9.0})
+    status = execute(config)
+    assert execute(config, retry_failed=True).state == "failed"
+    assert _steps(tmp_path, status) == [1, 2, 1, 2]
+
+
+def test_wrong_settings_are_not_recorded_as_a_failure(execute: Execute, tmp_path: Path) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise UserError("No.")
+
+    with pytest.raises(UserError, match="No"):
+        execute(_config(), engine=Engine(refuse, refuse))
+    assert read_trials(tmp_path).empty
+
+
+def test_a_lost_trial_can_be_recorded_by_others(dataset: Path, tmp_path: Path) -> None:
+    status = record_failure(_config(), dataset, tmp_path, "lost", "worker_lost", "It went away.")
+    assert status.kind == "worker_lost"
+    assert read_trials(tmp_path).iloc[0]["failure_message"] == "It went away."
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from sweeps.trial_state import trial_lock
+with trial_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> Any:
+    """Another process that holds the trial `tmp_path / "t"`."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "t")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_trial_held_by_a_live_process_is_refused_with_its_name(tmp_path: Path, holder: Any) -> None:
+    assert is_locked(tmp_path / "t")
+    with pytest.raises(TrialBusyError, match=f"process {holder.pid} on"), trial_lock(tmp_path / "t", wait_s=0.3):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: Path, holder: Any) -> None:
+    holder.kill()
+    holder.wait()
+    told: list[str] = []
+    start = time.monotonic()
+    with trial_lock(tmp_path / "t", told.append):
+        assert is_locked(tmp_path / "t")
+    assert time.monotonic() - start < 1
+    assert not told
+    assert not is_locked(tmp_path / "t")
+
+
+def test_waiting_for_a_lock_is_said_once(tmp_path: Path, holder: Any) -> None:
+    told: list[str] = []
+    with pytest.raises(TrialBusyError), trial_lock(tmp_path / "t", told.append, wait_s=1.5):
+        pass
+    assert len(told) == 1
+    assert "waiting up to" in told[0]
+
+
+def test_a_reader_that_tests_the_lock_does_not_stop_a_writer(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    folder.mkdir()
+    (folder / "lock").touch()
+    with (folder / "lock").open() as file:
+        fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+        with pytest.raises(TrialBusyError), trial_lock(folder, wait_s=0.1):
+            pass
+    with trial_lock(folder, wait_s=0.1):
+        pass
