@@ -5,6 +5,7 @@ Heavy modules are imported inside the commands, so that `simcvd --help` is fast.
 """
 
 import errno
+import itertools
 import json
 import math
 import sys
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
 RUNS = Path("runs")
-PHANTOM_FOLDER, PHANTOM_PRESET = "phantom-data", "phantom"
+PHANTOM_FOLDER, PHANTOM_PRESET, PHANTOM_SEEDS = "phantom-data", "phantom", (0,)
 DEFAULT_PRESET = "la"
 _PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
 _FIRST_LINE_S, _NEXT_LINE_S = 2.0, 10.0
@@ -254,6 +255,8 @@ def train(
     """
     from simcvd.config import trial_id
     from simcvd.data.store import open_info
+    from simcvd.methods.registry import check_known
+    from simcvd.training.environment import choose_device
     from simcvd.training.interruption import stop_on_signals
     from sweeps.execute import execute_trial
     from sweeps.expand import TrialSpec
@@ -263,6 +266,8 @@ def train(
     # Settings before data: a wrong one is told before the phantom set is made.
     own_preset = PHANTOM_PRESET if dataset is None else open_info(dataset).preset
     config = _settings(config_file, preset, own_preset, changes, {"method": method, "seed": seed})
+    check_known(config.method)
+    choose_device(device)
     dataset = dataset or _phantom(runs)
     info = open_info(dataset)
     identity = trial_id(config, info.digest)
@@ -323,10 +328,16 @@ def evaluate(
     else:
         from dataclasses import asdict
 
+        from simcvd.data.store import open_info
         from simcvd.training.run import evaluate_trial
 
-        typer.echo(f"Scoring the {split} cases of {dataset} ...", err=True)
-        rows = [asdict(score) for score in evaluate_trial(trial, dataset, split, device=device)]
+        cases = len(getattr(open_info(dataset).splits, split))
+        with _Progress("scoring", "cases") as progress:
+            done = itertools.count(1)
+            scores = evaluate_trial(
+                trial, dataset, split, device=device, on_case=lambda case_id: progress(next(done), cases, case_id)
+            )
+        rows = [asdict(score) for score in scores]
     if not rows:
         raise UserError(
             f"There are no {split} scores of {trial}: its data set has no such cases; try the other --split."
@@ -419,8 +430,12 @@ def sweep(
     if dataset is None:
         # Settings before data: a wrong one is told before the phantom set is made.
         shared["preset"] = preset or PHANTOM_PRESET
+        if seeds is None:
+            shared["seeds"] = PHANTOM_SEEDS
         check_request(request)
         expand(definition, "", **shared)
+        if seeds is None:
+            typer.echo("The built-in set is swept with one seed, to end in minutes; --seeds 3 takes three.", err=True)
         dataset = _phantom(runs)
     shared |= {"retry_failed": retry_failed, "request": request}
     if dry_run:
@@ -433,9 +448,8 @@ def sweep(
     if outcome.exit_code == INTERRUPTED:
         _end("Interrupted; run the same command again to continue.", INTERRUPTED)
     if outcome.exit_code:
-        failed = outcome.state.counts["failed"]
-        retry = "; --retry-failed runs them again" if failed else ""
-        _end(f"{failed} of {len(outcome.state.rows)} trials failed, the rest is complete{retry}.", outcome.exit_code)
+        retry = "; --retry-failed runs the failed ones again" if outcome.state.counts["failed"] else ""
+        _end(f"{outcome.state.summary()}{retry}.", outcome.exit_code)
 
 
 @app.command()

@@ -154,6 +154,10 @@ class _Trial:
     ) -> TrialStatus:
         from simcvd.training.interruption import Interrupted
 
+        def stop_here(case_id: str) -> None:
+            if should_stop is not None and should_stop():
+                raise Interrupted(f"Stopped while scoring {case_id}; run the same command again to continue.")
+
         try:
             outcome = engine.train(
                 self.config,
@@ -165,13 +169,14 @@ class _Trial:
                 should_stop=should_stop,
                 tell=tell,
             )
+            if first:
+                rows = self._rows("val", outcome.val_scores)
+                if self.info.splits.test:
+                    scores = engine.evaluate(self.folder, self.dataset, "test", device=device, on_case=stop_here)
+                    rows += self._rows("test", scores)
+                write_cases(self.runs, self.id, rows)
         except Interrupted as stop:
             return self.record("interrupted", message=str(stop), write=first)
-        if first:
-            rows = self._rows("val", outcome.val_scores)
-            if self.info.splits.test:
-                rows += self._rows("test", engine.evaluate(self.folder, self.dataset, "test", device=device))
-            write_cases(self.runs, self.id, rows)
         # The row comes last: it says that everything else is there.
         status = self.record("finished", steps=outcome.steps, seconds=outcome.seconds, write=first)
         if first:

@@ -94,11 +94,10 @@ def check_trials(dataset: Path, trials: Sequence[TrialSpec], workers: int) -> No
         UserError: the first problem found.
     """
     from simcvd.data.store import open_training
-    from simcvd.methods.registry import METHODS
+    from simcvd.methods.registry import check_known
 
     for config in {trial.config.model_copy(update={"seed": 0}) for trial in trials}:
-        if config.method not in METHODS:
-            raise UserError(f"There is no method '{config.method}'; methods are {', '.join(METHODS)}.")
+        check_known(config.method)
         for key in ("batch_labeled", "batch_unlabeled"):
             size = getattr(config.training, key)
             if size % workers:

@@ -56,7 +56,7 @@ def ray_session(address: str | None) -> Iterator[None]:
                 object_store_memory=_OBJECT_STORE_BYTES,
                 **quiet,
             )
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises a bare one when it does not come up in time
         where = f"Ray at {address} can't be reached" if address else "Ray can't be started on this machine"
         raise UserError(f"{where}: {' '.join(str(error).split())[:300]}.") from error
     try:

@@ -31,7 +31,7 @@ def load_preset(name: str) -> TrialConfig:
         UserError: no such preset.
     """
     if name not in PRESETS:
-        raise UserError(f"There is no preset '{name}'{_hint(name, PRESETS)}; presets are {', '.join(PRESETS)}.")
+        raise UserError(f"There is no preset '{name}';{_hint(name, PRESETS)} presets are {', '.join(PRESETS)}.")
     return from_mapping(PRESETS[name], origin=f"preset {name}")
 
 
@@ -94,6 +94,8 @@ def _parse_value(text: str) -> Any:
         parts = text.split(separator)
         if len(parts) > 1 and all(part.strip().lstrip("-").isdigit() for part in parts):
             return [int(part) for part in parts]
+    if text.lower() == "none":
+        return None
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -144,10 +146,8 @@ def _check_keys(keys: Any, origin: str = "settings") -> None:
     for key in keys:
         if key not in known:
             section = any(name.startswith(f"{key}.") for name in known)
-            told = " it is a section, so name one of its settings" if section else f"{_hint(key, known)}"
-            raise UserError(
-                f"There is no setting '{key}' ({origin});{told or ' see docs/settings.md for all of them'}."
-            )
+            told = " it is a section, so name one of its settings." if section else _hint(key, known)
+            raise UserError(f"There is no setting '{key}' ({origin});{told or ' docs/settings.md lists all of them.'}")
 
 
 def _hint(word: str, known: Any) -> str:

@@ -20,6 +20,7 @@ from simcvd.errors import UserError
 Array = NDArray[np.floating[Any]]
 Shape = tuple[int, int, int]
 
+_DRAWING = 1  # raise it when a seed gives other scans, so that a set made earlier is not taken for the new one
 CLASSES = ("object", "core")
 CLEAR = (0.1, 0.25)
 NOISY = (0.2, 0.8)
@@ -113,7 +114,7 @@ def write_phantom(
     sides = "x".join(map(str, shape))
     source = (
         f"synthetic: {labeled} labelled, {unlabeled} unlabelled, {val} validation and {test} test cases of {sides} "
-        f"voxels, {classes} classes, seed {seed}"
+        f"voxels, {classes} classes, seed {seed}, drawing {_DRAWING}"
     )
     if (folder / FILE_NAME).exists():
         present = open_info(folder)

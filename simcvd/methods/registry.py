@@ -54,6 +54,18 @@ def describe() -> list[MethodDescription]:
     return [MethodDescription(name, entry.summary, entry.paper, entry.doi) for name, entry in METHODS.items()]
 
 
+def check_known(name: str) -> None:
+    """Refuse a method that does not exist.
+
+    Raises:
+        UserError: with the nearest names.
+    """
+    if name not in METHODS:
+        near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.6)
+        hint = f" did you mean {' or '.join(near)}?" if near else ""
+        raise UserError(f"There is no method '{name}';{hint} methods are {', '.join(METHODS)}.")
+
+
 def create(
     config: TrialConfig, image_channels: int, classes: int, gather: "Callable[[Tensor], Tensor] | None" = None
 ) -> "Method":
@@ -69,10 +81,7 @@ def create(
     Raises:
         UserError: there is no such method.
     """
-    entry = METHODS.get(config.method)
-    if entry is None:
-        near = difflib.get_close_matches(config.method, METHODS, n=3, cutoff=0.6)
-        hint = f" did you mean {' or '.join(near)}?" if near else ""
-        raise UserError(f"There is no method '{config.method}';{hint} methods are {', '.join(METHODS)}.")
+    check_known(config.method)
+    entry = METHODS[config.method]
     make: Callable[..., Method] = entry.load()
     return make(config, image_channels, classes, gather)

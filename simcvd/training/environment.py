@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from simcvd.errors import UserError
+
 PACKAGES = ("simcvd", "torch", "ray", "optuna", "numpy", "scipy", "h5py", "edt")
 
 
@@ -18,8 +20,6 @@ def choose_device(wanted: str) -> torch.device:
     Raises:
         UserError: no such device here.
     """
-    from simcvd.errors import UserError
-
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

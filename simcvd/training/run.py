@@ -108,8 +108,15 @@ def run_training(
         raise
 
 
-def evaluate_trial(trial_dir: Path, dataset: Path, split: str, *, device: str = "auto") -> list[CaseScores]:
-    """Score a finished trial's student on the `val` or `test` cases.
+def evaluate_trial(
+    trial_dir: Path,
+    dataset: Path,
+    split: str,
+    *,
+    device: str = "auto",
+    on_case: Callable[[str], None] | None = None,
+) -> list[CaseScores]:
+    """Score a finished trial's student on the `val` or `test` cases; `on_case` is told each predicted one.
 
     Raises:
         UserError: the trial is not finished, or the data set has other channels or classes.
@@ -124,7 +131,8 @@ def evaluate_trial(trial_dir: Path, dataset: Path, split: str, *, device: str = 
         )
     precision = choose_precision(student.config.training.precision, place)
     cases = open_split(dataset, split)
-    return evaluate_cases(student.network.to(place), cases, student.config, info.classes, place, precision.autocast)
+    network = student.network.to(place)
+    return evaluate_cases(network, cases, student.config, info.classes, place, precision.autocast, on_case=on_case)
 
 
 class _Trial:

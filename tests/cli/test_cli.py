@@ -186,7 +186,7 @@ def test_sweep_without_dataset_takes_the_phantom_set_and_its_settings(run, monke
     monkeypatch.setattr("sweeps.runner.run_sweep", lambda *_, **given: options.append(given) or sys.exit(0))
     run("sweep", "dropout", "--out", "results")
     assert made == [Path("results/phantom-data")]
-    assert options[0]["preset"] == "phantom"
+    assert (options[0]["preset"], options[0]["seeds"]) == ("phantom", (0,))
 
 
 def test_inspect_tells_that_a_data_set_is_sound_and_2_if_not(run, dataset):

@@ -80,7 +80,9 @@ def make_engine() -> MakeEngine:
             (trial_dir / "sdm.txt").write_text(str(config.loss.sdm))
             first = int(checkpoint.read_text()) if checkpoint.exists() else 0
             steps = config.training.steps
-            if distributed.is_initialized():
+            group = distributed.is_initialized()
+            writes = not group or distributed.get_rank() == 0
+            if group:
                 distributed.barrier()
             for step in range(first + 1, steps + 1):
                 time.sleep(step_s)
@@ -93,15 +95,16 @@ def make_engine() -> MakeEngine:
                     file.write(json.dumps(line) + "\n")
                 with (trial_dir / "steps.txt").open("a") as file:
                     file.write(f"{step}\n")
-                checkpoint.with_suffix(".tmp").write_text(str(step))
-                checkpoint.with_suffix(".tmp").replace(checkpoint)
+                if writes:
+                    checkpoint.with_suffix(".tmp").write_text(str(step))
+                    checkpoint.with_suffix(".tmp").replace(checkpoint)
                 if report is not None:
                     report(line)
                 if should_stop is not None and should_stop() and step < steps:
                     raise Interrupted(f"Stopped after step {step}.")
             return SimpleNamespace(steps=steps, seconds=0.1 * steps, val_scores=[score("case2", 0.5)])
 
-        def evaluate(trial_dir, dataset, split, *, device):
+        def evaluate(trial_dir, dataset, split, *, device, on_case=None):
             import hashlib
 
             from simcvd.training.run import TrainingFailed

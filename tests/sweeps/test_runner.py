@@ -57,10 +57,12 @@ def ray_started() -> Iterator[None]:
 
 @pytest.fixture
 def run(dataset: Path, tmp_path: Path, make_engine: MakeEngine) -> Run:
-    def call(sweep: SweepFile, *, step_s: float = 0.0, **options: Any) -> tuple[SweepOutcome, str]:
+    def call(
+        sweep: SweepFile, *, step_s: float = 0.0, runs: Path = tmp_path, **options: Any
+    ) -> tuple[SweepOutcome, str]:
         out = io.StringIO()
         console = Console(file=out, width=100)
-        outcome = run_sweep(sweep, dataset, tmp_path, console=console, engine=make_engine(step_s), **options)
+        outcome = run_sweep(sweep, dataset, runs, console=console, engine=make_engine(step_s), **options)
         return outcome, out.getvalue()
 
     return call
@@ -200,9 +202,10 @@ def start(dataset: Path, tmp_path: Path, make_engine: MakeEngine) -> Callable[..
 
 
 @pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_sweep_that_was_ended_in_the_middle_continues(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: signal.Signals
+    start: Callable[..., subprocess.Popen[str]], run: Run, tmp_path: Path, number: signal.Signals
 ) -> None:
     runs = tmp_path / "runs"
     sweep = _sweep([0.0, 0.1, 0.2, 0.3], steps=20)
@@ -214,10 +217,10 @@ def test_a_sweep_that_was_ended_in_the_middle_continues(
     assert command.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), text
     assert "Traceback" not in text
     before = _steps(runs)
-    with start(sweep, 0.0) as command:
-        text = command.communicate(timeout=120)[0]
-    assert command.returncode == 0, text
+    outcome, text = run(sweep, runs=runs)
+    assert outcome.exit_code == 0, text
     assert "2 of 4 finished" in text
+    assert outcome.ran == 2
     after = _steps(runs)
     assert sum(map(len, before.values())) < 80
     for steps in after.values():

@@ -80,5 +80,5 @@ def test_batch_that_workers_cannot_share_is_refused(
     tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simcvd.training.run.rank_and_workers", lambda: (0, 3))
-    with pytest.raises(UserError, match="training.batch_labeled is 2, which 3 workers can't share"):
+    with pytest.raises(UserError, match=r"training\.batch_labeled is 2, which 3 workers can't share"):
         run_training(tiny_config, tiny_dataset, tmp_path, device="cpu", threads=1)
