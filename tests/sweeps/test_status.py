@@ -142,15 +142,24 @@ def test_a_table_higher_than_the_terminal_shows_what_runs_and_counts_the_rest() 
     assert any("and 23 finished" in line for line in lines)
 
 
+def _wait_for(text: str, out: io.StringIO) -> None:
+    end = time.monotonic() + 60
+    while text not in out.getvalue():
+        assert time.monotonic() < end, f"{text!r} never came; the output is {out.getvalue()!r}"
+        time.sleep(0.05)
+
+
 def test_plain_output_has_one_line_per_change_and_no_control_characters(tmp_path: Path) -> None:
     out = io.StringIO()
     reader = SweepReader(tmp_path, "mine", [Planned("a", "A", 0, 100)])
     notices = tmp_path / "notices.txt"
     with ProgressDisplay(reader, Console(file=out, width=60), notices):
+        _wait_for("1 waiting", out)
         notices.write_text("Mind the crop.\nMind the crop.\n")
         _log(tmp_path, "a", (20, 10.0))
         with trial_lock(trial_folder(tmp_path, "a")):
-            time.sleep(1.5)
+            _wait_for("running, step 20/100", out)
+            _wait_for("Mind the crop.", out)
     text = out.getvalue()
     assert text.count("A seed 0: running, step 20/100, ETA 40 s") == 1
     assert text.count("Mind the crop.") == 1
