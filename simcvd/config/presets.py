@@ -11,7 +11,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # Small enough for two CPU cores and a minute. Dropout after the last block ruins runs this short.
     "phantom": {
         "data": {"crop_vox": [32, 32, 32]},
-        "training": {"steps": 150, "checkpoint_every_steps": 50, "validate_every_steps": None},
+        "training": {"steps": 120, "checkpoint_every_steps": 40, "validate_every_steps": None},
         "projection": {"pool_size": 32},
         "network": {"width": 8, "dropout_last": 0.0},
         "inference": {"stride_vox": [16, 16, 16]},
