@@ -258,6 +258,7 @@ def train(
     from simcvd.methods.registry import check_known
     from simcvd.training.environment import choose_device
     from simcvd.training.interruption import stop_on_signals
+    from simcvd.training.precision import choose_precision
     from sweeps.execute import execute_trial
     from sweeps.expand import TrialSpec
     from sweeps.preflight import check_trials
@@ -267,7 +268,7 @@ def train(
     own_preset = PHANTOM_PRESET if dataset is None else open_info(dataset).preset
     config = _settings(config_file, preset, own_preset, changes, {"method": method, "seed": seed})
     check_known(config.method)
-    choose_device(device)
+    choose_precision(config.training.precision, choose_device(device))
     dataset = dataset or _phantom(runs)
     info = open_info(dataset)
     identity = trial_id(config, info.digest)

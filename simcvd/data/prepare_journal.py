@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +49,24 @@ def locked(target: Path) -> Iterator["Journal"]:
             raise UserError(f"Another `simcvd prepare` is at work in {target}; wait for it to end.") from error
         for remains in (target / "cases").glob("*.tmp-*"):
             remains.unlink()
-        yield Journal(target)
+        try:
+            yield Journal(target)
+        except UserError:
+            _leave_nothing_unused(target)
+            raise
+
+
+def _leave_nothing_unused(target: Path) -> None:
+    """Remove the folders of a preparation that ended before it wrote anything."""
+    hidden = target / _FOLDER
+    if [path.name for path in hidden.iterdir()] != ["lock"]:
+        return
+    with suppress(OSError):  # a folder that is not empty stays
+        (target / "cases").rmdir()
+    (hidden / "lock").unlink()
+    hidden.rmdir()
+    with suppress(OSError):
+        target.rmdir()
 
 
 class Journal:

@@ -322,6 +322,12 @@ def test_two_preparations_of_one_folder_do_not_meet(nifti: Nifti, target: Path) 
     assert reports[0].info == open_info(target)
 
 
+def test_refused_preparation_leaves_no_folder(nifti: Nifti, target: Path) -> None:
+    with pytest.raises(UserError, match="only . cases have a label"):
+        run(nifti(), target, labeled=50, val=1, test=1)
+    assert not target.exists()
+
+
 def test_folder_with_other_files_is_refused(nifti: Nifti, target: Path) -> None:
     target.mkdir()
     (target / "thesis.tex").write_text("")
