@@ -323,7 +323,7 @@ def test_two_preparations_of_one_folder_do_not_meet(nifti: Nifti, target: Path) 
 
 
 def test_refused_preparation_leaves_no_folder(nifti: Nifti, target: Path) -> None:
-    with pytest.raises(UserError, match="only . cases have a label"):
+    with pytest.raises(UserError, match="cases have a label"):
         run(nifti(), target, labeled=50, val=1, test=1)
     assert not target.exists()
 
