@@ -330,7 +330,7 @@ def evaluate(
         from dataclasses import asdict
 
         from simcvd.data.store import open_info
-        from simcvd.training.run import evaluate_trial
+        from simcvd.training.evaluation import evaluate_trial
 
         cases = len(getattr(open_info(dataset).splits, split))
         with _Progress("scoring", "cases") as progress:

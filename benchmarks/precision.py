@@ -27,6 +27,7 @@ from simcvd.networks import convolution
 from simcvd.networks.vnet import VNet
 from simcvd.training import precision, run
 from simcvd.training.environment import choose_device
+from simcvd.training.evaluation import evaluate_trial
 
 WORST_ALLOWED = 0.01
 
@@ -107,7 +108,7 @@ def final_dice(seeds: int, device: str) -> None:
                 run.run_training(config, data, trial, device=device)
                 # Scored in float32 both, so that the weights alone differ.
                 (trial / "config.yaml").write_text((trial / "config.yaml").read_text().replace("bfloat16", "float32"))
-                means.append(float(np.mean([s.dice for s in run.evaluate_trial(trial, data, "test", device=device)])))
+                means.append(float(np.mean([s.dice for s in evaluate_trial(trial, data, "test", device=device)])))
             shown = ", ".join(f"{mean:.4f}" for mean in means)
             print(f"{name:9} test Dice of seeds 0 to {seeds - 1}: {shown}; mean {np.mean(means):.4f}", flush=True)
 

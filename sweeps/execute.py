@@ -24,7 +24,7 @@ class Engine:
 
     Attributes:
         train: `simcvd.training.run.run_training` or one with its signature.
-        evaluate: `simcvd.training.run.evaluate_trial` or one with its signature.
+        evaluate: `simcvd.training.evaluation.evaluate_trial` or one with its signature.
     """
 
     train: Callable[..., Any]
@@ -247,7 +247,8 @@ def _before(runs: Path, trial_id: str, retry_failed: bool) -> TrialStatus | None
 
 
 def _default_engine() -> Engine:
-    from simcvd.training.run import evaluate_trial, run_training
+    from simcvd.training.evaluation import evaluate_trial
+    from simcvd.training.run import run_training
 
     return Engine(run_training, evaluate_trial)
 

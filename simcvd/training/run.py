@@ -1,6 +1,7 @@
 """Put a trial together and run it: the only place that knows every part."""
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -14,10 +15,10 @@ import yaml
 from simcvd.config import TrialConfig, config_hash
 from simcvd.data.checks import crop_notice
 from simcvd.data.loading import CropLoader
-from simcvd.data.store import CaseFile, open_info, open_split, open_training
+from simcvd.data.store import CaseFile, open_training
 from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores, evaluate_cases
-from simcvd.inference.weights import WEIGHTS_FILE, load_student, save_student
+from simcvd.inference.weights import save_student
 from simcvd.losses.schedules import learning_rate
 from simcvd.methods.base import Method
 from simcvd.methods.registry import create
@@ -108,33 +109,6 @@ def run_training(
         raise
 
 
-def evaluate_trial(
-    trial_dir: Path,
-    dataset: Path,
-    split: str,
-    *,
-    device: str = "auto",
-    on_case: Callable[[str], None] | None = None,
-) -> list[CaseScores]:
-    """Score a finished trial's student on the `val` or `test` cases; `on_case` is told each predicted one.
-
-    Raises:
-        UserError: the trial is not finished, or the data set has other channels or classes.
-    """
-    place = choose_device(device)
-    student = load_student(trial_dir)
-    info = open_info(dataset)
-    if (len(info.channels), tuple(info.classes)) != (student.image_channels, student.classes):
-        raise UserError(
-            f"The trial {trial_dir} was trained on {student.image_channels} channels and the classes "
-            f"{', '.join(student.classes)}, but {dataset} has {len(info.channels)} and {', '.join(info.classes)}."
-        )
-    precision = choose_precision(student.config.training.precision, place)
-    cases = open_split(dataset, split)
-    network = student.network.to(place)
-    return evaluate_cases(network, cases, student.config, info.classes, place, precision.autocast, on_case=on_case)
-
-
 class _Trial:
     """One session of one trial."""
 
@@ -151,7 +125,7 @@ class _Trial:
     ) -> None:
         self.config, self.device, self.precision, self.folder = config, device, precision, trial_dir
         self.rank, self.workers = rank_and_workers()
-        _check_shares(config, self.workers)
+        _check_batch(config, self.workers)
         self.view = open_training(dataset, config.data.labeled, config.data.label_split)
         notice = crop_notice(self.view, config.data.crop_vox)
         if notice and tell and self.rank == 0:
@@ -278,16 +252,6 @@ class _Trial:
         return TrialLog(self.folder, self.start.steps_done)
 
 
-def drop_checkpoint(trial_dir: Path) -> None:
-    """Delete the checkpoint of a trial whose results are written."""
-    (trial_dir / CHECKPOINT).unlink(missing_ok=True)
-
-
-def has_weights(trial_dir: Path) -> bool:
-    """Tell whether the trial's training has ended."""
-    return (trial_dir / WEIGHTS_FILE).exists()
-
-
 def _summary(scores: Mapping[str, list[CaseScores]]) -> dict[str, float]:
     """Return each network's mean Dice over cases and classes, e.g. `{"student_dice": 0.81}`."""
     means = {}
@@ -298,12 +262,19 @@ def _summary(scores: Mapping[str, list[CaseScores]]) -> dict[str, float]:
     return means
 
 
-def _check_shares(config: TrialConfig, workers: int) -> None:
+def _check_batch(config: TrialConfig, workers: int) -> None:
+    """Refuse batches that workers can't share, or that leave batch norm one value a channel at the bottleneck."""
+    positions = math.prod(side // 16 for side in config.data.crop_vox)
     for key in ("batch_labeled", "batch_unlabeled"):
         size = getattr(config.training, key)
         if size % workers:
             raise UserError(
                 f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}."
+            )
+        if size * positions < 2:
+            raise UserError(
+                f"training.{key} is 1 with a crop of 16 x 16 x 16 voxels, which leaves batch norm a single value; "
+                "use 2 or more, or a larger data.crop_vox."
             )
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from simcvd.config import apply_settings, load_preset
 from simcvd.data.phantom import write_phantom
-from simcvd.training.run import evaluate_trial, run_training
+from simcvd.training.evaluation import evaluate_trial
+from simcvd.training.run import run_training
 
 
 @pytest.mark.slow

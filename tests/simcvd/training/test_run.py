@@ -7,8 +7,9 @@ from safetensors.torch import load_file
 
 from simcvd.config import TrialConfig, apply_settings, from_file
 from simcvd.errors import UserError
+from simcvd.training.evaluation import evaluate_trial
 from simcvd.training.interruption import Interrupted
-from simcvd.training.run import CHECKPOINT, TrainingFailed, evaluate_trial, run_training
+from simcvd.training.run import CHECKPOINT, TrainingFailed, run_training
 
 
 def _weights(trial: Path) -> dict[str, torch.Tensor]:
@@ -137,6 +138,15 @@ def test_crop_larger_than_every_case_is_padded_and_said(
 def test_unknown_device_gets_a_sentence(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected auto, cpu, cuda"):
         run_training(tiny_config, tiny_dataset, tmp_path, device="gpu0")
+
+
+def test_batch_too_small_for_batch_norm_is_refused(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    tiny = {"data.crop_vox": [16, 16, 16], "inference.stride_vox": [16, 16, 16], "training.batch_unlabeled": 1}
+    with pytest.raises(UserError, match=r"training\.batch_unlabeled is 1 with a crop of 16"):
+        run_training(apply_settings(tiny_config, tiny), tiny_dataset, tmp_path / "trial", threads=1)
+    assert not (tmp_path / "trial").exists()
 
 
 def test_weight_zero_reads_no_unlabelled_crop(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
