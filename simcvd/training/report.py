@@ -85,6 +85,7 @@ class TrialLog:
         self._path = folder / "log.jsonl"
         self._folder = folder
         self._events: Any = None
+        self._first_step = first_step
         lines = self._path.read_text().splitlines() if self._path.exists() else []
         kept = [line for line in lines if _step_of(line) <= first_step]
         self._path.write_text("".join(f"{line}\n" for line in kept))
@@ -96,7 +97,8 @@ class TrialLog:
         if self._events is None:
             from torch.utils.tensorboard import SummaryWriter  # slow to import
 
-            self._events = SummaryWriter(str(self._folder / "events"))
+            repeated = self._first_step + 1 if self._first_step else None
+            self._events = SummaryWriter(str(self._folder / "events"), purge_step=repeated)
         for name, value in _flat_numbers(report):
             self._events.add_scalar(name, value, report["step"])
 
