@@ -93,18 +93,13 @@ def check_trials(dataset: Path, trials: Sequence[TrialSpec], workers: int) -> No
     Raises:
         UserError: the first problem found.
     """
+    from simcvd.config.batch import check_batch
     from simcvd.data.store import open_training
     from simcvd.methods.registry import check_known
 
     for config in {trial.config.model_copy(update={"seed": 0}) for trial in trials}:
         check_known(config.method)
-        for key in ("batch_labeled", "batch_unlabeled"):
-            size = getattr(config.training, key)
-            if size % workers:
-                raise UserError(
-                    f"training.{key} is {size}, which {workers} workers can't share evenly; "
-                    f"use a multiple of {workers}."
-                )
+        check_batch(config, workers)
     for labeled, label_split in {(trial.config.data.labeled, trial.config.data.label_split) for trial in trials}:
         open_training(dataset, labeled, label_split)
 

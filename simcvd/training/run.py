@@ -1,7 +1,6 @@
 """Put a trial together and run it: the only place that knows every part."""
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,10 +12,10 @@ import torch
 import yaml
 
 from simcvd.config import TrialConfig, config_hash
+from simcvd.config.batch import check_batch
 from simcvd.data.checks import crop_notice
 from simcvd.data.loading import CropLoader
 from simcvd.data.store import CaseFile, open_training
-from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores, evaluate_cases
 from simcvd.inference.weights import save_student
 from simcvd.losses.schedules import learning_rate
@@ -125,7 +124,7 @@ class _Trial:
     ) -> None:
         self.config, self.device, self.precision, self.folder = config, device, precision, trial_dir
         self.rank, self.workers = rank_and_workers()
-        _check_batch(config, self.workers)
+        check_batch(config, self.workers)
         self.view = open_training(dataset, config.data.labeled, config.data.label_split)
         notice = crop_notice(self.view, config.data.crop_vox)
         if notice and tell and self.rank == 0:
@@ -260,22 +259,6 @@ def _summary(scores: Mapping[str, list[CaseScores]]) -> dict[str, float]:
         if values:
             means[f"{name}_dice"] = sum(values) / len(values)
     return means
-
-
-def _check_batch(config: TrialConfig, workers: int) -> None:
-    """Refuse batches that workers can't share, or that leave batch norm one value a channel at the bottleneck."""
-    positions = math.prod(side // 16 for side in config.data.crop_vox)
-    for key in ("batch_labeled", "batch_unlabeled"):
-        size = getattr(config.training, key)
-        if size % workers:
-            raise UserError(
-                f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}."
-            )
-        if size * positions < 2:
-            raise UserError(
-                f"training.{key} is 1 with a crop of 16 x 16 x 16 voxels, which leaves batch norm a single value; "
-                "use 2 or more, or a larger data.crop_vox."
-            )
 
 
 def _memory_advice(config: TrialConfig, device: torch.device) -> str:

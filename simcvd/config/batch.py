@@ -1,0 +1,26 @@
+"""Whether a batch suits the number of workers and the network."""
+
+import math
+
+from simcvd.config.settings import TrialConfig
+from simcvd.errors import UserError
+
+
+def check_batch(config: TrialConfig, workers: int) -> None:
+    """Refuse batches that workers can't share, or that leave batch norm one value a channel at the bottleneck.
+
+    Raises:
+        UserError: with the setting to change.
+    """
+    positions = math.prod(side // 16 for side in config.data.crop_vox)
+    for key in ("batch_labeled", "batch_unlabeled"):
+        size = getattr(config.training, key)
+        if size % workers:
+            raise UserError(
+                f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}."
+            )
+        if size * positions < 2:
+            raise UserError(
+                f"training.{key} is 1 with a crop of 16 x 16 x 16 voxels, which leaves batch norm a single value; "
+                "use 2 or more, or a larger data.crop_vox."
+            )
