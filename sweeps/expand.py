@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from simcvd.config import TrialConfig, apply_settings, load_preset, trial_id
+from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 from sweeps.definition import PRESET, SweepFile, dotted
@@ -83,7 +83,7 @@ def expand(
     base = apply_settings(base, shared | changes)
 
     rows = {name: apply_settings(base, settings) for name, settings in _rows(sweep)}
-    _refuse_doubles(sweep, rows)
+    _refuse_doubles(sweep, rows, dataset_digest)
     reference = _reference(sweep, base, rows)
     return [
         Variant(
@@ -151,16 +151,14 @@ def _trial(config: TrialConfig, variant: str, seed: int, dataset_digest: str) ->
     return TrialSpec(trial_id(config, dataset_digest), config, variant, seed)
 
 
-def _refuse_doubles(sweep: SweepFile, rows: Mapping[str, TrialConfig]) -> None:
+def _refuse_doubles(sweep: SweepFile, rows: Mapping[str, TrialConfig], dataset_digest: str) -> None:
     if len(rows) < len(_rows(sweep)):
         raise UserError(f"A value is listed twice in the axes of the sweep {sweep.name}; list each once.")
-    names: dict[TrialConfig, str] = {}
+    names: dict[str, str] = {}
     for name, config in rows.items():
-        if config in names:
-            raise UserError(
-                f"The variants '{names[config]}' and '{name}' of the sweep {sweep.name} have equal settings; drop one."
-            )
-        names[config] = name
+        first = names.setdefault(config_hash(config, dataset_digest), name)
+        if first != name:
+            raise UserError(f"The variants '{first}' and '{name}' of the sweep {sweep.name} are one trial; drop one.")
 
 
 def _reference(sweep: SweepFile, base: TrialConfig, rows: Mapping[str, TrialConfig]) -> str | None:

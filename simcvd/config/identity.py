@@ -3,17 +3,29 @@
 import hashlib
 import json
 
+from simcvd.config.methods import MethodSettings
 from simcvd.config.settings import TrialConfig
+
+METHOD_SECTIONS = frozenset(
+    name
+    for name, field in TrialConfig.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, MethodSettings)
+)
+"""Sections that one method alone reads, named as the method is."""
 
 
 def config_hash(config: TrialConfig, dataset_digest: str) -> str:
-    """Return 64 hex digits that are equal if and only if settings and data set are.
+    """Return 64 hex digits that are equal if and only if data set and settings are, other methods' sections left out.
+
+    So a method that is added later, or another setting of one, leaves all other trials what they were.
 
     Args:
         config: the resolved settings.
         dataset_digest: `DatasetInfo.digest`, over every case's content and the splits.
     """
-    text = json.dumps(config.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    others = METHOD_SECTIONS - {config.method}
+    read = {name: value for name, value in config.model_dump(mode="json").items() if name not in others}
+    text = json.dumps(read, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{text}\n{dataset_digest}".encode()).hexdigest()
 
 

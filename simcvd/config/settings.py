@@ -6,17 +6,20 @@ where the paper is silent. Nothing rewrites a value after validation.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Vox3 = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-
-
-class Settings(BaseModel):
-    """Base of all settings: frozen, strict, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from simcvd.config.methods import (
+    ChaitanyaConfig,
+    CPSConfig,
+    DANConfig,
+    DTCConfig,
+    EntropyMinConfig,
+    ICTConfig,
+    MeanTeacherConfig,
+    SASSNetConfig,
+    UAMTConfig,
+)
+from simcvd.config.types import Fraction, Rate, Settings, Vox3, Weight
 
 
 class DataConfig(Settings):
@@ -38,7 +41,7 @@ class TrainingConfig(Settings):
     batch_labeled: Annotated[int, Field(ge=1)] = Field(2, description="Labelled crops a step, over all workers.")
     batch_unlabeled: Annotated[int, Field(ge=1)] = Field(2, description="Unlabelled crops a step, over all workers.")
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.01, description="SGD learning rate.")
-    learning_rate_drop_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+    learning_rate_drop_fraction: Fraction = Field(
         0.5,
         description="The learning rate is divided by 10 each time this fraction of the steps is done (3,000 of 6,000).",
     )
@@ -59,14 +62,14 @@ class TrainingConfig(Settings):
 
 
 class LossConfig(Settings):
-    """Weights of Eq. 6; 0 means that the term is not computed."""
+    """Weights of SimCVD's Eq. 6; 0 means that the term is not computed."""
 
     sdm: Weight = Field(0.1, description="alpha: MSE of the signed distance map on labelled data (Eq. 1).")
     contrast: Weight = Field(0.5, description="lambda: boundary-aware contrast (Eqs. 2, 3).")
     distillation: Weight = Field(0.1, description="beta: pairwise distillation (Eq. 4).")
     consistency: Weight = Field(0.1, description="gamma: consistency (Eq. 5).")
     temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.5, description="tau of Eq. 2.")
-    ramp_up_fraction: Annotated[float, Field(gt=0, le=1)] = Field(
+    ramp_up_fraction: Fraction = Field(
         1.0, description="Fraction of all steps after which lambda, beta and gamma have their full weight."
     )
 
@@ -157,6 +160,15 @@ class TrialConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     sdm: SDMConfig = SDMConfig()
     inference: InferenceConfig = InferenceConfig()
+    mean_teacher: MeanTeacherConfig = MeanTeacherConfig()
+    ua_mt: UAMTConfig = UAMTConfig()
+    entropy_min: EntropyMinConfig = EntropyMinConfig()
+    cps: CPSConfig = CPSConfig()
+    ict: ICTConfig = ICTConfig()
+    dan: DANConfig = DANConfig()
+    sassnet: SASSNetConfig = SASSNetConfig()
+    dtc: DTCConfig = DTCConfig()
+    chaitanya: ChaitanyaConfig = ChaitanyaConfig()
 
     @model_validator(mode="after")
     def _crop_fits_the_network(self) -> "TrialConfig":

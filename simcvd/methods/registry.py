@@ -43,8 +43,78 @@ METHODS: dict[str, MethodEntry] = {
         "simcvd.methods.simcvd",
         "SimCVD",
         "mean teacher with boundary-aware contrast, pairwise distillation and consistency",
-        "You et al., IEEE TMI 41(9), 2022",
+        "You et al., IEEE TMI 2022",
         "10.1109/TMI.2022.3161829",
+    ),
+    "supervised": MethodEntry(
+        "simcvd.methods.supervised",
+        "Supervised",
+        "V-Net on the labelled scans alone: the bound that the others start from",
+        "Milletari et al., 3DV 2016",
+        "arXiv:1606.04797",
+    ),
+    "mean_teacher": MethodEntry(
+        "simcvd.methods.mean_teacher",
+        "MeanTeacher",
+        "consistency with the moving average under noise",
+        "Tarvainen and Valpola, NeurIPS 2017",
+        "arXiv:1703.01780",
+    ),
+    "ua_mt": MethodEntry(
+        "simcvd.methods.ua_mt",
+        "UAMT",
+        "mean teacher on the voxels that the teacher is sure of",
+        "Yu et al., MICCAI 2019",
+        "arXiv:1907.07034",
+    ),
+    "entropy_min": MethodEntry(
+        "simcvd.methods.entropy_min",
+        "EntropyMin",
+        "low entropy of the unlabelled predictions",
+        "Vu et al., CVPR 2019",
+        "arXiv:1811.12833",
+    ),
+    "cps": MethodEntry(
+        "simcvd.methods.cps",
+        "CPS",
+        "two networks, each trained on the other's hard labels",
+        "Chen et al., CVPR 2021",
+        "arXiv:2106.01226",
+    ),
+    "ict": MethodEntry(
+        "simcvd.methods.ict",
+        "ICT",
+        "the teacher's mixed predictions on mixed scans",
+        "Verma et al., IJCAI 2019",
+        "arXiv:1903.03825",
+    ),
+    "dan": MethodEntry(
+        "simcvd.methods.dan",
+        "DAN",
+        "a discriminator tells segmentations of labelled scans from the others",
+        "Zhang et al., MICCAI 2017",
+        "10.1007/978-3-319-66179-7_47",
+    ),
+    "sassnet": MethodEntry(
+        "simcvd.methods.sassnet",
+        "SASSNet",
+        "a discriminator on signed distance maps",
+        "Li, Zhang and He, MICCAI 2020",
+        "arXiv:2007.10732",
+    ),
+    "dtc": MethodEntry(
+        "simcvd.methods.dtc",
+        "DTC",
+        "agreement of the class head with the signed distance map",
+        "Luo et al., AAAI 2021",
+        "arXiv:2009.04448",
+    ),
+    "chaitanya": MethodEntry(
+        "simcvd.methods.chaitanya",
+        "Chaitanya",
+        "global, then local contrast before fine-tuning",
+        "Chaitanya et al., NeurIPS 2020",
+        "arXiv:2006.10511",
     ),
 }
 
@@ -84,4 +154,9 @@ def create(
     check_known(config.method)
     entry = METHODS[config.method]
     make: Callable[..., Method] = entry.load()
-    return make(config, image_channels, classes, gather)
+    method = make(config, image_channels, classes, gather)
+    if config.training.compile:
+        from simcvd.networks.build import compile_networks
+
+        compile_networks(method.networks)
+    return method

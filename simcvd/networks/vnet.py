@@ -146,6 +146,16 @@ class Segmenter(nn.Module):
         return self.network.logits(image)
 
 
+def segmenters_of(networks: nn.ModuleDict, *names: str) -> dict[str, nn.Module]:
+    """Return the named V-Nets of `networks` as segmenters."""
+    found: dict[str, nn.Module] = {}
+    for name in names:
+        network = networks[name]
+        assert isinstance(network, VNet)
+        found[name] = Segmenter(network)
+    return found
+
+
 def _unit(convolution: Conv3d | ConvTranspose3d) -> nn.Sequential:
     # The ReLU may overwrite: batch norm's backward pass needs its input, not its output.
     return nn.Sequential(convolution, BatchNorm3d(convolution.out_channels), nn.ReLU(inplace=True))

@@ -59,9 +59,9 @@ def train_steps(
             loss = torch.stack([term.weight * term.value for term in terms]).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             average_gradients(method.networks)
-            for optimiser in method.optimisers.values():
+            for optimiser in method.stepping(step):
                 optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
+            method.networks.zero_grad(set_to_none=True)
 
             method.after_step(step)
             after_step(StepReport.of(step, terms, norms, method.diagnostics))

@@ -76,7 +76,7 @@ def test_trials_come_seed_by_seed() -> None:
         ({"axes": {"loss.smd": [0, 1]}}, {}, "did you mean loss.sdm"),
         ({"axes": {"loss.sdm": [0, -1]}}, {}, "loss.sdm"),
         ({"axes": {"loss.sdm": [0, 0]}}, {}, "listed twice"),
-        ({"axes": {"loss.sdm": [0, 0.0]}}, {}, "equal settings"),
+        ({"axes": {"loss.sdm": [0, 0.0]}}, {}, "are one trial"),
         ({"axes": {"loss.sdm": [0, 1]}, "reference": {"loss.sdm": 2}}, {}, "fits 0 variants"),
         ({"axes": {"loss.sdm": [0, 1]}, "reference": "sdm=3"}, {}, "fits 0 variants, expected one of: sdm=0, sdm=1"),
         ({"axes": {"loss.sdm": [0], "loss.contrast": [0, 1]}, "reference": {"loss.sdm": 0}}, {}, "fits 2 variants"),

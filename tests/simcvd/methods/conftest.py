@@ -61,11 +61,10 @@ def train_step() -> TrainStep:
 
     def train(method: Method, batch: Batch, step: int) -> list[Term]:
         method.before_step(step)
-        terms = method.terms(batch, step, Draws(method.config.seed, step))  # type: ignore[attr-defined]
-        for optimiser in method.optimisers.values():
-            optimiser.zero_grad()
+        terms = method.terms(batch, step, Draws(method.config.seed, step))
+        method.networks.zero_grad()
         torch.stack([term.weight * term.value for term in terms]).sum().backward()
-        for optimiser in method.optimisers.values():
+        for optimiser in method.stepping(step):
             optimiser.step()
         method.after_step(step)
         return terms

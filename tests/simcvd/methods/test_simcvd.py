@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
+from simcvd.methods.registry import create
 from simcvd.methods.simcvd import SimCVD
 
 MakeConfig = Callable[..., TrialConfig]
@@ -247,7 +248,7 @@ def test_memory_format_survives_a_state_dict(make_config: MakeConfig) -> None:
 @compiles
 @pytest.mark.slow
 def test_compiled_networks_keep_their_state_dict_keys(make_config: MakeConfig) -> None:
-    plain, compiled = (SimCVD(make_config({"training.compile": wanted}), 1, 2) for wanted in (False, True))
+    plain, compiled = (create(make_config({"training.compile": wanted}), 1, 2) for wanted in (False, True))
     assert list(compiled.networks.state_dict()) == list(plain.networks.state_dict())
     assert compiled.networks["student"]._compiled_call_impl is not None
     assert plain.networks["student"]._compiled_call_impl is None

@@ -1,0 +1,72 @@
+"""Mean teacher: consistency with the moving average under noise.
+
+Tarvainen and Valpola, NeurIPS 2017, arXiv 1703.01780 (sec. 2: MSE consistency, moving average; appendix B.1: the
+sigmoid-shaped ramp-up).
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.losses.consistency import consistency
+from simcvd.losses.schedules import ramp_up
+from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.forward import forward, forward_together, noisy, without_autocast
+from simcvd.methods.segmentation import segmentation_terms, sgd
+from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.ema import decay_at
+from simcvd.networks.teacher import add_teachers, update_teachers
+from simcvd.networks.vnet import segmenters_of
+
+
+class MeanTeacher(Method):
+    """`L = L_seg + w(t) mean (p_student - p_teacher)^2` on unlabelled crops, each network under its own noise.
+
+    Weight: `mean_teacher.consistency`, ramped up. Only unlabelled crops are compared, as in the paper's table (gap: its
+    own experiments on images compare all).
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        image_channels: int,
+        classes: int,
+        gather: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.config, self.gather = config, gather
+        self.needs_unlabeled = config.mean_teacher.consistency > 0
+        self.diagnostics = {}
+        with seeded_weights(config.seed):
+            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+        add_teachers(self.networks, config.ema.buffers)
+        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+
+    def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
+        """Return L_seg and, where it has weight, the consistency."""
+        image = batch.image_unlabeled if self.needs_unlabeled else None
+        own = None if image is None else noisy(image, self.config, draws, "student")
+        labeled, student = forward_together(self.networks["student"], batch.image_labeled, own, draws, "student")
+        with without_autocast(batch.image_labeled):
+            terms = segmentation_terms(labeled, batch, self.gather)
+        if image is None or student is None:
+            return terms
+
+        settings = self.config.mean_teacher
+        with torch.no_grad():
+            others = noisy(image, self.config, draws, "teacher")
+            teacher = forward(self.networks["teacher"], others, draws, "teacher")
+        with without_autocast(image):
+            value = consistency(student.probs, teacher.probs, None, None)
+        weight = settings.consistency * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
+        return [*terms, Term("consistency", value, weight)]
+
+    def after_step(self, step: int) -> None:
+        """Move the teacher towards the student."""
+        update_teachers(self.networks, decay_at(step, self.config.ema_decay), forwards=self.needs_unlabeled)
+
+    def segmenters(self) -> dict[str, nn.Module]:
+        """Return the student, which is what a trial is judged by, and the teacher."""
+        return segmenters_of(self.networks, "student", "teacher")

@@ -1,0 +1,57 @@
+"""The loss on labelled crops that all methods share, and the optimiser that all of them segment with."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from simcvd.config.settings import TrainingConfig
+from simcvd.data.batch import Batch
+from simcvd.losses.supervised import cross_entropy, sdm_error, soft_dice
+from simcvd.methods.base import Term
+from simcvd.methods.forward import Outputs
+
+
+def segmentation_terms(
+    outputs: Outputs, batch: Batch, gather: Callable[[Tensor], Tensor] | None, suffix: str = ""
+) -> list[Term]:
+    """Return L_seg of Eq. 1 on the labelled crops: half the cross-entropy and half the soft Dice loss.
+
+    Args:
+        outputs: of the labelled crops.
+        batch: with their labels.
+        gather: joins the Dice sums of several workers.
+        suffix: is added to the terms' names, where a method segments with two networks.
+    """
+    return [
+        Term(f"cross_entropy{suffix}", cross_entropy(outputs.logits, batch.label), 0.5),
+        Term(f"dice{suffix}", soft_dice(outputs.probs, batch.label, gather), 0.5),
+    ]
+
+
+def sdm_terms(sdm: Tensor, batch: Batch, weight: float) -> tuple[list[Term], Mapping[str, Tensor]]:
+    """Return the SDM head's term on the labelled crops (Eq. 1), and its error beside the best constant's, detached.
+
+    Args:
+        sdm: of the labelled crops, `[L, K, X, Y, Z]`.
+        batch: with their signed distance maps.
+        weight: alpha; 0 leaves the term out, not the numbers.
+    """
+    error = sdm_error(sdm, batch.sdm)
+    constant = batch.sdm.mean((0, 2, 3, 4), keepdim=True)
+    diagnostics = {
+        "sdm_error": error.detach(),
+        "sdm_error_constant": (batch.sdm - constant).square().mean(),
+    }
+    return [Term("sdm", error, weight)] if weight > 0 else [], diagnostics
+
+
+def sgd(networks: Iterable[nn.Module], training: TrainingConfig) -> torch.optim.SGD:
+    """Return the optimiser of sec. IV-B over what `networks` train; its rate is set before each step."""
+    return torch.optim.SGD(
+        [parameter for network in networks for parameter in network.parameters() if parameter.requires_grad],
+        lr=training.learning_rate,
+        momentum=training.momentum,
+        weight_decay=training.weight_decay,
+        foreach=True,
+    )

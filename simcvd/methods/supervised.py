@@ -1,0 +1,47 @@
+"""Supervised training on the labelled crops alone: the bound that semi-supervised methods start from.
+
+V-Net: Milletari, Navab, Ahmadi, 3DV 2016, arXiv 1606.04797.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.forward import forward, without_autocast
+from simcvd.methods.segmentation import segmentation_terms, sgd
+from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.vnet import segmenters_of
+
+
+class Supervised(Method):
+    """`L = L_seg` on labelled crops: half cross-entropy, half soft Dice; no unlabelled crop is read.
+
+    With `data.labeled = all` it is the upper bound.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        image_channels: int,
+        classes: int,
+        gather: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.config, self.gather = config, gather
+        self.needs_unlabeled = False
+        self.diagnostics = {}
+        with seeded_weights(config.seed):
+            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+
+    def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
+        """Return the two halves of L_seg."""
+        labeled = forward(self.networks["student"], batch.image_labeled, draws, "student")
+        with without_autocast(batch.image_labeled):
+            return segmentation_terms(labeled, batch, self.gather)
+
+    def segmenters(self) -> dict[str, nn.Module]:
+        """Return the only network."""
+        return segmenters_of(self.networks, "student")
