@@ -85,7 +85,7 @@ def show(comparisons: Sequence[Comparison], as_json: bool, at_least: float | Non
         at_least: the ratio wanted of the first row.
         machine: what else to say about the machine, such as device and precision.
     """
-    about = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.system(), **machine}
+    about = about_machine(**machine)
     if as_json:
         rows = [
             {**asdict(row), "ratio_min": row.ratio(min), "ratio_median": row.ratio(statistics.median)}
@@ -102,6 +102,11 @@ def show(comparisons: Sequence[Comparison], as_json: bool, at_least: float | Non
         print(f"{row.work:{width}} {usual} {ours} {ratio}  {row.agreement}")
     if at_least is not None:
         print(f"wanted in the first row: at least {at_least:g}x")
+
+
+def about_machine(**more: Any) -> dict[str, Any]:
+    """Return what a reader of times must know of the machine, and `more` of it."""
+    return {"processor": _processor(), "cores": os.cpu_count(), "system": platform.system(), **more}
 
 
 def _processor() -> str:

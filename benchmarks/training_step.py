@@ -37,9 +37,9 @@ def step(method: Method, batch: Batch, number: int, precision: Precision) -> flo
         terms = method.terms(batch, number, Draws(0, number, batch.label.device))
     loss = torch.stack([term.weight * term.value for term in terms]).sum()
     loss.backward()
-    for optimiser in method.optimisers.values():
+    for optimiser in method.stepping(number):
         optimiser.step()
-        optimiser.zero_grad(set_to_none=True)
+    method.networks.zero_grad(set_to_none=True)
     method.after_step(number)
     return loss.item()
 

@@ -34,7 +34,7 @@ def _one_thread() -> Any:
     torch.set_num_threads(threads)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_config() -> MakeConfig:
     def make(changes: dict[str, Any] | None = None, **settings: Any) -> TrialConfig:
         return apply_settings(load_preset("phantom"), TINY | settings | (changes or {}))
@@ -42,7 +42,7 @@ def make_config() -> MakeConfig:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_batch() -> MakeBatch:
     def make(image_channels: int = 1, classes: int = 2, step: int = 0) -> Batch:
         generator = torch.Generator().manual_seed(step)

@@ -1,0 +1,100 @@
+"""Every method on two workers (gloo) against one with the same batch in all: part of the conformance suite."""
+
+import multiprocessing
+import socket
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, distributed
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.methods.base import Batch
+from simcvd.methods.registry import METHODS, create
+from simcvd.training.distributed import average_gradients, gather_rows, mean_over_workers, rank_and_workers
+
+STEPS = (0, 3, 6, 9)
+Losses = dict[str, list[dict[str, float]]]
+every_method = pytest.mark.parametrize("name", list(METHODS))
+
+
+def _share(batch: Batch, rank: int, workers: int) -> Batch:
+    def own(tensor: Tensor) -> Tensor:
+        size = len(tensor) // workers
+        return tensor[rank * size : (rank + 1) * size]
+
+    return Batch(**{field.name: own(getattr(batch, field.name)) for field in fields(Batch)})
+
+
+def _train(configs: dict[str, TrialConfig], batches: dict[int, Batch]) -> Losses:
+    """Train every method for a few steps as the loop does; return each step's terms, their mean over the workers."""
+    rank, workers = rank_and_workers()
+    losses: Losses = {}
+    for name, config in configs.items():
+        method = create(config, 1, 2, gather_rows)
+        losses[name] = []
+        for step, batch in batches.items():
+            method.before_step(step)
+            draws = Draws(config.seed, step, torch.device("cpu"), rank, workers)
+            terms = method.terms(_share(batch, rank, workers), step, draws)
+            torch.stack([term.weight * term.value for term in terms]).sum().backward()
+            average_gradients(method.networks)
+            for optimiser in method.stepping(step):
+                optimiser.step()
+            method.networks.zero_grad()
+            method.after_step(step)
+            losses[name].append({term.name: float(mean_over_workers(term.value.detach())) for term in terms})
+    return losses
+
+
+def _work(rank: int, port: int, configs: dict[str, TrialConfig], batches: dict[int, Batch], out: Path) -> None:
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    losses = _train(configs, batches)
+    if rank == 0:
+        torch.save(losses, out)
+    distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def configs(make_config: Callable[..., TrialConfig]) -> dict[str, TrialConfig]:
+    return {name: make_config(method=name) for name in METHODS}
+
+
+@pytest.fixture(scope="module")
+def batches(make_batch: Callable[..., Batch]) -> dict[int, Batch]:
+    return {step: make_batch(step=step) for step in STEPS}
+
+
+@pytest.fixture(scope="module")
+def one(configs: dict[str, TrialConfig], batches: dict[int, Batch]) -> Losses:
+    return _train(configs, batches)
+
+
+@pytest.fixture(scope="module")
+def two(configs: dict[str, TrialConfig], batches: dict[int, Batch], tmp_path_factory: pytest.TempPathFactory) -> Losses:
+    out = tmp_path_factory.mktemp("two") / "losses.pt"
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = int(found.getsockname()[1])
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_work, args=(rank, port, configs, batches, out)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=300)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    losses: Losses = torch.load(out, weights_only=True)
+    return losses
+
+
+@pytest.mark.slow
+@every_method
+def test_two_workers_compute_the_losses_of_one(name: str, one: Losses, two: Losses) -> None:
+    """Up to the order of summation, which a few steps of training amplify."""
+    assert len(one[name]) == len(STEPS)
+    for number, (alone, shared) in enumerate(zip(one[name], two[name], strict=True)):
+        assert shared == pytest.approx(alone, rel=1e-4 if number == 0 else 1e-2, abs=1e-6), STEPS[number]
