@@ -25,8 +25,12 @@ from simcvd.config.types import Fraction, Rate, Settings, Vox3, Weight
 class DataConfig(Settings):
     """What a training step draws from the data set."""
 
-    labeled: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Labelled training cases; none takes the data set's own split. The rest become unlabelled."
+    labeled: Annotated[int, Field(ge=1)] | Literal["all"] | None = Field(
+        None,
+        description=(
+            "Labelled training cases; all: each that has a label; none takes the data set's own split. The rest are "
+            "unlabelled. Where none are left, unlabelled crops come from the labelled cases, without their labels."
+        ),
     )
     label_split: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Seed that draws the labelled cases at random; none takes the first of the training list."

@@ -91,5 +91,15 @@ def crop_notice(view: TrainingView, crop_vox: tuple[int, int, int]) -> str | Non
     )
 
 
+def unlabeled_notice(view: TrainingView) -> str | None:
+    """Say that no training case is left unlabelled; none if one is. For methods that read unlabelled crops."""
+    if view.unlabeled:
+        return None
+    return (
+        f"All {len(view.labeled)} training cases are labelled, so unlabelled crops come from them too, without their "
+        "labels; a smaller data.labeled leaves some unlabelled."
+    )
+
+
 def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))

@@ -16,6 +16,7 @@ __all__ = [
     "CaseFile",
     "DatasetInfo",
     "Intensity",
+    "Labeled",
     "Splits",
     "TrainingView",
     "build_info",
@@ -31,6 +32,9 @@ __all__ = [
     "write_case",
     "write_info",
 ]
+
+Labeled = int | Literal["all"] | None
+"""How many training cases are labelled: a number, all that have a label, or the data set's own number."""
 
 _SAMPLED_VOXELS = 100_000
 
@@ -52,12 +56,13 @@ class TrainingView:
     val: list[CaseFile]
 
 
-def open_training(folder: Path, labeled: int | None = None, label_split: int | None = None) -> TrainingView:
+def open_training(folder: Path, labeled: Labeled = None, label_split: int | None = None) -> TrainingView:
     """Open the training and validation cases.
 
     Args:
         folder: the data set folder.
-        labeled: how many training cases are labelled; none takes the data set's own number.
+        labeled: how many training cases are labelled; `all` takes every one that has a label, so the others are those
+            without; none takes the data set's own number.
         label_split: seed that draws the labelled cases; none takes the first of the training list. With one seed, a
             smaller draw is part of a larger one.
 
@@ -157,16 +162,18 @@ def build_info(
     )
 
 
-def _labeled_ids(info: DatasetInfo, labeled: int | None, label_split: int | None) -> set[str]:
+def _labeled_ids(info: DatasetInfo, labeled: Labeled, label_split: int | None) -> set[str]:
     if labeled is None and label_split is None:
         return set(info.splits.train_labeled)
     with_label = set(info.with_label)
     candidates = [case_id for case_id in info.train_order if case_id in with_label]
+    if labeled == "all":
+        return set(candidates)
     count = len(info.splits.train_labeled) if labeled is None else labeled
     if count > len(candidates):
         raise UserError(
             f"data.labeled is {count}, but only {len(candidates)} training cases of '{info.name}' have a label; "
-            f"ask for {len(candidates)} or fewer."
+            f"ask for {len(candidates)} or fewer, or for all."
         )
     return set((candidates if label_split is None else shuffled(candidates, label_split))[:count])
 

@@ -13,7 +13,7 @@ import yaml
 
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.batch import check_batch
-from simcvd.data.checks import crop_notice
+from simcvd.data.checks import crop_notice, unlabeled_notice
 from simcvd.data.loading import CropLoader
 from simcvd.data.store import CaseFile, open_training
 from simcvd.inference.evaluate import CaseScores, evaluate_cases
@@ -126,11 +126,10 @@ class _Trial:
         self.rank, self.workers = rank_and_workers()
         check_batch(config, self.workers)
         self.view = open_training(dataset, config.data.labeled, config.data.label_split)
-        notice = crop_notice(self.view, config.data.crop_vox)
-        if notice and tell and self.rank == 0:
-            tell(notice)
         self.identity = config_hash(config, self.view.info.digest)
         self.method: Method = create(config, len(self.view.info.channels), len(self.view.info.classes) + 1, gather_rows)
+        if tell and self.rank == 0:
+            self._tell_notices(tell)
         self.method.networks.to(device)
         self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity)
         self.environment = describe_environment(device, precision.name, self.workers)
@@ -210,6 +209,13 @@ class _Trial:
             self._save(done)
         if stopping and not last:
             raise Interrupted(f"Stopped after step {done} of {training.steps}; run the same command again to continue.")
+
+    def _tell_notices(self, tell: Callable[[str], None]) -> None:
+        notices = [crop_notice(self.view, self.config.data.crop_vox)]
+        if self.method.needs_unlabeled:
+            notices.append(unlabeled_notice(self.view))
+        for notice in filter(None, notices):
+            tell(notice)
 
     def _stop_is_due(self, done: int) -> bool:
         if self._should_stop is None:

@@ -109,6 +109,15 @@ def test_number_of_labelled_cases_can_change_later(tmp_path: Path) -> None:
         open_training(tmp_path, labeled=4)
 
 
+def test_all_labelled_cases_can_be_asked_for(tmp_path: Path) -> None:
+    make(tmp_path)
+    for label_split in (None, 3):
+        view = open_training(tmp_path, "all", label_split)
+        assert [case.id for case in view.labeled] == ["a", "b", "c"]
+        assert all(case.label is not None and case.sdm is not None for case in view.labeled)
+        assert [(case.id, case.label) for case in view.unlabeled] == [("d", None)]
+
+
 def test_label_split_draws_nested_subsets_in_list_order(tmp_path: Path) -> None:
     make(tmp_path)
     drawn = [[case.id for case in open_training(tmp_path, 2, seed).labeled] for seed in range(6)]

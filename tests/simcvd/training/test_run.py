@@ -135,6 +135,19 @@ def test_crop_larger_than_every_case_is_padded_and_said(
     assert "48" in told[0]
 
 
+def test_no_case_left_unlabelled_is_said_where_unlabelled_crops_are_read(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    told: dict[str, list[str]] = {"mean_teacher": [], "supervised": []}
+    for method, sentences in told.items():
+        full = apply_settings(tiny_config, {"method": method, "data.labeled": "all", "training.steps": 1})
+        run_training(full, tiny_dataset, tmp_path / method, threads=1, tell=sentences.append)
+    assert told["supervised"] == []
+    (sentence,) = told["mean_teacher"]
+    assert "All 5 training cases are labelled" in sentence
+    assert "data.labeled" in sentence
+
+
 def test_unknown_device_gets_a_sentence(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected auto, cpu, cuda"):
         run_training(tiny_config, tiny_dataset, tmp_path, device="gpu0")
