@@ -1,6 +1,9 @@
-"""The ablation table of a sweep: one row per variant and class, each difference tested against the reference."""
+"""The ablation table of a sweep: one row per variant and class, each difference tested against the reference.
 
-from collections.abc import Iterator
+A sweep of several metrics has a table for each, and an overview that holds them side by side.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,7 +11,7 @@ from typing import Final
 from analysis.aggregate import FOREGROUND, Pairs, Scores, case_values, pair, score_trials, scores_of
 from analysis.errors import AnalysisError
 from analysis.metric import Metric, find_metric
-from analysis.notes import notes
+from analysis.notes import Compared, notes
 from analysis.records import read_cases, read_trials
 from analysis.row import Row, Trials
 from analysis.statistics import paired_t_test
@@ -49,6 +52,29 @@ class Table:
         return [tuple(row for row in self.rows if row.class_id == class_id) for class_id in shown]
 
 
+@dataclass(frozen=True)
+class Overview:
+    """The tables of several metrics, to be shown as one; `analysis.overview` renders it.
+
+    Attributes:
+        tables: one a metric, the sweep's own first; they have the same variants and classes in the same order.
+        notes: all that a reader must know about all of them, in sentences.
+    """
+
+    tables: tuple[Table, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def main(self) -> Table:
+        """The table of the metric that the sweep is about; what does not depend on the metric is read here."""
+        return self.tables[0]
+
+    def blocks(self) -> list[list[tuple[Row, ...]]]:
+        """Group the rows by class as `Table.blocks` does; each block has one row a variant: its rows of all metrics."""
+        by_metric = [table.blocks() for table in self.tables]
+        return [list(zip(*blocks, strict=True)) for blocks in zip(*by_metric, strict=True)]
+
+
 def ablation_table(runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None) -> Table:
     """Build the ablation table of `runs/sweeps/sweep_name` from what has finished so far.
 
@@ -65,30 +91,57 @@ def ablation_table(runs: Path, sweep_name: str, metric: str | None = None, refer
         AnalysisError: no such sweep, metric or variant, a damaged record, or scores that can't be compared.
     """
     sweep = read_sweep(runs, sweep_name)
-    chosen = find_metric(metric or sweep.metric)
+    return _compare(runs, sweep, [metric or sweep.metric], reference).main
+
+
+def overview(runs: Path, sweep_name: str, reference: str | None = None) -> Overview:
+    """Build the tables of all metrics that `runs/sweeps/sweep_name` names; the records are read once.
+
+    Args:
+        runs: the runs folder.
+        sweep_name: folder name of the sweep.
+        reference: name of the variant to compare with; None takes the sweep's.
+
+    Raises:
+        AnalysisError: as `ablation_table`.
+    """
+    sweep = read_sweep(runs, sweep_name)
+    return _compare(runs, sweep, sweep.metrics, reference)
+
+
+def _compare(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | None) -> Overview:
+    chosen = [find_metric(name) for name in metrics]
     base = _reference(sweep, reference)
     trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status", "failure_kind"])
     finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
     failed = trials[trials["status"] == "failed"]
     kinds = dict(zip(failed["trial_id"].tolist(), failed["failure_kind"].fillna("unknown").tolist(), strict=True))
 
-    cases = read_cases(runs, finished, [*_CASE_COLUMNS, chosen.name])
+    cases = read_cases(runs, finished, [*_CASE_COLUMNS, *metrics])
     split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
     cases = cases[cases["split"] == split]
-    trial_scores = score_trials(cases, chosen.name)
-    scores = {variant.name: scores_of(trial_scores, variant, finished) for variant in sweep.variants}
-    fates = {v.name: _trials(v, set(finished), kinds, scores[v.name]) for v in sweep.variants}
-    pairs = {name: pair(own, scores[base]) for name, own in scores.items() if base is not None and name != base}
-    rows = tuple(_rows(scores, fates, pairs, trial_scores.classes, chosen, base))
-    return Table(
-        sweep=sweep.name,
-        dataset=sweep.dataset,
-        split=split,
-        metric=chosen,
-        reference=base,
-        rows=rows,
-        notes=tuple(notes(rows, pairs, chosen, split, base)),
-    )
+    trial_scores = score_trials(cases, metrics)
+    found: list[Compared] = []
+    for metric in chosen:
+        of_trials = trial_scores[metric.name]
+        scores = {variant.name: scores_of(of_trials, variant, finished) for variant in sweep.variants}
+        fates = {v.name: _trials(v, set(finished), kinds, scores[v.name]) for v in sweep.variants}
+        pairs = {name: pair(own, scores[base]) for name, own in scores.items() if base is not None and name != base}
+        rows = tuple(_rows(scores, fates, pairs, of_trials.classes, metric, base))
+        found.append(Compared(metric, rows, pairs))
+    tables = [
+        Table(
+            sweep=sweep.name,
+            dataset=sweep.dataset,
+            split=split,
+            metric=each.metric,
+            reference=base,
+            rows=tuple(each.rows),
+            notes=tuple(notes([each], split, base)),
+        )
+        for each in found
+    ]
+    return Overview(tuple(tables), tuple(notes(found, split, base)))
 
 
 def _reference(sweep: Sweep, asked: str | None) -> str | None:

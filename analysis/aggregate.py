@@ -4,7 +4,7 @@ The unit is the case. A variant's seeds are averaged per case and class, classes
 Letters: `T` trials, `S` seeds of a variant, `N` cases, `K` foreground classes. NaN is missing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -81,8 +81,8 @@ class Pairs:
         return ours[complete].tolist(), theirs[complete].tolist()
 
 
-def score_trials(cases: "pd.DataFrame", metric: str) -> Scores[str]:
-    """Arrange rows of `CASE_SCHEMA` of one split as an array; their order is of no consequence.
+def score_trials(cases: "pd.DataFrame", metrics: Sequence[str]) -> dict[str, Scores[str]]:
+    """Arrange rows of `CASE_SCHEMA` of one split as arrays, one for each metric; their order is of no consequence.
 
     Raises:
         AnalysisError: a trial scored a case twice, data sets differ, or trials were scored against different labels.
@@ -107,22 +107,23 @@ def score_trials(cases: "pd.DataFrame", metric: str) -> Scores[str]:
             "delete its files in results/ and run the same command again."
         )
     _check_labels(cases)
-    values = np.full(shape, np.nan)
-    values[places] = cases[metric].to_numpy(dtype=float)
+    values = {metric: np.full(shape, np.nan) for metric in metrics}
+    for metric, array in values.items():
+        array[places] = cases[metric].to_numpy(dtype=float)
     lacking, empty = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     lacking[places] = cases["empty_reference"].to_numpy(dtype=bool)
     empty[places] = cases["empty_prediction"].to_numpy(dtype=bool)
     named = cases.drop_duplicates("class_id")
     by_id = dict(zip(named["class_id"].tolist(), named["class_name"].tolist(), strict=True))
-    return Scores(
-        runs=trials,
-        cases=ids,
-        classes={class_id: by_id[class_id] for class_id in classes},
-        values=values,
-        scored=counts > 0,
-        empty=empty & ~lacking,
-        present=np.logical_or.reduce((counts > 0) & ~lacking, axis=0),
-    )
+    shared: dict[str, Any] = {
+        "runs": trials,
+        "cases": ids,
+        "classes": {class_id: by_id[class_id] for class_id in classes},
+        "scored": counts > 0,
+        "empty": empty & ~lacking,
+        "present": np.logical_or.reduce((counts > 0) & ~lacking, axis=0),
+    }
+    return {metric: Scores(values=array, **shared) for metric, array in values.items()}
 
 
 def _check_labels(cases: "pd.DataFrame") -> None:

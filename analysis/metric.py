@@ -1,5 +1,7 @@
 """How each metric is named, scaled and judged."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,3 +55,18 @@ def find_metric(name: str) -> Metric:
     if name not in METRIC_BY_NAME:
         raise AnalysisError(f"There is no metric '{name}'{hint(name, METRICS)}; metrics are {', '.join(METRICS)}.")
     return METRIC_BY_NAME[name]
+
+
+def labels(metrics: Sequence[Metric]) -> dict[Metric, str]:
+    """Name metrics in a sentence: by their label, with the unit where two share it."""
+    shared = Counter(metric.label for metric in metrics)
+    return {m: m.label if shared[m.label] == 1 else f"{m.label} [{m.unit}]" for m in metrics}
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join words for a sentence.
+
+    >>> joined(["Dice"]), joined(["Dice", "HD95", "ASD"])
+    ('Dice', 'Dice, HD95 and ASD')
+    """
+    return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from analysis.aggregate import Pairs
-from analysis.metric import Metric
+from analysis.metric import Metric, joined, labels
 from analysis.row import Row
 
 FEW_CASES: Final = 10
@@ -14,34 +15,46 @@ FEW_CASES: Final = 10
 _NAMED: Final = 5
 
 
-def notes(
-    rows: Sequence[Row], pairs: Mapping[str, Pairs], metric: Metric, split: str, reference: str | None
-) -> list[str]:
+@dataclass(frozen=True)
+class Compared:
+    """One metric of a sweep.
+
+    Attributes:
+        metric: what is compared.
+        rows: all rows, the foreground mean of every variant among them.
+        pairs: comparison of each variant with the reference.
+    """
+
+    metric: Metric
+    rows: Sequence[Row]
+    pairs: Mapping[str, Pairs]
+
+    @property
+    def means(self) -> list[Row]:
+        """Rows of the foreground mean, one a variant."""
+        return [row for row in self.rows if row.class_id is None]
+
+
+def notes(found: Sequence[Compared], split: str, reference: str | None) -> list[str]:
     """Return the notes of a table, what it shows first, then warnings, then what was left out.
 
     Args:
-        rows: all rows, the foreground mean of every variant among them.
-        pairs: comparison of each variant with the reference.
-        metric: what is compared.
+        found: the metrics that the table shows, with the same variants and classes in the same order.
         split: split that was scored.
         reference: name of the reference variant, if any.
     """
-    means = [row for row in rows if row.class_id is None]
-    one_class = len({row.class_id for row in rows}) == 2
-    found = list(_what(means, metric, split, reference, one_class))
-    if not any(row.cases for row in means):
-        found.append("No trial has finished with scores yet.")
-    told: dict[str, list[str]] = {}
-    for row in means:
-        for text in (*_warnings(row), *_missing(row, metric, one_class), *_left_out(row, pairs.get(row.variant))):
-            told.setdefault(text, []).append(row.variant)
-    found += [f"{', '.join(names)}: {text}." for text, names in told.items()]
-    if len({row.n for row in means if row.n}) > 1:
-        found.append("The means rest on different numbers of cases; the differences compare the same cases and seeds.")
-    return found
+    one_class = len({row.class_id for row in found[0].rows}) == 2
+    told = list(_what(found, split, reference, one_class))
+    if not any(row.cases for row in found[0].means):
+        told.append("No trial has finished with scores yet.")
+    told += _by_text(found, one_class)
+    if any(len({row.n for row in each.means if row.n}) > 1 for each in found):
+        compared = "the differences compare" if len(found) == 1 else "each p compares"
+        told.append(f"The means rest on different numbers of cases; {compared} the same cases and seeds.")
+    return told
 
 
-def _what(means: Sequence[Row], metric: Metric, split: str, reference: str | None, one_class: bool) -> Iterator[str]:
+def _what(found: Sequence[Compared], split: str, reference: str | None, one_class: bool) -> Iterator[str]:
     classes = "" if one_class else ", then classes"
     yield f"Mean and SD (n - 1) over n {split} cases; seeds{classes} are averaged per case first."
     if split != "test":
@@ -49,60 +62,122 @@ def _what(means: Sequence[Row], metric: Metric, split: str, reference: str | Non
     if reference is None:
         yield "The sweep names no reference, so nothing is compared."
         return
-    tests = sum(row.test is not None and row.test.p is not None for row in means)
-    side = "higher" if metric.higher_is_better else "lower"
+    tests = sum(row.test is not None and row.test.p is not None for each in found for row in each.means)
     yield (
-        f"p: paired one-sided t-test over cases, alternative: the {metric.label} of the reference ({reference}) is "
-        f"{side}; not corrected for {tests} comparison{'' if tests == 1 else 's'}."
+        f"p: paired one-sided t-test over cases, alternative: {_alternative(found, reference)}; not corrected for "
+        f"{tests} comparison{'' if tests == 1 else 's'}."
     )
+    if len(found) > 1 and tests:
+        yield _behind_p(found)
 
 
-def _warnings(row: Row) -> Iterator[str]:
+def _alternative(found: Sequence[Compared], reference: str) -> str:
+    metrics = [each.metric for each in found]
+    if len(metrics) == 1:
+        side = "higher" if metrics[0].higher_is_better else "lower"
+        return f"the {metrics[0].label} of the reference ({reference}) is {side}"
+    higher = joined([label for metric, label in labels(metrics).items() if metric.higher_is_better])
+    lower = joined([label for metric, label in labels(metrics).items() if not metric.higher_is_better])
+    sides = [f"higher {higher}" if higher else "", f"lower {lower}" if lower else ""]
+    return f"the reference ({reference}) has {joined([side for side in sides if side])}"
+
+
+def _behind_p(found: Sequence[Compared]) -> str:
+    """Say how many cases each p rests on: the usual number, then what differs from it."""
+    named = labels([each.metric for each in found])
+    counts = {
+        (row.variant, named[each.metric]): row.test.n
+        for each in found
+        for row in each.means
+        if row.test is not None and row.test.p is not None
+    }
+    usual = Counter(counts.values()).most_common(1)[0][0]
+    unusual: dict[tuple[str, int], list[str]] = {}
+    for (variant, label), n in counts.items():
+        if n != usual:
+            unusual.setdefault((variant, n), []).append(label)
+    groups: dict[tuple[int, str], list[str]] = {}
+    for (variant, n), own in unusual.items():
+        groups.setdefault((n, "" if len(own) == len(found) else f"{joined(own)} of "), []).append(variant)
+    others = "".join(f"; on {n}: {which}{', '.join(variants)}" for (n, which), variants in groups.items())
+    return f"Each p rests on {usual} cases that both sides have{others}."
+
+
+def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
+    """Yield every note once, before it the variants that it holds for, in it the metrics unless it holds for all."""
+    named = labels([each.metric for each in found])
+    told: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for rows in zip(*(each.means for each in found), strict=True):
+        for each, row in zip(found, rows, strict=True):
+            own = (*_warnings(row), *_missing(row, found, each, one_class), *_left_out(row, each, len(found) == 1))
+            for text in own:
+                told.setdefault(text, {}).setdefault(row.variant, []).append(named[each.metric])
+    for (head, tail), by_variant in told.items():
+        groups: dict[str, list[str]] = {}
+        for variant, own_labels in by_variant.items():
+            which = "" if len(own_labels) == len(found) else f" for {joined(own_labels)}"
+            groups.setdefault(which, []).append(variant)
+        for which, variants in groups.items():
+            everyone = len(variants) == len(found[0].means) > 2
+            yield f"{'All variants' if everyone else ', '.join(variants)}: {head}{which}{tail}."
+
+
+def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     trials = row.trials
     if len(trials.seeds) == 1:
-        yield "one seed only, so a difference may be the luck of one training; three or more would tell"
+        yield "one seed only", ", so a difference may be the luck of one training; three or more would tell"
     if 0 < row.n < FEW_CASES:
-        yield f"few cases (n = {row.n}), so SD and p are rough"
+        yield f"few cases (n = {row.n}", "), so SD and p are rough"
     if trials.failed:
-        yield f"{len(trials.failed)} of {trials.planned} trials failed ({_counted(trials.failed)})"
+        yield f"{len(trials.failed)} of {trials.planned} trials failed ({_counted(trials.failed)})", ""
     if trials.unfinished:
-        yield f"{trials.unfinished} of {trials.planned} trials not finished"
+        yield f"{trials.unfinished} of {trials.planned} trials not finished", ""
     if trials.unscored:
-        yield f"{_seeds(trials.unscored)} finished without scores and left out"
+        yield f"{_seeds(trials.unscored)} finished without scores and left out", ""
     if row.n and row.test is not None and row.test.why_no_p:
-        yield f"no p-value: {row.test.why_no_p}"
+        yield "no p-value", f": {row.test.why_no_p}"
 
 
-def _missing(row: Row, metric: Metric, one_class: bool) -> Iterator[str]:
+def _missing(row: Row, found: Sequence[Compared], own: Compared, one_class: bool) -> Iterator[tuple[str, str]]:
     if row.empty_predictions:
-        effect = "Dice and Jaccard 0" if metric.higher_is_better else f"{metric.label} missing, not 0"
+        named = labels([each.metric for each in found])
+        gone = [label for metric, label in named.items() if not metric.higher_is_better]
+        effects = ["Dice and Jaccard 0"] if len(gone) < len(named) else []
+        effects += [f"{joined(gone)} missing, not 0"] if gone else []
         yield (
             f"{row.empty_predictions} of {row.predictions} predictions empty, "
-            f"in {row.empty_cases} of {row.cases} cases ({effect})"
+            f"in {row.empty_cases} of {row.cases} cases ({'; '.join(effects)})",
+            "",
         )
     if row.n < row.cases:
+        what = own.metric.label if len(found) == 1 else "a value"
         lacking = "" if one_class else " of every class"
-        yield f"{row.cases - row.n} of {row.cases} cases without {metric.label}{lacking} and left out of the mean"
+        yield f"{row.cases - row.n} of {row.cases} cases without {what}{lacking}", " and left out of the mean"
     if row.empty_labels:
-        yield f"{row.empty_labels} of {row.cases} cases without a class in their label, where that class does not count"
+        yield (
+            f"{row.empty_labels} of {row.cases} cases without a class in their label",
+            ", where that class does not count",
+        )
 
 
-def _left_out(row: Row, pairs: Pairs | None) -> Iterator[str]:
+def _left_out(row: Row, own: Compared, alone: bool) -> Iterator[tuple[str, str]]:
+    pairs = own.pairs.get(row.variant)
     if pairs is None:
         return
+    out = "left out of the comparison"
     if pairs.variant_seeds:
-        yield f"its {_seeds(pairs.variant_seeds)} left out of the comparison, the reference has no scores for it"
+        yield f"its {_seeds(pairs.variant_seeds)} {out}", ", the reference has no scores for it"
     if pairs.reference_seeds:
-        yield f"the reference's {_seeds(pairs.reference_seeds)} left out of the comparison, no scores for it here"
+        yield f"the reference's {_seeds(pairs.reference_seeds)} {out}", ", no scores for it here"
     if pairs.variant_cases:
-        yield f"{_named(pairs.variant_cases)} left out of the comparison, the reference was not scored on them"
+        yield f"{_named(pairs.variant_cases)} {out}", ", the reference was not scored on them"
     if pairs.reference_cases:
-        yield f"the reference's {_named(pairs.reference_cases)} left out of the comparison, not scored here"
+        yield f"the reference's {_named(pairs.reference_cases)} {out}", ", not scored here"
     if pairs.unpaired:
-        yield (
-            f"{pairs.unpaired} values left out of the comparison, the other side has none at that seed, case and "
-            f"class; it rests on {row.test.n if row.test else 0} cases"
-        )
+        # A table of several metrics says for each p how many cases it rests on.
+        rest = f"; it rests on {row.test.n if row.test else 0} cases" if alone else ""
+        values = f"{pairs.unpaired} value{'' if pairs.unpaired == 1 else 's'}"
+        yield f"{values} {out}", f", the other side has none at that seed, case and class{rest}"
 
 
 def _seeds(seeds: Iterable[int]) -> str:

@@ -29,6 +29,7 @@ class Sweep:
     Attributes:
         name: the name of its folder.
         metric: the metric it is about.
+        also: further metrics of its table.
         reference: name of the variant that the others are compared with, if any.
         dataset: the data set's name.
         variants: in the order of the sweep file.
@@ -36,9 +37,15 @@ class Sweep:
 
     name: str
     metric: str
+    also: tuple[str, ...]
     reference: str | None
     dataset: str
     variants: tuple[Variant, ...]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """All metrics, the one it is about first, each once."""
+        return tuple(dict.fromkeys((self.metric, *self.also)))
 
     @property
     def trial_ids(self) -> list[str]:
@@ -100,6 +107,7 @@ def _parse(name: str, content: Any) -> Sweep:
     return Sweep(
         name=name,
         metric=str(content["metric"]),
+        also=tuple(str(metric) for metric in content.get("also") or ()),
         reference=None if reference is None else str(reference),
         dataset=str(content["dataset"]["name"]),
         variants=tuple(variants),

@@ -1,73 +1,111 @@
-"""An ablation table for the terminal, as Markdown and as CSV.
+"""An ablation table, or the overview of several, for the terminal, as Markdown and as CSV.
 
 Terminal and Markdown show values as the field does (Dice and Jaccard in percent, two decimals); the CSV holds the
 stored values in full precision.
 """
 
-import csv
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.ablation import Table, ablation_table
+from analysis.ablation import Overview, Table, ablation_table, overview
+from analysis.cells import (
+    common_key,
+    csv_text,
+    escaped,
+    markdown_line,
+    mean_and_sd,
+    record,
+    shown,
+    shown_p,
+    trial_cells,
+)
 from analysis.files import write_whole
 from analysis.metric import Metric
+from analysis.overview import overview_csv, overview_markdown, overview_terminal
 from analysis.row import Row
+from analysis.sweep import read_sweep
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
+    "Overview",
     "Table",
     "WrittenTables",
     "ablation_table",
     "render_csv",
     "render_markdown",
     "render_terminal",
+    "sweep_table",
     "write_tables",
 ]
 
-MISSING: Final = "-"
 NARROW: Final = 80
 """Width of a terminal below which the table is made compact."""
 
 
 @dataclass(frozen=True)
 class WrittenTables:
-    """A table and the files that hold it."""
+    """What a sweep's table shows, and the files that hold it.
 
-    table: Table
+    Attributes:
+        table: the table, or the overview where the sweep names several metrics.
+        markdown: file that holds it.
+        csv: file that holds it.
+        others: files of the tables behind an overview, one pair a metric.
+    """
+
+    table: Table | Overview
     markdown: Path
     csv: Path
+    others: tuple[Path, ...] = ()
+
+
+def sweep_table(
+    runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None
+) -> Table | Overview:
+    """Build what a sweep is to be shown as: the overview of its metrics, or the table of its only one or of `metric`.
+
+    Raises:
+        AnalysisError: as `ablation_table`.
+    """
+    if metric is not None or not read_sweep(runs, sweep_name).also:
+        return ablation_table(runs, sweep_name, metric, reference)
+    return overview(runs, sweep_name, reference)
 
 
 def write_tables(runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None) -> WrittenTables:
     """Build the table of a sweep and write `runs/sweeps/NAME/tables/table.md` and `table.csv`.
 
-    Another metric than the sweep's or another reference goes to `table-METRIC.*`, `table-METRIC-vs-REFERENCE.*`.
+    Another metric than the sweep's goes to `table-METRIC.*`, another reference to `table-METRIC-vs-REFERENCE.*`. Of a
+    sweep with several metrics, each has its table, and `overview.*` shows all (`overview-vs-REFERENCE.*`).
 
     Raises:
         AnalysisError: as `ablation_table`.
     """
-    from analysis.sweep import read_sweep
-
-    table = ablation_table(runs, sweep_name, metric, reference)
     sweep = read_sweep(runs, sweep_name)
-    stem = "table"
-    if table.metric.name != sweep.metric or table.reference != sweep.reference:
-        stem += f"-{table.metric.name}"
-    if table.reference != sweep.reference:
-        stem += "-vs-" + "".join(c if c.isalnum() or c in "._=-" else "_" for c in str(table.reference))
     folder = runs / "sweeps" / sweep_name / "tables"
-    written = WrittenTables(table, folder / f"{stem}.md", folder / f"{stem}.csv")
-    write_whole(written.markdown, render_markdown(table).encode())
-    write_whole(written.csv, render_csv(table).encode())
-    return written
+    found = sweep_table(runs, sweep_name, metric, reference)
+
+    def write(table: Table | Overview) -> tuple[Path, Path]:
+        main = table.main if isinstance(table, Overview) else table
+        foreign = main.reference != sweep.reference
+        stem = "overview" if isinstance(table, Overview) else "table"
+        if isinstance(table, Table) and (foreign or main.metric.name != sweep.metric):
+            stem += f"-{main.metric.name}"
+        if foreign:
+            stem += "-vs-" + "".join(c if c.isalnum() or c in "._=-" else "_" for c in str(main.reference))
+        files = folder / f"{stem}.md", folder / f"{stem}.csv"
+        for file, text in zip(files, (render_markdown(table), render_csv(table)), strict=True):
+            write_whole(file, text.encode())
+        return files
+
+    others = [file for table in (found.tables if isinstance(found, Overview) else ()) for file in write(table)]
+    return WrittenTables(found, *write(found), tuple(others))
 
 
-def render_terminal(table: Table, width: int = 100) -> "RenderableType":
+def render_terminal(table: Table | Overview, width: int = 100) -> "RenderableType":
     """Return what `rich` prints, e.g. `console.print(render_terminal(table, console.width))`.
 
     Args:
@@ -79,8 +117,10 @@ def render_terminal(table: Table, width: int = 100) -> "RenderableType":
     from rich.table import Table as Grid
     from rich.text import Text
 
+    if isinstance(table, Overview):
+        return overview_terminal(table, width)
     narrow = width < NARROW
-    key = _common_key([row.variant for row in table.blocks()[0]]) if narrow else ""
+    key = common_key([row.variant for row in table.blocks()[0]]) if narrow else ""
     parts: list[RenderableType] = [Text(_title(table), style="bold")]
     for rows in table.blocks():
         if len(table.blocks()) > 1:
@@ -102,38 +142,29 @@ def render_terminal(table: Table, width: int = 100) -> "RenderableType":
     return Group(*parts)
 
 
-def render_markdown(table: Table) -> str:
+def render_markdown(table: Table | Overview) -> str:
     """Return the table as GitHub-flavoured Markdown, one section a class, notes below."""
+    if isinstance(table, Overview):
+        return overview_markdown(table)
     lines = [f"# {_title(table)}", ""]
     for rows in table.blocks():
         if len(table.blocks()) > 1:
-            lines += [f"## {_escaped(rows[0].class_name)}", ""]
+            lines += [f"## {escaped(rows[0].class_name)}", ""]
         cells = [_cells(row, table.metric) for row in rows]
-        lines.append(_line(list(cells[0])))
-        lines.append(_line([":--" if head == "variant" else "--:" for head in cells[0]]))
-        lines += [_line([_escaped(value) for value in cell.values()]) for cell in cells]
+        lines.append(markdown_line(cells[0]))
+        lines.append(markdown_line(":--" if head == "variant" else "--:" for head in cells[0]))
+        lines += [markdown_line(escaped(value) for value in cell.values()) for cell in cells]
         lines.append("")
-    lines += [f"- {_escaped(note)}" for note in table.notes]
+    lines += [f"- {escaped(note)}" for note in table.notes]
     return "\n".join(lines) + "\n"
 
 
-def render_csv(table: Table) -> str:
-    """Return one line per class and variant, stored units (Dice from 0 to 1), full precision, empty where missing."""
-    out = io.StringIO()
-    lines = [_record(row, table) for row in table.rows]
-    writer = csv.DictWriter(out, fieldnames=list(lines[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return out.getvalue()
+def render_csv(table: Table | Overview) -> str:
+    """Return one line per class, variant and metric, stored units (Dice from 0 to 1), empty where missing."""
+    return overview_csv(table) if isinstance(table, Overview) else csv_text([record(row, table) for row in table.rows])
 
 
 _QUIET: Final = ("failed", "open", "empty")
-
-
-def _common_key(names: Sequence[str]) -> str:
-    """Return `key=` if all names are different values of one key."""
-    keys = {name[: name.find("=") + 1] for name in names}
-    return keys.pop() if len(keys) == 1 and len(names) > 1 and not any("," in name for name in names) else ""
 
 
 def _title(table: Table) -> str:
@@ -143,65 +174,14 @@ def _title(table: Table) -> str:
 
 
 def _cells(row: Row, metric: Metric, compact: bool = False) -> dict[str, str]:
-    """Return heading and text of every column, the seeds as finished/planned."""
+    """Return heading and text of every column."""
     test = row.test
-    mean, sd = _shown(row.mean, metric), _shown(row.sd, metric)
-    spread = {"mean±SD": f"{mean}±{sd}" if row.mean is not None else MISSING} if compact else {"mean": mean, "SD": sd}
+    spread = {"mean": shown(row.mean, metric), "SD": shown(row.sd, metric)}
     return {
         "variant": row.variant,
-        **spread,
-        "diff": "ref" if row.is_reference else _shown(test.difference if test else None, metric, sign="+"),
-        "p": _p(test.p if test else None),
+        **({"mean±SD": mean_and_sd(row, metric)} if compact else spread),
+        "diff": "ref" if row.is_reference else shown(test.difference if test else None, metric, sign="+"),
+        "p": shown_p(test.p if test else None),
         "n": str(row.n),
-        "seeds": f"{len(row.trials.seeds)}/{row.trials.planned}",
-        "failed": str(len(row.trials.failed)),
-        "open" if compact else "unfinished": str(row.trials.unfinished),
-        "empty": str(row.empty_cases),
-    }
-
-
-def _shown(value: float | None, metric: Metric, sign: str = "") -> str:
-    # Adding 0 after rounding turns -0.00 into 0.00.
-    return MISSING if value is None else f"{round(value * metric.scale, 2) + 0.0:{sign}.2f}"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return MISSING
-    return "<0.001" if value < 0.001 else ">0.999" if value > 0.999 else f"{value:.3f}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _record(row: Row, table: Table) -> dict[str, str | int | float | None]:
-    test = row.test
-    return {
-        "sweep": table.sweep,
-        "dataset": table.dataset,
-        "split": table.split,
-        "metric": table.metric.name,
-        "class": row.class_name,
-        "variant": row.variant,
-        "reference": table.reference,
-        "mean": row.mean,
-        "sd": row.sd,
-        "n": row.n,
-        "difference": test.difference if test else None,
-        "p": test.p if test else None,
-        "n_pairs": test.n if test else None,
-        "seeds": len(row.trials.seeds),
-        "trials": row.trials.planned,
-        "failed": len(row.trials.failed),
-        "unfinished": row.trials.unfinished,
-        "cases": row.cases,
-        "empty_cases": row.empty_cases,
-        "empty_predictions": row.empty_predictions,
-        "predictions": row.predictions,
-        "empty_labels": row.empty_labels,
+        **trial_cells(row, short=compact),
     }

@@ -61,6 +61,7 @@ def write_sweep(tmp_path: Path) -> Callable[..., Path]:
         variants: Mapping[str, Mapping[int, Sequence[Mapping[str, Any]] | str | None]],
         reference: str | None = "ref",
         metric: str = "dice",
+        also: Sequence[str] = (),
     ) -> Path:
         listed = []
         for name, seeds in variants.items():
@@ -79,6 +80,7 @@ def write_sweep(tmp_path: Path) -> Callable[..., Path]:
         content = {
             "name": "toy",
             "metric": metric,
+            "also": list(also),
             "reference": reference,
             "dataset": {"name": "toy", "digest": "d", "path": "elsewhere"},
             "seeds": [0, 1],

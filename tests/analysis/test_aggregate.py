@@ -34,7 +34,9 @@ def arrange(make_case: Make) -> Callable[..., tuple[Scores[int], Scores[int]]]:
             for who, values in (("a", ours), ("b", theirs))
             for (seed, case, class_id), value in values.items()
         ]
-        trials = score_trials(pd.DataFrame(rows).astype({"dice": float}).sample(frac=1, random_state=3), "dice")
+        trials = score_trials(pd.DataFrame(rows).astype({"dice": float}).sample(frac=1, random_state=3), ["dice"])[
+            "dice"
+        ]
         a, b = (scores_of(trials, Variant(who, {0: f"{who}0", 1: f"{who}1"}), trials.runs) for who in "ab")
         return a, b
 
@@ -82,14 +84,14 @@ def test_the_order_of_rows_changes_no_digit(make_case: Make) -> None:
     variant = Variant("v", {seed: f"t{seed}" for seed in range(9)})
     found = set()
     for i in range(20):
-        trials = score_trials(frame.sample(frac=1, random_state=i), "dice")
+        trials = score_trials(frame.sample(frac=1, random_state=i), ["dice"])["dice"]
         found.add(float(case_values(scores_of(trials, variant, trials.runs))[0, 0]))
     assert len(found) == 1
 
 
 def test_only_finished_trials_of_the_variant_are_used(make_case: Make) -> None:
     frame = pd.DataFrame([make_case(name, "a", dice=value) for name, value in (("t0", 0.5), ("t1", 0.6), ("u", 0.7))])
-    picked = scores_of(score_trials(frame, "dice"), Variant("v", {8: "t1", 7: "t0"}), ["t0", "u"])
+    picked = scores_of(score_trials(frame, ["dice"])["dice"], Variant("v", {8: "t1", 7: "t0"}), ["t0", "u"])
     assert picked.runs == (7,)
     assert picked.values.tolist() == [[[0.5]]]
 
@@ -148,4 +150,4 @@ def test_nothing_in_common_gives_no_pairs(arrange: Arrange) -> None:
 def test_what_can_not_be_compared_is_refused(make_case: Make, change: dict[str, Any], message: str) -> None:
     frame = pd.DataFrame([make_case("t0", "a"), make_case("t1", "a") | change])
     with pytest.raises(AnalysisError, match=message):
-        score_trials(frame, "dice")
+        score_trials(frame, ["dice"])

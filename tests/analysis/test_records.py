@@ -177,7 +177,7 @@ def test_a_file_without_a_column_reads_as_missing_there(tmp_path: Path, make_cas
 
 
 def test_importing_is_light() -> None:
-    names = ["records", "aggregate", "statistics", "tables", "sweep", "ablation"]
+    names = ["records", "aggregate", "statistics", "tables", "overview", "sweep", "ablation"]
     code = (
         "import sys\n"
         + "".join(f"import analysis.{name}\n" for name in names)

@@ -1,0 +1,97 @@
+"""What the cells of tables say: values as the field writes them, and the lines of the CSV files."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from analysis.ablation import Table
+from analysis.metric import Metric
+from analysis.row import Row
+
+MISSING: Final = "-"
+
+Record = dict[str, str | int | float | None]
+
+
+def shown(value: float | None, metric: Metric, sign: str = "") -> str:
+    """Return a value in the metric's shown unit with two decimals."""
+    # Adding 0 after rounding turns -0.00 into 0.00.
+    return MISSING if value is None else f"{round(value * metric.scale, 2) + 0.0:{sign}.2f}"
+
+
+def shown_p(value: float | None) -> str:
+    """Return a p-value with three decimals, or the bound that it lies beyond."""
+    if value is None:
+        return MISSING
+    return "<0.001" if value < 0.001 else ">0.999" if value > 0.999 else f"{value:.3f}"
+
+
+def mean_and_sd(row: Row, metric: Metric, between: str = "±") -> str:
+    """Return mean and SD in one cell."""
+    return f"{shown(row.mean, metric)}{between}{shown(row.sd, metric)}" if row.mean is not None else MISSING
+
+
+def trial_cells(row: Row, short: bool = False) -> dict[str, str]:
+    """Return what a row says of its trials: seeds as finished/planned, what failed, is open, and is empty."""
+    return {
+        "seeds": f"{len(row.trials.seeds)}/{row.trials.planned}",
+        "failed": str(len(row.trials.failed)),
+        "open" if short else "unfinished": str(row.trials.unfinished),
+        "empty": str(row.empty_cases),
+    }
+
+
+def common_key(names: Sequence[str]) -> str:
+    """Return `key=` if all names are different values of one key, else nothing."""
+    keys = {name[: name.find("=") + 1] for name in names}
+    return keys.pop() if len(keys) == 1 and len(names) > 1 and not any("," in name for name in names) else ""
+
+
+def markdown_line(cells: Iterable[str]) -> str:
+    """Return a line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def escaped(text: str) -> str:
+    """Return text that stays in its cell of a Markdown table."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def record(row: Row, table: Table) -> Record:
+    """Return a row as a line of CSV: stored units (Dice from 0 to 1), full precision, None where missing."""
+    test = row.test
+    return {
+        "sweep": table.sweep,
+        "dataset": table.dataset,
+        "split": table.split,
+        "metric": table.metric.name,
+        "class": row.class_name,
+        "variant": row.variant,
+        "reference": table.reference,
+        "mean": row.mean,
+        "sd": row.sd,
+        "n": row.n,
+        "difference": test.difference if test else None,
+        "p": test.p if test else None,
+        "alternative": table.metric.alternative if test else None,
+        "n_pairs": test.n if test else None,
+        "seeds": len(row.trials.seeds),
+        "trials": row.trials.planned,
+        "failed": len(row.trials.failed),
+        "unfinished": row.trials.unfinished,
+        "cases": row.cases,
+        "empty_cases": row.empty_cases,
+        "empty_predictions": row.empty_predictions,
+        "predictions": row.predictions,
+        "empty_labels": row.empty_labels,
+    }
+
+
+def csv_text(records: Sequence[Record]) -> str:
+    """Return records as CSV with a heading."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
