@@ -415,6 +415,7 @@ def sweep(
     """
     from rich.console import Console
 
+    from simcvd.methods.registry import check_known
     from sweeps.definition import load_sweep, parse_seeds
     from sweeps.expand import expand
     from sweeps.plan import plan_sweep
@@ -422,9 +423,10 @@ def sweep(
     from sweeps.runner import run_sweep
 
     definition = load_sweep(name)
+    overrides = _assignments(changes)
     request = ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent)
     shared: dict[str, Any] = {
-        "overrides": _assignments(changes),
+        "overrides": overrides,
         "seeds": None if seeds is None else parse_seeds(seeds),
         "preset": preset,
     }
@@ -434,10 +436,13 @@ def sweep(
         if seeds is None:
             shared["seeds"] = PHANTOM_SEEDS
         check_request(request)
-        expand(definition, "", **shared)
+        for variant in expand(definition, "", **shared):
+            check_known(variant.trials[0].config.method)
         if seeds is None:
             typer.echo("The built-in set is swept with one seed, to end in minutes; --seeds 3 takes three.", err=True)
         dataset = _phantom(runs)
+    for key, names in definition.kept(overrides).items():
+        typer.echo(f"--set {key} leaves {', '.join(names)} as the sweep has it.", err=True)
     shared |= {"retry_failed": retry_failed, "request": request}
     if dry_run:
         plan = plan_sweep(definition, dataset, runs, **shared)
@@ -483,11 +488,14 @@ def tables(
         str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
     ] = None,
 ) -> None:
-    """Print a sweep's ablation table with paired tests."""
-    from analysis.tables import ablation_table, render_csv, render_markdown, render_terminal
+    """Print a sweep's ablation table with paired tests.
+
+    Of a sweep with several metrics: all of them in one table; --metric prints one with its differences.
+    """
+    from analysis.tables import render_csv, render_markdown, render_terminal, sweep_table
 
     folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
-    table = ablation_table(folder, name, metric, reference)
+    table = sweep_table(folder, name, metric, reference)
     if form is TableFormat.terminal:
         from rich.console import Console
 
@@ -499,10 +507,14 @@ def tables(
 
 @app.command("methods")
 def list_methods() -> None:
-    """List the training methods."""
+    """List the training methods with their papers."""
     from simcvd.methods.registry import describe
 
-    _print_columns([[entry.name, entry.summary, f"{entry.paper}, doi {entry.doi}"] for entry in describe()])
+    entries = describe()
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        typer.echo(f"{entry.name:<{width}}  {entry.summary}")
+        typer.secho(f"{'':<{width}}  {entry.paper}, doi {entry.doi}", dim=True)
 
 
 @app.command("sweeps")

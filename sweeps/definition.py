@@ -1,7 +1,7 @@
 """Sweep files: what to compare, read and checked before anything runs."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -51,6 +51,7 @@ class SweepFile(_Model):
         [0], description="Seeds that each variant is trained with."
     )
     metric: Metric = Field("dice", description="Metric of the ablation table.")
+    also: list[Metric] = Field([], description="Further metrics; all are then shown in one table, `metric` first.")
     published: str | None = Field(None, description="Key of the published table that belongs to this sweep.")
 
     @field_validator("base")
@@ -64,6 +65,13 @@ class SweepFile(_Model):
         if len(set(value)) < len(value):
             raise ValueError("a seed is given twice")
         return value
+
+    @model_validator(mode="after")
+    def _no_metric_twice(self) -> Self:
+        metrics = [self.metric, *self.also]
+        if len(set(metrics)) < len(metrics):
+            raise ValueError(f"metric and also name a metric twice: {', '.join(metrics)}")
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_vary(self) -> Self:
@@ -81,6 +89,22 @@ class SweepFile(_Model):
         for variant in self.variants or ():
             keys |= variant.set.keys()
         return frozenset(keys)
+
+    @property
+    def set_by_all(self) -> frozenset[str]:
+        """Dotted keys that every variant sets itself, so that a value given for all of them would reach none."""
+        if self.variants is None:
+            return frozenset(self.axes or ())
+        return frozenset.intersection(*(frozenset(variant.set) for variant in self.variants))
+
+    def kept(self, changes: Iterable[str]) -> dict[str, list[str]]:
+        """Return the keys of `changes` that some variants but not all set themselves, each with their names."""
+        own = {
+            key: [variant.name for variant in self.variants or () if key in variant.set]
+            for key in changes
+            if key not in self.set_by_all
+        }
+        return {key: names for key, names in own.items() if names}
 
 
 def load_sweep(name_or_path: str) -> SweepFile:

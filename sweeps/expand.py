@@ -57,21 +57,22 @@ def expand(
 ) -> list[Variant]:
     """Resolve a sweep to its variants and trials.
 
-    Later ones win: preset, the sweep's base, `overrides`, the variant's settings, the seed.
+    Later ones win: preset, the sweep's base, `overrides`, the variant's settings, the seed. An override that no variant
+    would take is refused; where only some variants set the key, these keep their value and the others take it.
 
     Args:
         sweep: the sweep file.
         dataset_digest: `DatasetInfo.digest`.
-        overrides: dotted settings for all variants.
+        overrides: dotted settings for all variants that don't set them themselves.
         preset: taken in place of the sweep's own.
         seeds: taken in place of the sweep's own.
 
     Raises:
-        UserError: a setting is unknown, out of range, or both swept and overridden; two variants are the same; the
-            reference is not exactly one variant.
+        UserError: a setting is unknown, out of range, or overridden though every variant sets it; two variants are the
+            same; the reference is not exactly one variant.
     """
     changes = dotted(overrides or {})
-    if both := sorted(sweep.swept & changes.keys()):
+    if both := sorted(sweep.set_by_all & changes.keys()):
         raise UserError(
             f"{', '.join(both)} is varied by the sweep {sweep.name} and can't be set for all of it as well; "
             "drop it from --set, or write a sweep file without it."
@@ -83,7 +84,7 @@ def expand(
     base = apply_settings(base, shared | changes)
 
     rows = {name: apply_settings(base, settings) for name, settings in _rows(sweep)}
-    _refuse_doubles(sweep, rows, dataset_digest)
+    _refuse_doubles(sweep, rows, dataset_digest, changes)
     reference = _reference(sweep, base, rows)
     return [
         Variant(
@@ -110,6 +111,7 @@ def resolved(
         "name": sweep.name,
         "description": sweep.description,
         "metric": sweep.metric,
+        "also": list(sweep.also),
         "reference": next((variant.name for variant in variants if variant.reference), None),
         "dataset": {"name": dataset_name, "digest": dataset_digest, "path": dataset_path},
         "seeds": [trial.seed for trial in variants[0].trials],
@@ -151,14 +153,19 @@ def _trial(config: TrialConfig, variant: str, seed: int, dataset_digest: str) ->
     return TrialSpec(trial_id(config, dataset_digest), config, variant, seed)
 
 
-def _refuse_doubles(sweep: SweepFile, rows: Mapping[str, TrialConfig], dataset_digest: str) -> None:
+def _refuse_doubles(
+    sweep: SweepFile, rows: Mapping[str, TrialConfig], dataset_digest: str, changes: Mapping[str, Any]
+) -> None:
     if len(rows) < len(_rows(sweep)):
         raise UserError(f"A value is listed twice in the axes of the sweep {sweep.name}; list each once.")
     names: dict[str, str] = {}
     for name, config in rows.items():
         first = names.setdefault(config_hash(config, dataset_digest), name)
         if first != name:
-            raise UserError(f"The variants '{first}' and '{name}' of the sweep {sweep.name} are one trial; drop one.")
+            cause = f", or change what is set for all ({', '.join(changes)})" if changes else ""
+            raise UserError(
+                f"The variants '{first}' and '{name}' of the sweep {sweep.name} are one trial; drop one{cause}."
+            )
 
 
 def _reference(sweep: SweepFile, base: TrialConfig, rows: Mapping[str, TrialConfig]) -> str | None:

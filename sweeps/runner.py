@@ -256,6 +256,8 @@ def _show_table(runs: Path, name: str, console: "Console") -> None:
         return
     console.print(render_terminal(written.table, console.width))
     _say(console, f"{written.markdown}\n{written.csv}")
+    if tables := [file.name for file in written.others if file.suffix == ".md"]:
+        _say(console, f"One table a metric, with differences, beside them: {', '.join(tables)}")
 
 
 def _say(console: "Console", text: str) -> None:

@@ -42,14 +42,14 @@ METHODS: dict[str, MethodEntry] = {
     "simcvd": MethodEntry(
         "simcvd.methods.simcvd",
         "SimCVD",
-        "mean teacher with boundary-aware contrast, pairwise distillation and consistency",
+        "consistency, boundary-aware contrast and pairwise distillation",
         "You et al., IEEE TMI 2022",
         "10.1109/TMI.2022.3161829",
     ),
     "supervised": MethodEntry(
         "simcvd.methods.supervised",
         "Supervised",
-        "V-Net on the labelled scans alone: the bound that the others start from",
+        "the labelled scans alone: the bound that the others start from",
         "Milletari et al., 3DV 2016",
         "10.48550/arXiv.1606.04797",
     ),
@@ -91,7 +91,7 @@ METHODS: dict[str, MethodEntry] = {
     "dan": MethodEntry(
         "simcvd.methods.dan",
         "DAN",
-        "a discriminator tells segmentations of labelled scans from the others",
+        "a discriminator tells labelled scans' segmentations from others",
         "Zhang et al., MICCAI 2017",
         "10.1007/978-3-319-66179-7_47",
     ),
@@ -131,7 +131,7 @@ def check_known(name: str) -> None:
         UserError: with the nearest names.
     """
     if name not in METHODS:
-        near = difflib.get_close_matches(name, METHODS, n=3, cutoff=0.6)
+        near = difflib.get_close_matches(name.lower().replace("-", "_"), METHODS, n=3, cutoff=0.6)
         hint = f" did you mean {' or '.join(near)}?" if near else ""
         raise UserError(f"There is no method '{name}';{hint} methods are {', '.join(METHODS)}.")
 

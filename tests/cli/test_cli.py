@@ -8,6 +8,7 @@ import pytest
 
 import cli
 from simcvd.data.phantom import write_phantom
+from simcvd.methods.registry import METHODS
 from sweeps.execute import TrialStatus
 from sweeps.runner import SweepOutcome
 from sweeps.status import Planned, Row, SweepState
@@ -63,16 +64,24 @@ def test_version_is_the_packages(run):
     assert re.fullmatch(r"simcvd \d+\.\d+\.\d+\n", run("--version").output)
 
 
-def test_methods_lists_simcvd_with_its_paper(run):
+def test_methods_lists_every_method_with_its_paper_in_80_columns(run):
     done = run("methods")
     assert done.exit_code == 0
-    assert re.search(r"^simcvd .*10\.1109/TMI\.2022\.3161829$", done.output, re.M)
+    lines = done.output.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(METHODS)
+    for entry, first, second in zip(METHODS.values(), lines[::2], lines[1::2], strict=True):
+        assert first.endswith(f"  {entry.summary}")
+        assert second.split("  ")[-1] == f"{entry.paper}, doi {entry.doi}"
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in done.output
 
 
-def test_sweeps_lists_dropout(run):
+def test_sweeps_lists_what_is_built_in_in_80_columns(run):
     done = run("sweeps")
     assert done.exit_code == 0
-    assert re.search(r"^dropout +\S", done.output, re.M)
+    lines = done.output.splitlines()
+    assert [re.match(r"(\w+) +\S", line)[1] for line in lines] == ["dropout", "methods"]
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(
@@ -90,6 +99,12 @@ def test_sweeps_lists_dropout(run):
         (["sweep", "dropout", "--preset", "phantm"], "phantom"),
         (["sweep", "dropout", "--set", "loss.contrst=1"], "loss.contrast"),
         (["sweep", "dropout", "--set", "projection.dropout=0.3"], "varied by the sweep"),
+        (["sweep", "methods", "--set", "method=dan"], "method is varied by the sweep"),
+        (["sweep", "methods", "--set", "data.labeled=all"], "are one trial; drop one, or change what is set for all"),
+        (["sweep", "methods", "--set", "data.labeled=most"], "data.labeled is 'most'"),
+        (["sweep", "dropout", "--set", "method=simcdv"], "did you mean simcvd?"),
+        (["train", "--method", "ua-mt"], "did you mean ua_mt?"),
+        (["train", "--method", "nonsense"], "methods are simcvd, supervised, mean_teacher"),
         (["sweep", "dropout", "--seeds", "many"], "--seeds is 'many'"),
         (["sweep", "dropout", "--gpus-per-worker", "1.5"], "--gpus-per-worker is 1.5"),
         (["sweep", "dropout", "nowhere"], "nowhere: expected a folder made by `simcvd prepare`"),
@@ -129,6 +144,14 @@ def test_folder_that_is_no_folder_is_one_sentence(run, dataset, stub_trial):
     done = run("train", dataset)
     assert done.exit_code == 2
     assert done.output.endswith("Error: runs/trials can't be written or read: Not a directory.\n")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_named(run, dataset, stub_trial, method):
+    stub_trial(TrialStatus("t", "finished", steps=7))
+    done = run("train", dataset, "--method", method, "--out", "results")
+    assert done.exit_code == 0
+    assert done.output.startswith(f"{method}, seed 0, ")
 
 
 def test_finished_trial_ends_with_0(run, dataset, stub_trial):
@@ -178,6 +201,24 @@ def test_dry_run_names_every_trial_and_starts_none(run, dataset):
     assert len(re.findall(r"^dropout=\S+ +[01]  waiting  simcvd-s", done.output, re.M)) == 14
     assert done.output.endswith("14 of 14 trials would run.\n")
     assert not Path("runs").exists()
+
+
+def test_the_methods_sweep_takes_a_number_of_labels_and_says_what_keeps_its_own(run, dataset):
+    done = run("sweep", "methods", dataset, "--seeds", "1", "--set", "data.labeled=1", "--dry-run")
+    assert done.exit_code == 0
+    said, heading, *rows, last = done.output.splitlines()
+    assert said == "--set data.labeled leaves Supervised (upper bound) as the sweep has it."
+    assert heading.split() == ["variant", "seed", "state", "trial"]
+    assert len(rows) == 12
+    assert re.fullmatch(r"Chaitanya et al\. +0  waiting  chaitanya-s0-[0-9a-f]{12}", rows[-2])
+    assert max(map(len, [heading, *rows])) <= 80
+    assert last == "12 of 12 trials would run."
+
+
+def test_the_methods_sweep_is_refused_where_every_case_is_labelled(run, dataset):
+    done = run("sweep", "methods", dataset, "--set", "data.labeled=2", "--dry-run")
+    assert done.exit_code == 2
+    assert "are one trial on this data set: both have the same 2 labelled cases" in done.output
 
 
 def test_sweep_without_dataset_takes_the_phantom_set_and_its_settings(run, monkeypatch):

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.definition import list_sweeps, load_sweep, parse_seeds
+from simcvd.methods.registry import METHODS
+from sweeps.definition import SweepFile, list_sweeps, load_sweep, parse_seeds
 
 
 def _write(folder: Path, text: str) -> str:
@@ -19,9 +20,28 @@ def test_the_built_in_dropout_sweep_is_table_iv() -> None:
     assert (sweep.seeds, sweep.metric, sweep.published) == ([0, 1, 2], "dice", "table-iv-dropout")
 
 
+def test_the_built_in_methods_sweep_has_every_method_in_the_order_of_table_i() -> None:
+    sweep = load_sweep("methods")
+    assert sweep.variants is not None
+    upper, *rows = sweep.variants
+    assert upper.set == {"method": "supervised", "data.labeled": "all"}
+    assert "upper bound" in upper.name
+    assert [row.set for row in rows] == [
+        {"method": method}
+        for method in (
+            *("supervised", "dan", "cps", "mean_teacher", "entropy_min", "ua_mt", "ict", "sassnet", "dtc"),
+            *("chaitanya", "simcvd"),
+        )
+    ]
+    assert {row.set["method"] for row in rows} == METHODS.keys()
+    assert "lower bound" in rows[0].name
+    assert (sweep.reference, sweep.seeds) == ("SimCVD", [0, 1, 2])
+    assert (sweep.metric, sweep.also) == ("dice", ["jaccard", "hd95_vox", "asd_vox"])
+
+
 def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
     sweeps = list_sweeps()
-    assert [sweep.name for sweep in sweeps] == ["dropout"]
+    assert [sweep.name for sweep in sweeps] == ["dropout", "methods"]
     assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
 
 
@@ -37,6 +57,16 @@ def test_nested_settings_become_dotted(tmp_path: Path) -> None:
     assert sweep.swept == {"loss.sdm"}
 
 
+def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
+    rows = [{"name": "a", "set": {"loss.sdm": 1, "loss.contrast": 1}}, {"name": "b", "set": {"loss.sdm": 2}}]
+    sweep = SweepFile.model_validate({"name": "mine", "variants": rows})
+    assert sweep.swept == {"loss.sdm", "loss.contrast"}
+    assert sweep.set_by_all == {"loss.sdm"}
+    assert sweep.kept(["loss.sdm", "loss.contrast", "training.steps"]) == {"loss.contrast": ["a"]}
+    axes = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0, 1]}})
+    assert (axes.set_by_all, axes.kept(["loss.sdm", "training.steps"])) == ({"loss.sdm"}, {})
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -46,6 +76,9 @@ def test_nested_settings_become_dotted(tmp_path: Path) -> None:
         ("name: mine\naxes: {loss.sdm: []}", "axes.loss.sdm"),
         ("name: mine\naxes: {loss.sdm: [0]}\nseeds: [1, 1]", "a seed is given twice"),
         ("name: mine\naxes: {loss.sdm: [0]}\nmetric: f1", "metric"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nalso: [f1]", "also"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nalso: [dice]", "name a metric twice: dice, dice"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nalso: [jaccard, jaccard]", "name a metric twice"),
         ("name: mine\naxis: {loss.sdm: [0]}", "axis: unknown key, known are name"),
         ("name: my sweep\naxes: {loss.sdm: [0]}", "name"),
         ("name: mine\nvariants: [{name: a}, {name: a}]", "two variants have the same name"),

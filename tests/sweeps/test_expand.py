@@ -56,6 +56,24 @@ def test_later_ones_win_over_preset_base_and_overrides() -> None:
     assert expand(sweep, "d", preset="phantom")[0].trials[0].config.data.crop_vox == (32, 32, 32)
 
 
+def test_an_override_reaches_the_variants_that_do_not_set_its_key() -> None:
+    rows = [{"name": "a", "set": {"loss.sdm": 2, "training.steps": 3}}, {"name": "b", "set": {"loss.sdm": 1}}]
+    sweep = _sweep(variants=rows, base={"training.steps": 5})
+    configs = [variant.trials[0].config for variant in expand(sweep, "d", {"training.steps": 9})]
+    assert [config.training.steps for config in configs] == [3, 9]
+    assert [config.training.steps for config in (v.trials[0].config for v in expand(sweep, "d"))] == [3, 5]
+
+
+def test_the_methods_sweep_has_twelve_rows_and_takes_a_number_of_labels() -> None:
+    for overrides, labeled in (({}, None), ({"data.labeled": 8}, 8)):
+        variants = expand(load_sweep("methods"), "d", overrides)
+        first = [variant.trials[0].config for variant in variants]
+        assert [config.data.labeled for config in first] == ["all", *[labeled] * 11]
+        assert [config.method for config in first[:2]] == ["supervised", "supervised"]
+        assert [variant.name for variant in variants if variant.reference] == ["SimCVD"]
+        assert len({trial.id for trial in all_trials(variants)}) == 36
+
+
 def test_seeds_of_the_call_replace_those_of_the_file() -> None:
     variants = expand(load_sweep("dropout"), "d", seeds=[4, 2])
     assert [trial.seed for trial in variants[0].trials] == [4, 2]
@@ -71,6 +89,16 @@ def test_trials_come_seed_by_seed() -> None:
     [
         ({"axes": {"loss.sdm": [0, 1]}}, {"loss.sdm": 2}, "loss.sdm is varied by the sweep mine"),
         ({"axes": {"loss.sdm": [0, 1]}}, {"loss": {"sdm": 2}}, "loss.sdm is varied by the sweep mine"),
+        (
+            {"variants": [{"name": "a", "set": {"loss.sdm": 1}}, {"name": "b", "set": {"loss.sdm": 2}}]},
+            {"loss.sdm": 2},
+            "loss.sdm is varied by the sweep mine",
+        ),
+        (
+            {"variants": [{"name": "a", "set": {"loss.sdm": 1}}, {"name": "b", "set": {}}]},
+            {"loss.sdm": 1},
+            r"'a' and 'b' of the sweep mine are one trial; drop one, or change what is set for all \(loss.sdm\)",
+        ),
         ({"axes": {"loss.sdm": [0, 1]}}, {"seed": 2}, "--seeds"),
         ({"axes": {"seed": [0, 1]}}, {}, "--seeds"),
         ({"axes": {"loss.smd": [0, 1]}}, {}, "did you mean loss.sdm"),
@@ -101,6 +129,7 @@ def test_the_resolved_sweep_names_every_trial() -> None:
     variants = expand(sweep, "d", seeds=[0])
     content = resolved(sweep, variants, dataset_name="boxes", dataset_digest="d", dataset_path="/data/boxes")
     assert content["reference"] == "dropout=0.1"
+    assert (content["metric"], content["also"]) == ("dice", [])
     assert content["dataset"] == {"name": "boxes", "digest": "d", "path": "/data/boxes"}
     assert content["variants"][0] == {
         "name": "dropout=0.0",

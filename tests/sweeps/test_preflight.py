@@ -77,3 +77,15 @@ def test_trials_that_would_all_end_at_once_are_refused(
     sweep = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0, 1]}, "base": settings})
     with pytest.raises(UserError, match=sentence):
         check_trials(dataset, all_trials(expand(sweep, "d")), workers)
+
+
+def test_variants_that_differ_in_labels_by_name_alone_are_refused(dataset: Path) -> None:
+    """The set has two training cases, one of them labelled."""
+    rows = [{"name": "bound", "set": {"data.labeled": "all"}}, {"name": "own", "set": {}}]
+    sweep = SweepFile.model_validate({"name": "mine", "variants": rows, "seeds": [0, 1]})
+    check_trials(dataset, all_trials(expand(sweep, "d")), 1)
+    with pytest.raises(UserError, match=r"'bound' and 'own' are one trial .* same 2 labelled cases"):
+        check_trials(dataset, all_trials(expand(sweep, "d", {"data.labeled": 2})), 1)
+    other = [row | {"set": {**row["set"], "loss.sdm": i}} for i, row in enumerate(rows)]  # type: ignore[dict-item]
+    sweep = SweepFile.model_validate({"name": "mine", "variants": other})
+    check_trials(dataset, all_trials(expand(sweep, "d", {"data.labeled": 2})), 1)

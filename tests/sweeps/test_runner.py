@@ -109,6 +109,22 @@ def test_a_sweep_runs_records_failures_and_skips_all_of_it_the_second_time(run: 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_started")
+def test_a_sweep_of_several_metrics_ends_with_all_of_them_in_one_table(run: Run, tmp_path: Path) -> None:
+    sweep = _sweep([0.0, 0.1], also=["jaccard", "hd95_vox"])
+    outcome, text = run(sweep)
+    assert outcome.exit_code == 0
+    assert "mine: Dice, Jaccard and HD95 on test cases of boxes, reference sdm=0.0" in text
+    tables = tmp_path / "sweeps" / "mine" / "tables"
+    assert str(tables / "overview.md") in text.replace("\n", "")
+    assert "beside them: table.md, table-jaccard.md, table-hd95_vox.md" in text
+    stems = ("overview", "table", "table-hd95_vox", "table-jaccard")
+    assert sorted(file.name for file in tables.iterdir()) == sorted(
+        f"{s}.{kind}" for s in stems for kind in ("md", "csv")
+    )
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
 def test_a_warm_trial_costs_less_than_a_second(run: Run, tmp_path: Path) -> None:
     run(_sweep([0.1 * i for i in range(8)]))
     ended = sorted(path.stat().st_mtime for path in (tmp_path / "results" / "trials").iterdir())

@@ -6,7 +6,7 @@ import pytest
 from simcvd.config import TrialConfig, apply_settings
 from simcvd.errors import UserError
 from simcvd.methods.base import Method
-from simcvd.methods.registry import METHODS, create, describe
+from simcvd.methods.registry import METHODS, check_known, create, describe
 
 
 def test_default_method_is_registered() -> None:
@@ -30,6 +30,12 @@ def test_descriptions_are_one_line_with_paper_and_doi() -> None:
 def test_unknown_method_is_answered_with_the_nearest_name() -> None:
     with pytest.raises(UserError, match=r"no method 'simcdv'; did you mean simcvd\? methods are simcvd"):
         create(apply_settings(TrialConfig(), {"method": "simcdv"}), 1, 2)
+
+
+@pytest.mark.parametrize("written", ["UA-MT", "ua-mt", "uamt"])
+def test_a_method_written_as_in_its_paper_is_recognised(written: str) -> None:
+    with pytest.raises(UserError, match=r"did you mean ua_mt"):
+        check_known(written)
 
 
 def test_listing_methods_does_not_import_torch() -> None:
