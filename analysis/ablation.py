@@ -137,11 +137,11 @@ def _compare(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | 
             metric=each.metric,
             reference=base,
             rows=tuple(each.rows),
-            notes=tuple(notes([each], split, base)),
+            notes=tuple(notes([each], split, base, sweep.overrides)),
         )
         for each in found
     ]
-    return Overview(tuple(tables), tuple(notes(found, split, base)))
+    return Overview(tuple(tables), tuple(notes(found, split, base, sweep.overrides)))
 
 
 def _reference(sweep: Sweep, asked: str | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from analysis.aggregate import Pairs
 from analysis.metric import Metric, joined, labels
@@ -35,16 +35,22 @@ class Compared:
         return [row for row in self.rows if row.class_id is None]
 
 
-def notes(found: Sequence[Compared], split: str, reference: str | None) -> list[str]:
+def notes(
+    found: Sequence[Compared], split: str, reference: str | None, overrides: Mapping[str, Any] | None = None
+) -> list[str]:
     """Return the notes of a table, what it shows first, then warnings, then what was left out.
 
     Args:
         found: the metrics that the table shows, with the same variants and classes in the same order.
         split: split that was scored.
         reference: name of the reference variant, if any.
+        overrides: settings that the command gave for all variants.
     """
     one_class = len({row.class_id for row in found[0].rows}) == 2
     told = list(_what(found, split, reference, one_class))
+    if overrides:
+        given = ", ".join(f"{key}={_written(value)}" for key, value in overrides.items())
+        told.append(f"Set by the command, where a variant does not set it itself: {given}.")
     if not any(row.cases for row in found[0].means):
         told.append("No trial has finished with scores yet.")
     told += _by_text(found, one_class)
@@ -178,6 +184,13 @@ def _left_out(row: Row, own: Compared, alone: bool) -> Iterator[tuple[str, str]]
         rest = f"; it rests on {row.test.n if row.test else 0} cases" if alone else ""
         values = f"{pairs.unpaired} value{'' if pairs.unpaired == 1 else 's'}"
         yield f"{values} {out}", f", the other side has none at that seed, case and class{rest}"
+
+
+def _written(value: Any) -> str:
+    """Return a setting as `--set` takes it."""
+    if isinstance(value, list):
+        return "x".join(map(str, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _seeds(seeds: Iterable[int]) -> str:

@@ -33,6 +33,7 @@ class Sweep:
         reference: name of the variant that the others are compared with, if any.
         dataset: the data set's name.
         variants: in the order of the sweep file.
+        overrides: settings that the command gave for all variants that don't set them themselves.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Sweep:
     reference: str | None
     dataset: str
     variants: tuple[Variant, ...]
+    overrides: dict[str, Any]
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -111,4 +113,5 @@ def _parse(name: str, content: Any) -> Sweep:
         reference=None if reference is None else str(reference),
         dataset=str(content["dataset"]["name"]),
         variants=tuple(variants),
+        overrides=dict(content.get("overrides") or {}),
     )

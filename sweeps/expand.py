@@ -104,7 +104,13 @@ def all_trials(variants: Sequence[Variant]) -> list[TrialSpec]:
 
 
 def resolved(
-    sweep: SweepFile, variants: Sequence[Variant], *, dataset_name: str, dataset_digest: str, dataset_path: str
+    sweep: SweepFile,
+    variants: Sequence[Variant],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    dataset_name: str,
+    dataset_digest: str,
+    dataset_path: str,
 ) -> dict[str, Any]:
     """Return what `sweeps/NAME/sweep.yaml` holds: variants and their trial ids, in JSON types."""
     return {
@@ -116,6 +122,7 @@ def resolved(
         "dataset": {"name": dataset_name, "digest": dataset_digest, "path": dataset_path},
         "seeds": [trial.seed for trial in variants[0].trials],
         "published": sweep.published,
+        "overrides": dotted(overrides or {}),
         "variants": [
             {
                 "name": variant.name,

@@ -77,12 +77,25 @@ def planned_reader(name: str, runs: Path, variants: Sequence[Variant], slots: in
     return SweepReader(runs, name, planned, slots)
 
 
-def write_resolved(folder: Path, sweep: SweepFile, variants: Sequence[Variant], dataset: Path) -> bool:
+def write_resolved(
+    folder: Path,
+    sweep: SweepFile,
+    variants: Sequence[Variant],
+    dataset: Path,
+    overrides: Mapping[str, Any] | None = None,
+) -> bool:
     """Write `sweep.yaml`; tell whether it named other trials before."""
     from simcvd.data.store import open_info
 
     info = open_info(dataset)
-    content = resolved(sweep, variants, dataset_name=info.name, dataset_digest=info.digest, dataset_path=str(dataset))
+    content = resolved(
+        sweep,
+        variants,
+        overrides,
+        dataset_name=info.name,
+        dataset_digest=info.digest,
+        dataset_path=str(dataset),
+    )
     path = folder / "sweep.yaml"
     changed = path.exists() and not _same_trials(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)

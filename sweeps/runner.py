@@ -104,7 +104,7 @@ def run_sweep(
     )
     folder = runs / "sweeps" / sweep.name
     with _sweep_lock(folder):
-        if write_resolved(folder, sweep, plan.variants, dataset):
+        if write_resolved(folder, sweep, plan.variants, dataset, overrides):
             _say(
                 console,
                 f"{folder / 'sweep.yaml'} named other trials before; they stay, and their command shows them again.",

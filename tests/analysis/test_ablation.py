@@ -182,6 +182,19 @@ def test_another_reference_can_be_asked_for(write_sweep: WriteSweep) -> None:
     assert other.p == pytest.approx(1 - usual.p)
 
 
+def test_what_the_command_set_for_all_is_said(write_sweep: WriteSweep) -> None:
+    runs = write_sweep({"ref": {0: made_up(0, 0)}})
+    assert not any("Set by the command" in note for note in ablation_table(runs, "toy").notes)
+    with (runs / "sweeps" / "toy" / "sweep.yaml").open("a") as file:
+        file.write(
+            "overrides: {data.labeled: 8, data.crop_vox: [32, 48, 32], augment.flip: false, contrast.rows: null}"
+        )
+    assert (
+        "Set by the command, where a variant does not set it itself: data.labeled=8, data.crop_vox=32x48x32, "
+        "augment.flip=false, contrast.rows=none."
+    ) in ablation_table(runs, "toy").notes
+
+
 def test_a_sweep_without_reference_compares_nothing(write_sweep: WriteSweep) -> None:
     table = ablation_table(write_sweep({"a": {0: made_up(0, 0)}}, reference=None), "toy")
     assert row_of(table, "a").test is None

@@ -127,9 +127,11 @@ def test_a_reference_is_found_by_value_or_name() -> None:
 def test_the_resolved_sweep_names_every_trial() -> None:
     sweep = load_sweep("dropout")
     variants = expand(sweep, "d", seeds=[0])
-    content = resolved(sweep, variants, dataset_name="boxes", dataset_digest="d", dataset_path="/data/boxes")
+    changes = {"training": {"steps": 5}}
+    content = resolved(sweep, variants, changes, dataset_name="boxes", dataset_digest="d", dataset_path="/data/boxes")
     assert content["reference"] == "dropout=0.1"
     assert (content["metric"], content["also"]) == ("dice", [])
+    assert content["overrides"] == {"training.steps": 5}
     assert content["dataset"] == {"name": "boxes", "digest": "d", "path": "/data/boxes"}
     assert content["variants"][0] == {
         "name": "dropout=0.0",

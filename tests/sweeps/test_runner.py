@@ -111,8 +111,9 @@ def test_a_sweep_runs_records_failures_and_skips_all_of_it_the_second_time(run: 
 @pytest.mark.usefixtures("ray_started")
 def test_a_sweep_of_several_metrics_ends_with_all_of_them_in_one_table(run: Run, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1], also=["jaccard", "hd95_vox"])
-    outcome, text = run(sweep)
+    outcome, text = run(sweep, overrides={"training.steps": 4})
     assert outcome.exit_code == 0
+    assert "where a variant does not set it itself: training.steps=4." in text
     assert "mine: Dice, Jaccard and HD95 on test cases of boxes, reference sdm=0.0" in text
     tables = tmp_path / "sweeps" / "mine" / "tables"
     assert str(tables / "overview.md") in text.replace("\n", "")
