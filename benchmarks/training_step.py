@@ -3,6 +3,7 @@
 The default crop is small enough for seconds; the Left Atrium's is `--crop 112x112x80`.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ def make_batch(crop: tuple[int, int, int], size: int, device: torch.device) -> B
     images = np.stack([make_image(seed, label)[None] for seed, label in enumerate([*labels, *labels])])
     maps = np.stack([signed_distance_maps(label, 1) for label in labels]).astype(np.float32)
     image, label, sdm = (torch.from_numpy(array).to(device) for array in (images, labels.astype(np.int64), maps))
-    return Batch(image[:size].contiguous(), label, sdm, image[size:].contiguous())
+    depth = torch.tensor((0.0, 1.0), device=device).expand(size, 2)
+    return Batch(image[:size].contiguous(), label, sdm, image[size:].contiguous(), depth, depth)
 
 
 def step(method: Method, batch: Batch, number: int, precision: Precision) -> float:
@@ -83,7 +85,7 @@ def main() -> None:
 
     def usual() -> float:
         maps = np.stack([usual_sdm(label)[None] for label in batch.label.cpu().numpy()])
-        fresh = Batch(batch.image_labeled, batch.label, torch.from_numpy(maps).to(device), batch.image_unlabeled)
+        fresh = replace(batch, sdm=torch.from_numpy(maps).to(device))
         numbers["usual"] += 1
         return step(methods[0], fresh, numbers["usual"], exact)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simcvd.config.types import Fraction, Settings, Weight
 
@@ -88,7 +88,69 @@ class DTCConfig(MethodSettings):
 
 
 class ChaitanyaConfig(MethodSettings):
-    """Global and local contrast (Chaitanya et al., NeurIPS 2020, arXiv 2006.10511)."""
+    """Global and local contrast (Chaitanya et al., NeurIPS 2020, arXiv 2006.10511, sec. 3)."""
 
-    global_contrast: Weight = Field(1.0, description="Weight of the encoder's contrast in the first stage.")
-    local_contrast: Weight = Field(1.0, description="Weight of the decoder's contrast in the second stage.")
+    global_contrast: Weight = Field(
+        1.0, description="Weight of the encoder's contrast, the first stage; 0: its steps go to fine-tuning."
+    )
+    local_contrast: Weight = Field(
+        1.0, description="Weight of the decoder's contrast, the second stage; 0: its steps go to fine-tuning."
+    )
+    global_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25, description="First stage in parts of all steps, so that the budget is every method's, rounded down. Gap."
+    )
+    local_fraction: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25,
+        description="Second stage in parts of all steps, rounded down. Gap: the public code gives both stages and "
+        "fine-tuning 10,000 steps each; a third of the budget would leave too few for the labels.",
+    )
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        0.1, description="tau of both contrasts (public code)."
+    )
+    partitions: Annotated[int, Field(ge=2)] = Field(
+        4, description="S, equal parts of a volume along Z; slices of the same part are alike (Fig. 1, public code)."
+    )
+    decoder_blocks: Annotated[int, Field(ge=1, le=4)] = Field(
+        2,
+        description="l, levels of the decoder that the second stage trains. Gap: 2 of the V-Net's 4 end at a quarter "
+        "of the image's resolution, as 3 of 5 in the public code.",
+    )
+    regions: Annotated[int, Field(ge=2)] = Field(
+        13,
+        description="A, regions of each image, at most as many as fit (public code). Gap: drawn anew each step from a "
+        "grid; the public code has fixed places.",
+    )
+    region_side: Annotated[int, Field(ge=1)] = Field(
+        3, description="K, sides of a region in voxels of the decoder's map (public code: 3 x 3 pixels)."
+    )
+    pretraining_learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        1e-3, description="Adam learning rate of both stages (public code); fine-tuning has the SGD of all methods."
+    )
+    crop_part: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.52,
+        description="Sides of the part of a crop that each view of the first stage enlarges to the whole (public code: "
+        "100 of 192 pixels); 1: no enlarging. Gap: along Z too, the same in both views, or the padding would tell a "
+        "slice's place.",
+    )
+    view_brightness: Annotated[float, Field(ge=0, le=10)] = Field(
+        1.4,
+        description="Largest brightness added to a view, in units of the normalised image. Gap: 0.3 of the range from "
+        "the 1st to the 99th percentile (public code), which is 4.65 standard deviations of a normal.",
+    )
+    view_contrast: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.3, description="Contrast factors of a view lie within this of 1 (public code)."
+    )
+    hidden: Annotated[int, Field(ge=1)] = Field(
+        1024, description="Hidden width of the first stage's projection head (public code)."
+    )
+    features: Annotated[int, Field(ge=1)] = Field(128, description="F, width of both embeddings (public code).")
+
+    @model_validator(mode="after")
+    def _fine_tuning_has_steps(self) -> "ChaitanyaConfig":
+        if self.global_fraction + self.local_fraction >= 1:
+            both = f"{self.global_fraction} and {self.local_fraction}"
+            raise ValueError(
+                f"chaitanya.global_fraction and local_fraction are {both}, expected less than 1 together: "
+                "the rest is fine-tuning"
+            )
+        return self

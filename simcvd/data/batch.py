@@ -14,9 +14,14 @@ class Batch:
         label: int64 `[L, X, Y, Z]`, 0 is background.
         sdm: float32 `[L, K, X, Y, Z]`, one signed distance map per foreground class.
         image_unlabeled: float32 `[U, I, X, Y, Z]`, or none where the method asks for none.
+        depth_labeled: float32 `[L, 2]`, where each labelled crop begins and ends along Z, in parts of its case: 0 is
+            the first slice's lower side, 1 the last one's upper; beyond them where the crop is padded.
+        depth_unlabeled: the same of the unlabelled crops, `[U, 2]`, or none without them.
     """
 
     image_labeled: Tensor
     label: Tensor
     sdm: Tensor
     image_unlabeled: Tensor | None
+    depth_labeled: Tensor
+    depth_unlabeled: Tensor | None

@@ -60,19 +60,19 @@ class CropLoader:
         """Return this worker's crops of `step`."""
         training = self._config.training
         labeled = [self._labeled_crop(place) for place in self._places(step, training.batch_labeled)]
-        images, labels, maps = (torch.stack(parts) for parts in zip(*labeled, strict=True))
-        unlabeled = None
-        if self._unlabeled:
-            places = self._places(step, training.batch_unlabeled)
-            unlabeled = self._send(torch.stack([self._unlabeled_crop(place) for place in places]))
-        return Batch(self._send(images), self._send(labels), self._send(maps), unlabeled)
+        images, labels, maps, depths = map(self._together, zip(*labeled, strict=True))
+        if not self._unlabeled:
+            return Batch(images, labels, maps, None, depths, None)
+        unlabeled = [self._unlabeled_crop(place) for place in self._places(step, training.batch_unlabeled)]
+        other_images, other_depths = map(self._together, zip(*unlabeled, strict=True))
+        return Batch(images, labels, maps, other_images, depths, other_depths)
 
     def _places(self, step: int, batch: int) -> range:
         share = batch // self._workers
         first = step * batch + self._rank * share
         return range(first, first + share)
 
-    def _labeled_crop(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _labeled_crop(self, place: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         config = self._config
         case = self._labeled[case_at(config.seed, "labeled", place, len(self._labeled))]
         geometry = self._draw("labeled", place, case)
@@ -85,12 +85,12 @@ class CropLoader:
             sdm = maps.to(label.device).float()
         else:
             sdm = apply_geometry(self._tensor(case, "sdm", geometry).float(), geometry, repeat_edge=True)
-        return image, label, sdm
+        return image, label, sdm, _depth(case, geometry)
 
-    def _unlabeled_crop(self, place: int) -> Tensor:
+    def _unlabeled_crop(self, place: int) -> tuple[Tensor, Tensor]:
         case = self._unlabeled[case_at(self._config.seed, "unlabeled", place, len(self._unlabeled))]
         geometry = self._draw("unlabeled", place, case)
-        return apply_geometry(self._tensor(case, "image", geometry), geometry).float()
+        return apply_geometry(self._tensor(case, "image", geometry), geometry).float(), _depth(case, geometry)
 
     def _draw(self, stream: str, place: int, case: CaseFile) -> Geometry:
         config = self._config
@@ -106,6 +106,9 @@ class CropLoader:
         # A copy of the crop alone: the memory map is read-only, and torch wants writable memory.
         array: NDArray[np.generic] = getattr(case, part)
         return torch.from_numpy(np.array(cut(array, geometry)))
+
+    def _together(self, parts: tuple[Tensor, ...]) -> Tensor:
+        return self._send(torch.stack(parts))
 
     def _send(self, tensor: Tensor) -> Tensor:
         if tensor.device == self._device:
@@ -123,6 +126,13 @@ class CropLoader:
         if sum(array.nbytes for array in parts.values()) > RESIDENT_SHARE * free:
             return {}
         return {name: torch.from_numpy(np.array(array)).to(self._device) for name, array in parts.items()}
+
+
+def _depth(case: CaseFile, geometry: Geometry) -> Tensor:
+    """Return where a crop begins and ends along Z, which is never turned or mirrored, in parts of its case, `[2]`."""
+    slices: int = case.image.shape[-1]
+    start, end = geometry.start[2], geometry.start[2] + geometry.sides[2]
+    return torch.tensor((start / slices, end / slices))
 
 
 class Prefetcher(Generic[Item]):

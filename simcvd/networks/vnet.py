@@ -104,20 +104,59 @@ class VNet(nn.Module):
         assert bias is not None
         return F.conv3d(last, self.heads.weight[: self.classes], bias[: self.classes])
 
-    def _last_map(
-        self, image: Tensor, draws: Draws | None, name: str, parts: tuple[int, ...] | None
-    ) -> tuple[Tensor, Tensor]:
+    def encode(self, image: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the bottleneck map of `image` before dropout, and the maps that the decoder adds, finest first.
+
+        Args:
+            image: `[B, I, X, Y, Z]`, sides multiples of 16.
+
+        Returns:
+            `[B, E, X/16, Y/16, Z/16]`, and `[B, w, X, Y, Z]` to `[B, 8w, X/8, Y/8, Z/8]` with w the width.
+        """
         skips: list[Tensor] = []
         x = image
         for block, down in zip(self.encoder, self.down, strict=False):
             x = block(x)
             skips.append(x)
             x = down(x)
-        bottleneck = self.encoder[-1](x)
+        return self.encoder[-1](x), skips
+
+    def decode(
+        self,
+        bottleneck: Tensor,
+        skips: list[Tensor],
+        draws: Draws | None = None,
+        name: str = "student",
+        parts: tuple[int, ...] | None = None,
+        blocks: int | None = None,
+    ) -> Tensor:
+        """Return the decoder's map after its first `blocks` levels, before the last dropout.
+
+        Args:
+            bottleneck: from `encode`.
+            skips: from `encode`; each is taken out of the list once it is added, so that its memory is free.
+            draws: as in `forward`.
+            name: as in `forward`.
+            parts: as in `forward`.
+            blocks: l, from 1 to 4; none: all.
+
+        Returns:
+            `[B, w << (4 - l), X >> (4 - l), Y >> (4 - l), Z >> (4 - l)]`.
+
+        Raises:
+            ValueError: as `forward` does.
+        """
         x = self._dropout(bottleneck, self.dropout_bottleneck, draws, f"{name}/bottleneck", parts)
-        for up, block in zip(self.up, self.decoder, strict=True):
+        for up, block in zip(self.up[:blocks], self.decoder[:blocks], strict=True):
             x = block(up(x) + skips.pop())
-        return self._dropout(x, self.dropout_last, draws, f"{name}/last", parts), bottleneck
+        return x
+
+    def _last_map(
+        self, image: Tensor, draws: Draws | None, name: str, parts: tuple[int, ...] | None
+    ) -> tuple[Tensor, Tensor]:
+        bottleneck, skips = self.encode(image)
+        last = self.decode(bottleneck, skips, draws, name, parts)
+        return self._dropout(last, self.dropout_last, draws, f"{name}/last", parts), bottleneck
 
     def _dropout(self, x: Tensor, rate: float, draws: Draws | None, name: str, parts: tuple[int, ...] | None) -> Tensor:
         """Drop whole channels of each crop with probability `rate` and scale the others by `1 / (1 - rate)`."""

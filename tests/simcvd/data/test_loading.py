@@ -1,4 +1,5 @@
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +53,9 @@ def test_batch_has_the_documented_shapes_and_types(view: TrainingView, config: T
     assert batch.sdm.shape == (2, 1, 16, 16, 16)
     assert batch.image_unlabeled is not None
     assert {batch.image_labeled.dtype, batch.sdm.dtype, batch.image_unlabeled.dtype} == {torch.float32}
+    assert batch.depth_unlabeled is not None
+    assert batch.depth_labeled.shape == batch.depth_unlabeled.shape == (2, 2)
+    assert batch.depth_labeled.dtype == batch.depth_unlabeled.dtype == torch.float32
 
 
 def test_label_and_map_belong_to_the_image(view: TrainingView, config: TrialConfig) -> None:
@@ -68,6 +72,57 @@ def test_two_workers_share_the_batch_of_one(view: TrainingView, config: TrialCon
     parts = [share.image_unlabeled for share in shares if share.image_unlabeled is not None]
     assert whole.image_unlabeled is not None
     assert torch.equal(whole.image_unlabeled, torch.cat(parts))
+    assert torch.equal(whole.depth_labeled, torch.cat([share.depth_labeled for share in shares]))
+
+
+def test_without_unlabelled_crops_their_depths_are_none_too(view: TrainingView, config: TrialConfig) -> None:
+    batch = CropLoader(view, config, torch.device("cpu"), with_unlabeled=False)(0)
+    assert batch.image_unlabeled is None
+    assert batch.depth_unlabeled is None
+
+
+@pytest.mark.parametrize("side", [16, 32])
+def test_depth_is_where_the_crop_lies_in_its_case(side: int, config: TrialConfig, tmp_path: Path) -> None:
+    """Voxels tell their own slice, 100 to 123: turns and flips of the XY plane leave it; 99.5 is the case's lower side.
+
+    A crop of 32 slices is centred: it begins 4 of 24 slices before the case, and ends 4 after it.
+    """
+    slices = np.arange(100, 124, dtype=np.float32)
+    image = np.broadcast_to(slices, (20, 18, 24)).copy()
+    digest = write_case(
+        tmp_path, "a", image, (image > 110).astype(np.uint8), (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1
+    )
+    splits = Splits(train_labeled=("a",))
+    info = build_info(
+        tmp_path,
+        name="slices",
+        channels=("mr",),
+        classes=("object",),
+        splits=splits,
+        train_order=("a",),
+        digests={"a": digest},
+        source="made by a test",
+    )
+    write_info(tmp_path, info)
+    load = _loader(open_training(tmp_path), apply_settings(config, {"data.crop_vox": [16, 16, side]}))
+    seen = set()
+    for step in range(4):
+        batch = load(step)
+        for images, depths in (
+            (batch.image_labeled, batch.depth_labeled),
+            (batch.image_unlabeled, batch.depth_unlabeled),
+        ):
+            assert images is not None
+            assert depths is not None
+            for crop, (start, end) in zip(images, depths.tolist(), strict=True):
+                assert end - start == pytest.approx(side / 24)
+                if side == 32:
+                    assert start == pytest.approx(-4 / 24)
+                else:
+                    assert (crop.min().item() - 100) / 24 == pytest.approx(start)
+                    assert (crop.max().item() + 1 - 100) / 24 == pytest.approx(end)
+                seen.add(start)
+    assert len(seen) == 1 if side == 32 else len(seen) > 3
 
 
 def test_step_is_drawn_the_same_whatever_came_before(view: TrainingView, config: TrialConfig) -> None:

@@ -50,7 +50,9 @@ def make_batch() -> MakeBatch:
         label = label.repeat_interleave(8, 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
         image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, 32, 32, 16, generator=generator)
         sdm = torch.rand(2, classes - 1, 32, 32, 16, generator=generator) * 2 - 1
-        return Batch(image, label, sdm, torch.randn(2, image_channels, 32, 32, 16, generator=generator))
+        unlabeled = torch.randn(2, image_channels, 32, 32, 16, generator=generator)
+        depth_labeled, depth_unlabeled = torch.tensor([[[0.0, 0.5], [0.4, 0.9]], [[0.1, 0.6], [0.5, 1.0]]])
+        return Batch(image, label, sdm, unlabeled, depth_labeled, depth_unlabeled)
 
     return make
 

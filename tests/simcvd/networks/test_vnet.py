@@ -134,3 +134,38 @@ def test_every_parameter_gets_a_gradient() -> None:
 
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
     assert all(m.inplace for m in network.modules() if isinstance(m, nn.ReLU))
+
+
+def test_encoder_and_decoder_alone_make_the_whole_network() -> None:
+    network, draws = tiny(), Draws(0, 0)
+
+    expected = network(image(), draws, "n", (1, 1))
+    bottleneck, skips = network.encode(image())
+    last = network.decode(bottleneck, skips, draws, "n", (1, 1))
+    last = network._dropout(last, network.dropout_last, draws, "n/last", (1, 1))
+
+    assert torch.equal(bottleneck, expected.bottleneck)
+    assert torch.equal(network.heads(last)[:, :2], expected.logits)
+    assert not skips
+
+
+def test_encoder_gives_a_map_of_every_level() -> None:
+    bottleneck, skips = tiny().encode(image())
+
+    assert bottleneck.shape == (2, 32, 2, 1, 1)
+    assert [tuple(skip.shape[1:]) for skip in skips] == [(2, 32, 16, 16), (4, 16, 8, 8), (8, 8, 4, 4), (16, 4, 2, 2)]
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 4])
+def test_decoder_stops_after_the_asked_levels_and_trains_no_other(blocks: int) -> None:
+    network = tiny(dropout_last=0.9)
+
+    volume = network.decode(*network.encode(image()), Draws(0, 0), blocks=blocks)
+    volume.square().mean().backward()
+
+    assert volume.shape == (2, 2 << (4 - blocks), 32 >> (4 - blocks), 16 >> (4 - blocks), 16 >> (4 - blocks))
+    assert (volume.flatten(2).amax(2) > 0).any(0).sum() > 0.5 * volume.shape[1], "the last dropout is not part of it"
+    for levels in (network.up, network.decoder):
+        for level, block in enumerate(levels):
+            assert all((p.grad is not None) == (level < blocks) for p in block.parameters())
+    assert all(p.grad is None for p in network.heads.parameters())
