@@ -1,4 +1,4 @@
-"""Whether a batch suits the number of workers and the network."""
+"""Whether a batch suits the number of workers, the network and the method."""
 
 import math
 
@@ -7,7 +7,7 @@ from simcvd.errors import UserError
 
 
 def check_batch(config: TrialConfig, workers: int) -> None:
-    """Refuse batches that workers can't share, or that leave batch norm one value a channel at the bottleneck.
+    """Refuse batches that workers can't share, that leave batch norm one value a channel, or ICT a crop without pair.
 
     Raises:
         UserError: with the setting to change.
@@ -24,3 +24,8 @@ def check_batch(config: TrialConfig, workers: int) -> None:
                 f"training.{key} is 1 with a crop of 16 x 16 x 16 voxels, which leaves batch norm a single value; "
                 "use 2 or more, or a larger data.crop_vox."
             )
+    if config.method == "ict" and config.ict.consistency > 0 and config.training.batch_unlabeled < 2:
+        raise UserError(
+            f"training.batch_unlabeled is {config.training.batch_unlabeled}, but ict mixes pairs of unlabelled crops; "
+            "use 2 or more."
+        )

@@ -1,0 +1,93 @@
+"""Uncertainty-aware mean teacher: consistency where the teacher is sure.
+
+Yu, Wang, Li, Fu, Heng, MICCAI 2019, arXiv 1907.07034 (sec. 2.2); public code: github.com/yulequan/UA-MT.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.losses.entropy import predictive_entropy
+from simcvd.losses.masked_consistency import masked_consistency
+from simcvd.losses.schedules import ramp_up
+from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.forward import Outputs, forward_together, noisy, without_autocast
+from simcvd.methods.segmentation import segmentation_terms, sgd
+from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.ema import decay_at
+from simcvd.networks.teacher import add_teachers, update_teachers
+from simcvd.networks.vnet import segmenters_of
+
+
+class UAMT(Method):
+    """`L = L_seg + w(t) mean_{v: u_v < H(t)} (p_student - p_teacher)^2` on unlabelled crops.
+
+    u is the entropy of the mean of T teacher passes, each with its own noise and dropout masks; the target is one more
+    pass. `H(t) = h + (1 - h) ramp(t)` in parts of ln C, with `h = ua_mt.first_threshold` and the ramp of the weight.
+
+    Gaps: the student sees noise too, so that the mask alone sets this method apart from `mean_teacher` (the paper's
+    code: the teacher alone); the target and the T passes are one batch to batch norm, which sees T + 1 noisy copies of
+    the crops at once (its code: the target, then pairs of passes); moving average and optimisation are the trial's, as
+    for every method (its code: a decay of 0.99).
+
+    Attributes:
+        diagnostics: `certain`, the share of voxels whose uncertainty was below the threshold.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        image_channels: int,
+        classes: int,
+        gather: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.config, self.gather = config, gather
+        self.needs_unlabeled = config.ua_mt.consistency > 0
+        self.diagnostics = {}
+        with seeded_weights(config.seed):
+            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+        add_teachers(self.networks, config.ema.buffers)
+        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+
+    def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
+        """Return L_seg and, where it has weight, the consistency on the certain voxels."""
+        image = batch.image_unlabeled if self.needs_unlabeled else None
+        own = None if image is None else noisy(image, self.config, draws, "student")
+        labeled, student = forward_together(self.networks["student"], batch.image_labeled, own, draws, "student")
+        with without_autocast(batch.image_labeled):
+            terms = segmentation_terms(labeled, batch, self.gather)
+        if image is None or student is None:
+            return terms
+
+        settings = self.config.ua_mt
+        ramp = ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
+        target, uncertainty = self._teach(image, draws)
+        certain = uncertainty < settings.first_threshold + (1 - settings.first_threshold) * ramp
+        self.diagnostics = {"certain": certain.float().mean()}
+        with without_autocast(image):
+            value = masked_consistency(student.probs, target, certain, self.gather)
+        return [*terms, Term("consistency", value, settings.consistency * ramp)]
+
+    def after_step(self, step: int) -> None:
+        """Move the teacher towards the student."""
+        update_teachers(self.networks, decay_at(step, self.config.ema_decay), forwards=self.needs_unlabeled)
+
+    def segmenters(self) -> dict[str, nn.Module]:
+        """Return the student, which is what a trial is judged by, and the teacher."""
+        return segmenters_of(self.networks, "student", "teacher")
+
+    @torch.no_grad()
+    def _teach(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
+        """Return the target `[U, C, X, Y, Z]` and its uncertainty `[U, X, Y, Z]` from one teacher forward."""
+        passes = 1 + self.config.ua_mt.passes
+        views = torch.cat([noisy(image, self.config, draws, f"teacher/{number}") for number in range(passes)])
+        with_layout = views.contiguous(memory_format=torch.channels_last_3d)
+        # Parts have their own dropout masks: each pass is another draw, whatever the number of workers.
+        features = self.networks["teacher"](with_layout, draws, "teacher", (len(image),) * passes)
+        with without_autocast(image):
+            probs = Outputs.of(features).probs
+            by_pass = probs.view(passes, len(image), *probs.shape[1:])
+            return by_pass[0], predictive_entropy(by_pass[1:])

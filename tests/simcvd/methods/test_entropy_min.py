@@ -1,0 +1,71 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from scipy import special, stats
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.methods.base import Batch, Term
+from simcvd.methods.entropy_min import EntropyMin
+
+MakeConfig = Callable[..., TrialConfig]
+MakeBatch = Callable[..., Batch]
+
+
+def _terms(method: EntropyMin, batch: Batch, step: int = 0) -> dict[str, Term]:
+    method.before_step(step)
+    return {term.name: term for term in method.terms(batch, step, Draws(0, step))}
+
+
+def test_entropy_of_two_voxels_worked_by_hand(
+    make_config: MakeConfig, tiny_crops: MakeBatch, fixed_network: Any
+) -> None:
+    """Unlabelled: (1/2, 1/2) has 1 part of ln 2, (1/4, 3/4) has 0.811278; their mean is 0.905639.
+
+    The labelled crop, (0.9, 0.1) everywhere, counts for cross-entropy alone: -ln 0.9 = 0.105361.
+    """
+    probs = torch.tensor([[[0.9, 0.9], [0.1, 0.1]], [[0.5, 0.25], [0.5, 0.75]]])[:, :, None, None]
+    method = EntropyMin(make_config(), 1, 2)
+    method.networks["student"] = fixed_network(probs)
+    terms = _terms(method, tiny_crops(1, 1, 2))
+    assert terms["entropy"].value.item() == pytest.approx(0.905639, abs=1e-6)
+    assert terms["cross_entropy"].value.item() == pytest.approx(0.105361, abs=1e-6)
+    terms["entropy"].value.backward()
+    gradient = method.networks["student"].logits.grad
+    assert not gradient[0].any()
+    assert gradient[1, :, 0, 0, 1].all()
+
+
+def test_entropy_equals_scipys_on_the_networks_own_outputs(make_config: MakeConfig, make_batch: MakeBatch) -> None:
+    method = EntropyMin(make_config(), 1, 4)
+    returned: list[Any] = []
+    method.networks["student"].register_forward_hook(lambda _, given, features: returned.append(features))
+    value = _terms(method, make_batch(classes=4))["entropy"].value
+    probs = special.softmax(returned[0].logits[2:].detach().double().numpy(), 1)
+    assert value.item() == pytest.approx(stats.entropy(probs, base=4, axis=1).mean(), abs=1e-6)
+
+
+def test_weight_is_the_papers_and_constant(make_config: MakeConfig, make_batch: MakeBatch) -> None:
+    method = EntropyMin(make_config(), 1, 2)
+    for step in (0, 3, 9):
+        weights = {name: term.weight for name, term in _terms(method, make_batch(), step).items()}
+        assert weights == {"cross_entropy": 0.5, "dice": 0.5, "entropy": 0.001}
+
+
+def test_one_forward_sees_all_crops_as_they_are(
+    make_config: MakeConfig, make_batch: MakeBatch, fixed_network: Any
+) -> None:
+    method, batch = EntropyMin(make_config(), 1, 2), make_batch()
+    student = fixed_network(torch.full((4, 2, 32, 32, 16), 0.5))
+    method.networks["student"] = student
+    _terms(method, batch)
+    assert len(student.images) == 1
+    assert torch.equal(student.images[0], torch.cat((batch.image_labeled, batch.image_unlabeled)))
+    assert student.parts == [(2, 2)]
+
+
+def test_student_is_the_only_network(make_config: MakeConfig) -> None:
+    method = EntropyMin(make_config(), 1, 2)
+    assert list(method.networks) == list(method.segmenters()) == ["student"]
