@@ -1,0 +1,71 @@
+"""Deep adversarial network: a discriminator tells segmentations of labelled crops from those of unlabelled ones.
+
+Zhang, Yang, Chen, Fredericksen, Hughes, Chen, MICCAI 2017, doi 10.1007/978-3-319-66179-7_47.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.losses.schedules import ramp_up
+from simcvd.methods.adversary import adam, adversarial_terms
+from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.forward import forward_together, without_autocast
+from simcvd.methods.segmentation import segmentation_terms, sgd
+from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.discriminator import build_discriminator
+from simcvd.networks.vnet import segmenters_of
+
+
+class DAN(Method):
+    """`L = L_seg - w(t) mean_u log D(p_u, x_u)`, while D learns 1 for labelled crops and 0 for unlabelled ones.
+
+    D sees the image x and the class probabilities p. Weight: `dan.adversarial`, ramped up; with 0 there is no
+    discriminator and no unlabelled crop is read. Gaps: the paper's networks are 2D; the V-Net, the discriminator, its
+    optimiser, the weight and its ramp are those of the field's public 3D code. Both networks step at once
+    (`simcvd.methods.adversary`).
+
+    Attributes:
+        diagnostics: the discriminator's accuracy on labelled and on unlabelled crops in the last call of `terms`.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        image_channels: int,
+        classes: int,
+        gather: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.config, self.gather = config, gather
+        settings = config.dan
+        self.needs_unlabeled = settings.adversarial > 0
+        self.diagnostics = {}
+        with seeded_weights(config.seed):
+            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+        if self.needs_unlabeled:
+            discriminator = build_discriminator(config.seed, image_channels, classes, settings.discriminator_width)
+            self.networks["discriminator"] = discriminator
+            self.optimisers["discriminator"] = adam(discriminator, settings.discriminator_learning_rate)
+
+    def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
+        """Return L_seg and, where it has weight, the adversarial term and the discriminator's own."""
+        image = batch.image_unlabeled if self.needs_unlabeled else None
+        labeled, unlabeled = forward_together(self.networks["student"], batch.image_labeled, image, draws, "student")
+        with without_autocast(batch.image_labeled):
+            terms = segmentation_terms(labeled, batch, self.gather)
+        if unlabeled is None:
+            return terms
+
+        settings = self.config.dan
+        weight = settings.adversarial * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
+        adversary, self.diagnostics = adversarial_terms(
+            self.networks["discriminator"], labeled.probs, unlabeled.probs, batch, weight, draws
+        )
+        return terms + adversary
+
+    def segmenters(self) -> dict[str, nn.Module]:
+        """Return the segmenting network."""
+        return segmenters_of(self.networks, "student")

@@ -1,0 +1,76 @@
+"""SASSNet: a signed distance map beside the classes, and a discriminator that judges it.
+
+Li, Zhang, He, "Shape-aware semi-supervised 3D semantic segmentation for medical images", MICCAI 2020, arXiv 2007.10732.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.losses.schedules import ramp_up
+from simcvd.methods.adversary import adam, adversarial_terms
+from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.forward import forward_together, without_autocast
+from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
+from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.discriminator import build_discriminator
+from simcvd.networks.vnet import segmenters_of
+
+
+class SASSNet(Method):
+    """`L = L_seg + a mean_l (d_l - d*_l)^2 - w(t) mean_u log D(d_u, x_u)`, D learning to tell labelled from unlabelled.
+
+    D sees the image x and the predicted signed distance maps d, all classes' maps together (gap: the paper has one
+    class). Weights: a = `sassnet.sdm` and w = `sassnet.adversarial`, ramped up; with w = 0 there is no discriminator
+    and no unlabelled crop is read. Gaps: L_seg is that of all methods, half cross-entropy and half Dice, where the
+    public code has Dice alone; both networks step at once (`simcvd.methods.adversary`).
+
+    Attributes:
+        diagnostics: of the last call of `terms`: the SDM's error beside the best constant's, and the discriminator's
+            accuracy on labelled and on unlabelled crops.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        image_channels: int,
+        classes: int,
+        gather: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.config, self.gather = config, gather
+        settings, maps = config.sassnet, classes - 1
+        self.needs_unlabeled = settings.adversarial > 0
+        self.diagnostics = {}
+        with seeded_weights(config.seed):
+            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes, maps)})
+        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+        if self.needs_unlabeled:
+            discriminator = build_discriminator(config.seed, image_channels, maps, settings.discriminator_width)
+            self.networks["discriminator"] = discriminator
+            self.optimisers["discriminator"] = adam(discriminator, settings.discriminator_learning_rate)
+
+    def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
+        """Return the supervised terms and, where it has weight, the adversarial term and the discriminator's own."""
+        settings = self.config.sassnet
+        image = batch.image_unlabeled if self.needs_unlabeled else None
+        labeled, unlabeled = forward_together(self.networks["student"], batch.image_labeled, image, draws, "student")
+        assert labeled.sdm is not None
+        with without_autocast(batch.image_labeled):
+            shape, self.diagnostics = sdm_terms(labeled.sdm, batch, settings.sdm)
+            terms = segmentation_terms(labeled, batch, self.gather) + shape
+        if unlabeled is None:
+            return terms
+
+        assert unlabeled.sdm is not None
+        weight = settings.adversarial * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
+        adversary, accuracies = adversarial_terms(
+            self.networks["discriminator"], labeled.sdm, unlabeled.sdm, batch, weight, draws
+        )
+        self.diagnostics = {**self.diagnostics, **accuracies}
+        return terms + adversary
+
+    def segmenters(self) -> dict[str, nn.Module]:
+        """Return the segmenting network."""
+        return segmenters_of(self.networks, "student")

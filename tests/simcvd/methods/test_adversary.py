@@ -1,0 +1,131 @@
+"""What DAN and SASSNet share: one discriminator, one backward pass for two networks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.draws import Draws
+from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.registry import create
+
+MakeConfig = Callable[..., TrialConfig]
+MakeBatch = Callable[..., Batch]
+TrainStep = Callable[..., list[Term]]
+
+adversarial_method = pytest.mark.parametrize("name", ["dan", "sassnet"])
+
+
+def _create(name: str, make_config: MakeConfig, **settings: Any) -> Method:
+    given = {"discriminator_width": 4} | settings
+    return create(make_config({f"{name}.{key}": value for key, value in given.items()}, method=name), 1, 2)
+
+
+def _terms(method: Method, batch: Batch, step: int = 0) -> dict[str, Term]:
+    method.before_step(step)
+    return {term.name: term for term in method.terms(batch, step, Draws(0, step))}
+
+
+def _gradients(term: Term, network: nn.Module) -> list[Tensor | None]:
+    return list(torch.autograd.grad(term.value, list(network.parameters()), retain_graph=True, allow_unused=True))
+
+
+@adversarial_method
+def test_adversarial_term_moves_the_segmenter_alone(name: str, make_config: MakeConfig, make_batch: MakeBatch) -> None:
+    method = _create(name, make_config)
+    term = _terms(method, make_batch())["adversarial"]
+    assert all(gradient is None for gradient in _gradients(term, method.networks["discriminator"]))
+    reached = _gradients(term, method.networks["student"])
+    assert all(gradient is not None for gradient in reached)
+    assert sum(gradient.abs().sum() for gradient in reached if gradient is not None) > 0
+
+
+@adversarial_method
+def test_discriminators_term_moves_the_discriminator_alone(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch
+) -> None:
+    method = _create(name, make_config)
+    term = _terms(method, make_batch())["discriminator"]
+    assert all(gradient is None for gradient in _gradients(term, method.networks["student"]))
+    for gradient in _gradients(term, method.networks["discriminator"]):
+        assert gradient is not None
+        assert gradient.abs().sum() > 0
+
+
+@adversarial_method
+def test_dropout_acts_in_the_discriminators_own_term_only(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch
+) -> None:
+    method, batch = _create(name, make_config), make_batch()
+    given: list[tuple[Any, ...]] = []
+    method.networks["discriminator"].register_forward_pre_hook(lambda _, arguments: given.append(arguments))
+    _terms(method, batch)
+    against, own = given
+    assert len(against) == 2
+    assert torch.equal(against[1], batch.image_unlabeled)
+    assert torch.equal(own[1], torch.cat((batch.image_labeled, batch.image_unlabeled)))
+    assert isinstance(own[2], Draws)
+    assert own[3] == (2, 2)
+    torch.testing.assert_close(own[0][2:], against[0])
+
+
+@adversarial_method
+def test_without_the_adversarial_term_there_is_no_discriminator_and_no_unlabelled_crop(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
+) -> None:
+    method = _create(name, make_config, adversarial=0.0)
+    assert not method.needs_unlabeled
+    assert set(method.networks) == {"student"}
+    assert set(method.optimisers) == {"sgd"}
+    terms = train_step(method, replace(make_batch(), image_unlabeled=None), 0)
+    assert [term.name for term in terms] == ["cross_entropy", "dice", *(["sdm"] if name == "sassnet" else [])]
+    assert not any("discriminator" in key for key in method.diagnostics)
+
+
+@adversarial_method
+def test_optimisers_share_no_parameter_and_the_discriminators_rate_stays(name: str, make_config: MakeConfig) -> None:
+    method = _create(name, make_config, discriminator_learning_rate=3e-4)
+    held = {key: [id(p) for p in optimiser.param_groups[0]["params"]] for key, optimiser in method.optimisers.items()}
+    assert held == {
+        "sgd": [id(parameter) for parameter in method.networks["student"].parameters()],
+        "discriminator": [id(parameter) for parameter in method.networks["discriminator"].parameters()],
+    }
+    adam = method.optimisers["discriminator"]
+    assert isinstance(adam, torch.optim.Adam)
+    assert adam.param_groups[0]["betas"] == (0.9, 0.99)
+    for step in (0, 9):
+        method.before_step(step)
+        assert adam.param_groups[0]["lr"] == 3e-4
+    assert method.optimisers["sgd"].param_groups[0]["lr"] == pytest.approx(0.001)
+
+
+@adversarial_method
+def test_segmenter_starts_as_it_does_without_a_discriminator(name: str, make_config: MakeConfig) -> None:
+    supervised = create(make_config(method="supervised"), 1, 2).networks["student"].state_dict()
+    student = _create(name, make_config).networks["student"].state_dict()
+    assert list(student) == list(supervised)
+    for key, value in supervised.items():
+        assert (name == "sassnet" and key.startswith("heads")) or torch.equal(student[key], value), key
+
+
+@adversarial_method
+def test_discriminator_learns_to_tell_the_crops_and_its_accuracies_say_so(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch
+) -> None:
+    """Here labelled crops show blocks and the others noise; only the discriminator steps, dropout and all."""
+    method, batch = _create(name, make_config, discriminator_width=16, discriminator_learning_rate=3e-3), make_batch()
+    told, right = [], []
+    for step in range(40):
+        term = _terms(method, batch, step % 10)["discriminator"]
+        term.value.backward()
+        method.optimisers["discriminator"].step()
+        method.networks.zero_grad()
+        told.append(term.value.item())
+        right.append([method.diagnostics[f"discriminator_accuracy_{kind}"] for kind in ("labeled", "unlabeled")])
+    assert np.mean(told[-10:]) < 0.2 < told[0]
+    assert np.mean(right[-10:], 0).min() > 0.9
