@@ -56,12 +56,24 @@ FIRST_LEVELS = {"up.0", "up.1", "decoder.0", "decoder.1"}
 OTHER_LEVELS = {"up.2", "up.3", "decoder.2", "decoder.3", "heads"}
 
 
+@pytest.fixture(scope="module")
+def make_config(make_config: MakeConfig) -> MakeConfig:
+    """Make settings whose stages have 2, 2 and 6 of the tiny trial's 10 steps."""
+
+    def make(changes: dict[str, Any] | None = None, **settings: Any) -> TrialConfig:
+        quarters = {"chaitanya.global_fraction": 0.25, "chaitanya.local_fraction": 0.25}
+        return make_config(quarters | (changes or {}), **settings)
+
+    return make
+
+
 def _similarity(a: Tensor, b: Tensor, temperature: float) -> float:
     a, b = a.double(), b.double()
     return (a @ b / (a.norm() * b.norm())).item() / temperature
 
 
 def test_stages_share_the_steps_of_the_paper_budget(make_config: MakeConfig) -> None:
+    assert Stages.of(TrialConfig()) == Stages(900, 600, 6000)
     stages = Stages.of(make_config({"training.steps": 6000}))
     assert (stages.encoder, stages.decoder) == (1500, 1500)
     found = [stages.at(step) for step in (0, 1499, 1500, 2999, 3000, 5999)]

@@ -19,7 +19,7 @@ from simcvd.training.evaluation import evaluate_trial
 from simcvd.training.run import run_training
 
 every_method = pytest.mark.parametrize("name", list(METHODS))
-STEPS = range(0, 10, 3)
+STEPS = (0, 1, 5, 9)
 """Steps of the tiny trial's 10: a method that trains in stages shows each of them."""
 
 # Setting whose 0 switches something off, and the terms that must vanish with it.
