@@ -1,8 +1,8 @@
 """What a step of every method costs, relative to `supervised`, and how much memory it needs.
 
-In each round every method does one step, so that a busy machine slows all alike; the rounds are spread over a whole
-run's steps, so that a method of several stages is charged for each. Memory is the peak of a fresh process that does the
-same steps. The default crop is small enough for a minute; the Left Atrium's is `--crop 112x112x80`.
+In each round every method does one step of each of its stages, so that a busy machine slows all alike; stages count by
+their share of a whole run. Memory is the peak of a fresh process that does two steps of each stage. The default crop is
+small enough for a minute; the Left Atrium's is `--crop 112x112x80`.
 """
 
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
-from itertools import cycle, islice
+from collections import Counter
 from statistics import mean
 
 import torch
@@ -36,13 +36,10 @@ def make_method(name: str, given: Namespace, device: torch.device) -> Method:
     return method
 
 
-def moments(count: int) -> list[int]:
-    """Return `count` steps spread over a run.
-
-    >>> moments(2)
-    [1500, 4500]
-    """
-    return [round((number + 0.5) * STEPS / count) for number in range(count)]
+def stages(method: Method) -> dict[int, float]:
+    """Return the first step of each stage, told apart by the optimisers that act, and its share of the run."""
+    acting = [frozenset(map(id, method.stepping(step))) for step in range(STEPS)]
+    return {acting.index(stage): count / STEPS for stage, count in Counter(acting).items()}
 
 
 def time_steps(names: list[str], given: Namespace) -> dict[str, list[float]]:
@@ -52,24 +49,27 @@ def time_steps(names: list[str], given: Namespace) -> dict[str, list[float]]:
     batch = make_batch(given.crop, given.batch, device)
     methods = {name: make_method(name, given, device) for name in names}
     times: dict[str, list[float]] = {name: [] for name in names}
-    for number in moments(given.repeats):
+    for number in range(-1, given.repeats):  # the first round warms up
         for name, method in methods.items():
-            for timed in (False, True):  # the first warms up the stage that this moment belongs to
+            seconds = 0.0
+            for first, share in stages(method).items():
                 start = time.perf_counter()
-                step(method, batch, number, precision)  # ends with a number on the host
-                if timed:
-                    times[name].append(time.perf_counter() - start)
+                step(method, batch, first, precision)  # ends with a number on the host
+                seconds += share * (time.perf_counter() - start)
+            if number >= 0:
+                times[name].append(seconds)
     return times
 
 
 def peak_gib(given: Namespace) -> float:
-    """Do the steps of one method and return this process's peak: of the GPU's memory, or resident on the CPU."""
+    """Do two steps of each stage of a method; return the peak: of the GPU's memory, or this process's on the CPU."""
     device = choose_device(given.device)
     precision = choose_precision(given.precision, device)
     method = make_method(given.peak_of, given, device)
     batch = make_batch(given.crop, given.batch, device)
-    for number in islice(cycle(moments(given.repeats)), max(given.repeats, 2)):
-        step(method, batch, number, precision)
+    for first in stages(method):
+        for _ in range(2):
+            step(method, batch, first, precision)
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
     unit = 1 if sys.platform == "darwin" else 1024
@@ -83,7 +83,7 @@ def peak_of(name: str) -> float:
 
 
 def main() -> None:
-    arguments = parser(__doc__, repeats=5)
+    arguments = parser(__doc__, repeats=3)
     arguments.add_argument("--crop", type=sides, default=(32, 32, 32), help="voxels of a crop")
     arguments.add_argument("--batch", type=int, default=2, help="labelled crops, and as many unlabelled ones")
     arguments.add_argument("--width", type=int, default=16, help="channels of the V-Net's first level")

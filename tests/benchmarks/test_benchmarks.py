@@ -29,3 +29,17 @@ def test_benchmark_compares_the_two_ways(
         assert len(row["usual"]) == len(row["ours"]) == 1
         assert row["agreement"]
         assert "DIFFER" not in row["agreement"]
+
+
+@pytest.mark.slow
+def test_method_costs_are_told_for_stages_and_memory(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    small = ["--crop", "32x32x16", "--width", "2", "--device", "cpu", "--methods", "chaitanya", "--repeats", "1"]
+    monkeypatch.setattr(sys, "argv", [str(FOLDER / "method_costs.py"), "--json", *small])
+    runpy.run_path(str(FOLDER / "method_costs.py"), run_name="__main__")
+    result = json.loads(capsys.readouterr().out)
+    assert list(result["seconds"]) == list(result["peak_gib"]) == ["supervised", "chaitanya"]
+    assert all(value > 0 for values in result["seconds"].values() for value in values)
+    assert all(0.1 < peak < 8 for peak in result["peak_gib"].values())
