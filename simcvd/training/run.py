@@ -18,7 +18,6 @@ from simcvd.data.loading import CropLoader
 from simcvd.data.store import CaseFile, open_training
 from simcvd.inference.evaluate import CaseScores, evaluate_cases
 from simcvd.inference.weights import save_student
-from simcvd.losses.schedules import learning_rate
 from simcvd.methods.base import Method
 from simcvd.methods.registry import create
 from simcvd.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -197,9 +196,7 @@ class _Trial:
                 "step": done,
                 "steps": training.steps,
                 "seconds": self._seconds(),
-                "learning_rate": learning_rate(
-                    report.step, training.steps, training.learning_rate, training.learning_rate_drop_fraction
-                ),
+                "learning_rate": next(iter(self.method.stepping(report.step))).param_groups[0]["lr"],
                 **report.numbers(),
             }
             if validating:
