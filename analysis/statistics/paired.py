@@ -1,8 +1,10 @@
-"""Paired tests on per-case values. Pure functions of two sequences in the same order of cases."""
+"""Student's t-test on paired values, the test of the paper's tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
+
+from analysis.statistics.samples import both_sides, rounding
 
 Alternative = Literal["reference higher", "reference lower", "different"]
 
@@ -36,6 +38,9 @@ def paired_t_test(variant: Sequence[float], reference: Sequence[float], alternat
     With d = variant - reference over n cases, t = mean(d) / (sd(d) / sqrt(n)) has n - 1 degrees of freedom; "reference
     higher" takes p = P(T <= t), "reference lower" P(T >= t), "different" both tails.
 
+    The null is that these trained networks score the same on average over all cases that these were drawn from. It says
+    nothing about networks trained with other seeds; `crossed_test` does.
+
     >>> test = paired_t_test([0.80, 0.70, 0.90], [0.85, 0.80, 0.90], "reference higher")
     >>> round(test.difference, 3), round(test.p, 4)
     (-0.05, 0.1127)
@@ -53,11 +58,7 @@ def paired_t_test(variant: Sequence[float], reference: Sequence[float], alternat
     """
     import numpy as np
 
-    a, b = np.asarray(variant, dtype=float), np.asarray(reference, dtype=float)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"expected two sequences of one length, found shapes {a.shape} and {b.shape}")
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("a value is not finite; leave cases with missing values out of both sides")
+    a, b = both_sides(variant, reference)
     n = len(a)
     if n == 0:
         return PairedTest(0, None, None, "there are no pairs")
@@ -65,8 +66,7 @@ def paired_t_test(variant: Sequence[float], reference: Sequence[float], alternat
     mean = float(difference.mean())
     if n == 1:
         return PairedTest(1, mean, None, "there is one pair only")
-    # Rounding alone makes equal differences vary by a few units in the last place of the values.
-    if np.ptp(difference) <= 8 * np.finfo(float).eps * max(np.abs(a).max(), np.abs(b).max()):
+    if np.ptp(difference) <= rounding(a, b):
         identical = bool(np.all(difference == 0))
         return PairedTest(n, mean, None, "all pairs are identical" if identical else "all differences are equal")
     from scipy.stats import ttest_rel
