@@ -22,6 +22,9 @@ TINY = {
     "projection.pool_size": 8,
     "projection.hidden": [8, 8],
     "projection.features": 8,
+    "dan.discriminator_width": 4,
+    "sassnet.discriminator_width": 4,
+    "chaitanya.hidden": 16,
 }
 
 

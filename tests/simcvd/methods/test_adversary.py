@@ -113,6 +113,7 @@ def test_segmenter_starts_as_it_does_without_a_discriminator(name: str, make_con
         assert (name == "sassnet" and key.startswith("heads")) or torch.equal(student[key], value), key
 
 
+@pytest.mark.slow
 @adversarial_method
 def test_discriminator_learns_to_tell_the_crops_and_its_accuracies_say_so(
     name: str, make_config: MakeConfig, make_batch: MakeBatch

@@ -411,6 +411,7 @@ def test_crop_too_small_for_two_regions_is_refused(make_config: MakeConfig) -> N
     Chaitanya(make_config({"chaitanya.decoder_blocks": 1, "chaitanya.local_contrast": 0.0}), 1, 2)
 
 
+@pytest.mark.slow
 def test_noise_does_not_tell_the_place_of_a_slice(make_config: MakeConfig) -> None:
     """Crops of noise, each all but its case: only the padding could tell a slice's place, and does with whole crops.
 
@@ -435,6 +436,7 @@ def test_noise_does_not_tell_the_place_of_a_slice(make_config: MakeConfig) -> No
     assert last[0.52] > 2
 
 
+@pytest.mark.slow
 def test_pre_training_lowers_both_contrasts(
     make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
 ) -> None:
