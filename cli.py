@@ -336,7 +336,7 @@ def evaluate(
         with _Progress("scoring", "cases") as progress:
             done = itertools.count(1)
             scores = evaluate_trial(
-                trial, dataset, split, device=device, on_case=lambda case_id: progress(next(done), cases, case_id)
+                trial, dataset, split, device=device, on_case=lambda *_: progress(next(done), cases)
             )
         rows = [asdict(score) for score in scores]
     if not rows:

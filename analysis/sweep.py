@@ -16,10 +16,12 @@ class Variant:
     Attributes:
         name: the row's name.
         trials: trial id of each seed.
+        group: heading that it stands under with others; None without groups.
     """
 
     name: str
     trials: dict[int, str]
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Sweep:
         also: further metrics of its table.
         reference: name of the variant that the others are compared with, if any.
         dataset: the data set's name.
+        dataset_folder: where the data set was when the sweep ran; None where that is not recorded.
         variants: in the order of the sweep file.
         overrides: settings that the command gave for all variants that don't set them themselves.
     """
@@ -41,6 +44,7 @@ class Sweep:
     also: tuple[str, ...]
     reference: str | None
     dataset: str
+    dataset_folder: Path | None
     variants: tuple[Variant, ...]
     overrides: dict[str, Any]
 
@@ -99,7 +103,8 @@ def _parse(name: str, content: Any) -> Sweep:
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"variant {entry['name']} has a seed twice")
         trials = {int(trial["seed"]): str(trial["id"]) for trial in entry["trials"]}
-        variants.append(Variant(str(entry["name"]), trials))
+        group = entry.get("group")
+        variants.append(Variant(str(entry["name"]), trials, None if group is None else str(group)))
     names = [variant.name for variant in variants]
     if not variants or len(set(names)) < len(names):
         raise ValueError("expected one or more variants with different names")
@@ -112,6 +117,7 @@ def _parse(name: str, content: Any) -> Sweep:
         also=tuple(str(metric) for metric in content.get("also") or ()),
         reference=None if reference is None else str(reference),
         dataset=str(content["dataset"]["name"]),
+        dataset_folder=Path(content["dataset"]["path"]) if "path" in content["dataset"] else None,
         variants=tuple(variants),
         overrides=dict(content.get("overrides") or {}),
     )

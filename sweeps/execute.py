@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from analysis.masks import MaskWriter
 from analysis.records import CASE_SCHEMA, SETTING_PREFIX, write_cases, write_trial
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.edit import flatten
@@ -154,10 +155,6 @@ class _Trial:
     ) -> TrialStatus:
         from simcvd.training.interruption import Interrupted
 
-        def stop_here(case_id: str) -> None:
-            if should_stop is not None and should_stop():
-                raise Interrupted(f"Stopped while scoring {case_id}; run the same command again to continue.")
-
         try:
             outcome = engine.train(
                 self.config,
@@ -172,8 +169,7 @@ class _Trial:
             if first:
                 rows = self._rows("val", outcome.val_scores)
                 if self.info.splits.test:
-                    scores = engine.evaluate(self.folder, self.dataset, "test", device=device, on_case=stop_here)
-                    rows += self._rows("test", scores)
+                    rows += self._rows("test", self._test(engine, device, should_stop))
                 write_cases(self.runs, self.id, rows)
         except Interrupted as stop:
             return self.record("interrupted", message=str(stop), write=first)
@@ -182,6 +178,18 @@ class _Trial:
         if first:
             _drop_checkpoint(self.folder)
         return status
+
+    def _test(self, engine: Engine, device: str, should_stop: Callable[[], bool] | None) -> Sequence[Any]:
+        from simcvd.training.interruption import Interrupted
+
+        with MaskWriter(self.runs, self.id) as masks:
+
+            def on_case(case_id: str, mask: Any) -> None:
+                masks.add(case_id, mask)
+                if should_stop is not None and should_stop():
+                    raise Interrupted(f"Stopped while scoring {case_id}; run the same command again to continue.")
+
+            return engine.evaluate(self.folder, self.dataset, "test", device=device, on_case=on_case)
 
     def fail(self, kind: str, error: Exception) -> TrialStatus:
         (self.folder / "failure.txt").write_text("".join(traceback.format_exception(error)))

@@ -17,6 +17,8 @@ from simcvd.inference.fusion import for_inference
 from simcvd.inference.sliding_window import Autocast, segment
 from simcvd.metrics.case import ClassScore, score_case
 
+OnCase = Callable[[str, NDArray[np.uint8]], None]
+
 
 @dataclass(frozen=True, kw_only=True)
 class CaseScores(ClassScore):
@@ -42,7 +44,7 @@ def evaluate_cases(
     precision: Autocast = nullcontext,
     *,
     threads: int = 1,
-    on_case: Callable[[str], None] | None = None,
+    on_case: OnCase | None = None,
 ) -> list[CaseScores]:
     """Segment and score labelled cases.
 
@@ -54,7 +56,7 @@ def evaluate_cases(
         device: where the network runs.
         precision: makes the context in which the network runs.
         threads: threads that score a case.
-        on_case: is told the id of each predicted case.
+        on_case: gets the id and the mask, uint8 `[X, Y, Z]`, of each predicted case; it must not change the mask.
 
     Returns:
         One row for each case and class, in the order of `cases`.
@@ -83,7 +85,7 @@ def evaluate_cases(
                 scored[-1].result()  # so that at most one prediction waits, and errors surface early
             scored.append(pool.submit(_score, prediction, case, classes, threads))
             if on_case is not None:
-                on_case(case.id)
+                on_case(case.id, prediction)
     return [row for future in scored for row in future.result()]
 
 

@@ -1,11 +1,10 @@
 """The scores of a finished trial: the only reader of test cases."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from simcvd.data.store import open_info, open_split
 from simcvd.errors import UserError
-from simcvd.inference.evaluate import CaseScores, evaluate_cases
+from simcvd.inference.evaluate import CaseScores, OnCase, evaluate_cases
 from simcvd.inference.weights import load_student
 from simcvd.training.environment import choose_device
 from simcvd.training.precision import choose_precision
@@ -17,9 +16,9 @@ def evaluate_trial(
     split: str,
     *,
     device: str = "auto",
-    on_case: Callable[[str], None] | None = None,
+    on_case: OnCase | None = None,
 ) -> list[CaseScores]:
-    """Score a finished trial's student on the `val` or `test` cases; `on_case` is told each predicted one.
+    """Score a finished trial's student on the `val` or `test` cases; `on_case` gets the id and mask of each.
 
     Raises:
         UserError: the trial is not finished, or the data set has other channels or classes.

@@ -112,6 +112,8 @@ def make_engine() -> MakeEngine:
             if (trial_dir / "sdm.txt").read_text() == "8.0":
                 raise TrainingFailed("out_of_memory", "Memory did not suffice.")
             part = int(hashlib.sha256(trial_dir.name.encode()).hexdigest()[:4], 16) / 2**17
+            for index in (3, 4, 5) if on_case is not None else ():
+                on_case(f"case{index}", np.full((2, 3, 4), index, dtype=np.uint8))
             return [score(f"case{index}", 0.4 + part + 0.01 * index) for index in (3, 4, 5)]
 
         return Engine(train, evaluate)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from analysis.masks import masked_cases, read_mask
 from analysis.records import read_cases, read_trials
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.data.store import open_info
@@ -39,6 +40,19 @@ def _steps(runs: Path, status: TrialStatus) -> list[int]:
     return [int(line) for line in (trial_folder(runs, status.trial_id) / "steps.txt").read_text().split()]
 
 
+def test_a_stop_while_scoring_leaves_no_scores_and_no_masks(execute: Execute, tmp_path: Path) -> None:
+    answers = iter([False] * 6 + [True])  # five steps, then one case
+    status = execute(_config(), should_stop=lambda: next(answers))
+    assert (status.state, status.message) == (
+        "interrupted",
+        "Stopped while scoring case4; run the same command again to continue.",
+    )
+    assert read_cases(tmp_path).empty
+    assert masked_cases(tmp_path, status.trial_id) == []
+    assert execute(_config()).state == "finished"
+    assert masked_cases(tmp_path, status.trial_id) == ["case3", "case4", "case5"]
+
+
 def test_a_finished_trial_leaves_val_and_test_rows_and_its_settings(
     execute: Execute, tmp_path: Path, dataset: Path
 ) -> None:
@@ -53,6 +67,10 @@ def test_a_finished_trial_leaves_val_and_test_rows_and_its_settings(
         ("val", "case2"),
     ]
     assert cases["hd95_mm"].isna().all()
+    assert masked_cases(tmp_path, status.trial_id) == ["case3", "case4", "case5"]
+    mask = read_mask(tmp_path, status.trial_id, "case4")
+    assert mask is not None
+    assert mask.tolist() == [[[4] * 4] * 3] * 2
     row = read_trials(tmp_path).iloc[0]
     assert (row["status"], row["steps"], row["dataset"], row["label_split"]) == ("finished", 5, "boxes", 3)
     assert row["config_hash"] == config_hash(config, open_info(dataset).digest)

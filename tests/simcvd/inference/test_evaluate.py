@@ -48,15 +48,16 @@ def make_case(number: int) -> CaseFile:
 
 def test_rows_are_the_scores_of_each_case_and_class_in_order(config: TrialConfig) -> None:
     cases = [make_case(number) for number in range(3)]
-    told: list[str] = []
-    rows = evaluate_cases(Threshold(), iter(cases), config, CLASSES, CPU, on_case=told.append)
-    assert told == ["case-0", "case-1", "case-2"]
+    told = {}
+    rows = evaluate_cases(Threshold(), iter(cases), config, CLASSES, CPU, on_case=told.__setitem__)
+    assert list(told) == ["case-0", "case-1", "case-2"]
     assert [(row.case_id, row.class_id, row.class_name) for row in rows] == [
         (case.id, class_id, name) for case in cases for class_id, name in enumerate(CLASSES, start=1)
     ]
     for number, case in enumerate(cases):
         assert case.label is not None
         prediction = segment(Threshold(), case.image, (16, 16, 16), (8, 8, 16), device=CPU)
+        assert np.array_equal(told[case.id], prediction)
         for row, score in zip(rows[2 * number :], score_case(prediction, case.label, 2, case.spacing_mm), strict=False):
             assert asdict(score).items() <= asdict(row).items()
             assert 0.2 < row.dice < 1
