@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analysis.aggregate import FOREGROUND, Pairs, Scores, case_values, pair, score_trials, scores_of
+from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of
+from analysis.difference import Difference, adjusted, compare, pooled_seed_variance
 from analysis.errors import AnalysisError
 from analysis.metric import Metric, find_metric
 from analysis.notes import Compared, notes
 from analysis.records import read_cases, read_trials
 from analysis.row import Row, Trials
-from analysis.statistics import paired_t_test
+from analysis.statistics import t_interval
 from analysis.sweep import Sweep, Variant, hint, read_sweep
 
 _CASE_COLUMNS: Final = (
@@ -121,13 +122,25 @@ def _compare(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | 
     split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
     cases = cases[cases["split"] == split]
     trial_scores = score_trials(cases, metrics)
+    groups = {variant.name: variant.group for variant in sweep.variants}
     found: list[Compared] = []
     for metric in chosen:
         of_trials = trial_scores[metric.name]
         scores = {variant.name: scores_of(of_trials, variant, finished) for variant in sweep.variants}
         fates = {v.name: _trials(v, set(finished), kinds, scores[v.name]) for v in sweep.variants}
         pairs = {name: pair(own, scores[base]) for name, own in scores.items() if base is not None and name != base}
-        rows = tuple(_rows(scores, fates, pairs, of_trials.classes, metric, base))
+        pooled = pooled_seed_variance(scores.values()) if pairs else []
+        columns = (*range(len(of_trials.classes)), FOREGROUND)
+        differences = {
+            column: adjusted(
+                {
+                    name: compare(own, column, metric.alternative, pooled[column] if pooled else None)
+                    for name, own in pairs.items()
+                }
+            )
+            for column in columns
+        }
+        rows = tuple(_rows(scores, fates, groups, differences, of_trials.classes, base))
         found.append(Compared(metric, rows, pairs))
     tables = [
         Table(
@@ -166,9 +179,9 @@ def _trials(variant: Variant, finished: set[str], kinds: dict[str, str], scores:
 def _rows(
     scores: dict[str, Scores[int]],
     fates: dict[str, Trials],
-    pairs: dict[str, Pairs],
+    groups: dict[str, str | None],
+    differences: dict[int, dict[str, Difference]],
     classes: dict[int, str],
-    metric: Metric,
     reference: str | None,
 ) -> Iterator[Row]:
     import numpy as np
@@ -184,14 +197,16 @@ def _rows(
             asked = np.logical_or.reduce(scored, axis=0)
             yield Row(
                 variant=name,
+                group=groups[name],
                 class_id=class_id,
                 class_name=label,
                 is_reference=name == reference,
                 mean=float(there.mean()) if len(there) else None,
                 sd=float(there.std(ddof=1)) if len(there) > 1 else None,
+                interval=t_interval(there),
                 n=len(there),
                 cases=int(asked.any(axis=1).sum()),
-                test=paired_t_test(*pairs[name].of(column), metric.alternative) if name in pairs else None,
+                difference=differences[column].get(name),
                 trials=fates[name],
                 empty_cases=int(empty.any(axis=(0, 2)).sum()),
                 empty_predictions=int(empty.sum()),

@@ -57,6 +57,8 @@ class Pairs:
     Attributes:
         variant: values per case that both sides were scored on, `[n, K + 1]`; from `seeds` only, NaN without a pair.
         reference: the same of the reference.
+        variant_by_seed: the same cases at each of `seeds`, `[S, n, K + 1]`.
+        reference_by_seed: the same of the reference.
         seeds: seeds that both sides have.
         variant_seeds: seeds that only the variant has, left out.
         reference_seeds: seeds that only the reference has, left out.
@@ -67,6 +69,8 @@ class Pairs:
 
     variant: "Floats"
     reference: "Floats"
+    variant_by_seed: "Floats"
+    reference_by_seed: "Floats"
     seeds: tuple[int, ...]
     variant_seeds: tuple[int, ...]
     reference_seeds: tuple[int, ...]
@@ -168,6 +172,19 @@ def case_values(scores: Scores[int]) -> "Floats":
     return np.column_stack([values, mean])
 
 
+def seed_values(scores: Scores[int]) -> "Floats":
+    """Average scores over classes per seed and case, by the rules of `case_values`.
+
+    Returns:
+        `[S, N, K + 1]`: the classes in the order of their ids, then the foreground mean.
+    """
+    import numpy as np
+
+    mean = _mean(scores.values, axis=2)
+    mean[(np.isnan(scores.values) & scores.present).any(axis=2)] = np.nan
+    return np.concatenate([scores.values, mean[:, :, None]], axis=2)
+
+
 def pair(variant: Scores[int], reference: Scores[int]) -> Pairs:
     """Match a variant with the reference by case, over the seeds that both have.
 
@@ -187,10 +204,14 @@ def pair(variant: Scores[int], reference: Scores[int]) -> Pairs:
     shared = in_a & in_b
     missing = np.isnan(a.values) | np.isnan(b.values)
     one_sided = np.isnan(a.values) ^ np.isnan(b.values)
-    values = [case_values(replace(side, values=np.where(missing, np.nan, side.values)))[shared] for side in (a, b)]
+    matched = [replace(side, values=np.where(missing, np.nan, side.values)) for side in (a, b)]
+    values = [case_values(side)[shared] for side in matched]
+    by_seed = [seed_values(side)[:, shared] for side in matched]
     return Pairs(
         variant=values[0],
         reference=values[1],
+        variant_by_seed=by_seed[0],
+        reference_by_seed=by_seed[1],
         seeds=seeds,
         variant_seeds=tuple(sorted(ours - theirs)),
         reference_seeds=tuple(sorted(theirs - ours)),

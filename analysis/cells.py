@@ -60,22 +60,36 @@ def escaped(text: str) -> str:
 
 def record(row: Row, table: Table) -> Record:
     """Return a row as a line of CSV: stored units (Dice from 0 to 1), full precision, None where missing."""
-    test = row.test
+    found = row.difference
+    test = found.test if found else None
+    over_seeds = found.over_seeds if found else None
     return {
         "sweep": table.sweep,
         "dataset": table.dataset,
         "split": table.split,
         "metric": table.metric.name,
         "class": row.class_name,
+        "group": row.group,
         "variant": row.variant,
         "reference": table.reference,
         "mean": row.mean,
         "sd": row.sd,
+        "ci_low": row.interval.low,
+        "ci_high": row.interval.high,
         "n": row.n,
         "difference": test.difference if test else None,
+        "difference_ci_low": found.interval.low if found else None,
+        "difference_ci_high": found.interval.high if found else None,
+        "hedges_g": found.effect.g if found else None,
         "p": test.p if test else None,
+        "p_holm": found.p_holm if found else None,
+        "p_over_seeds": over_seeds.p if over_seeds else None,
+        "p_over_seeds_holm": found.over_seeds_holm if found else None,
+        "p_signed_rank": found.signed_rank.p if found else None,
+        "p_normality": found.normality if found else None,
         "alternative": table.metric.alternative if test else None,
         "n_pairs": test.n if test else None,
+        "n_pairs_over_seeds": over_seeds.cases if over_seeds else None,
         "seeds": len(row.trials.seeds),
         "trials": row.trials.planned,
         "failed": len(row.trials.failed),

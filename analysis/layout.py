@@ -37,7 +37,10 @@ class Line:
             name=first.variant,
             is_reference=first.is_reference,
             values=[mean_and_sd(row, metric, between) for row, metric in zip(rows, metrics, strict=True)],
-            ps=["ref" if row.is_reference else shown_p(row.test.p if row.test else None) for row in rows],
+            ps=[
+                "ref" if row.is_reference else shown_p(row.difference.p_holm if row.difference else None)
+                for row in rows
+            ],
             rest={
                 "n": str(counts[0]) if len(counts) == 1 else f"{counts[0]}-{counts[-1]}",
                 **trial_cells(first, short),

@@ -6,11 +6,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from analysis.aggregate import Pairs
+from analysis.difference import Difference
 from analysis.metric import Metric, joined, labels
 from analysis.row import Row
+from analysis.statistics import detectable_difference
 
 FEW_CASES: Final = 10
 """Below this a note says that p is rough: the t-test then leans on differences being normally distributed."""
+
+SIGNIFICANT: Final = 0.05
+
+DOUBTFUL: Final = 0.01
+"""p of the test of normality below which a note doubts the t-test: it is asked of every comparison."""
+
+POWER: Final = 0.8
 
 _NAMED: Final = 5
 
@@ -68,13 +77,16 @@ def _what(found: Sequence[Compared], split: str, reference: str | None, one_clas
     if reference is None:
         yield "The sweep names no reference, so nothing is compared."
         return
-    tests = sum(row.test is not None and row.test.p is not None for each in found for row in each.means)
+    tests = [sum(_tested(row) is not None for row in each.means) for each in found]
+    each_of = "" if len(found) == 1 and one_class else " of each" if one_class else " of each class and"
     yield (
-        f"p: paired one-sided t-test over cases, alternative: {_alternative(found, reference)}; not corrected for "
-        f"{tests} comparison{'' if tests == 1 else 's'}."
+        f"p: paired one-sided t-test over cases, alternative: {_alternative(found, reference)}; adjusted by Holm's "
+        f"method for the {_span(tests)}{each_of}{' metric' if each_of else ''}."
     )
-    if len(found) > 1 and tests:
+    if len(found) > 1 and any(tests):
         yield _behind_p(found)
+    yield from _over_seeds(found)
+    yield from _detectable(found)
 
 
 def _alternative(found: Sequence[Compared], reference: str) -> str:
@@ -88,14 +100,56 @@ def _alternative(found: Sequence[Compared], reference: str) -> str:
     return f"the reference ({reference}) has {joined([side for side in sides if side])}"
 
 
+def _tested(row: Row) -> Difference | None:
+    """Return the difference of a row whose t-test has a p."""
+    return row.difference if row.difference is not None and row.difference.test.p is not None else None
+
+
+def _span(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low if low == high else f'{low} to {high}'} comparison{'' if high == 1 else 's'}"
+
+
+def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
+    """Say what the p over seeds and cases is, where a comparison has one."""
+    tested = [row.difference for each in found for row in each.means if row.difference is not None]
+    if not any(each.over_seeds is not None and each.over_seeds.p is not None for each in tested):
+        return
+    yield (
+        "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "
+        "trained networks as they are; only p over seeds says whether the variants would differ with other seeds too."
+    )
+
+
+def _detectable(found: Sequence[Compared]) -> Iterator[str]:
+    """Say how small a difference the cases at hand can show, by the usual spread of the differences."""
+    from statistics import median, stdev
+
+    told: dict[int, list[str]] = {}
+    for each, label in zip(found, labels([each.metric for each in found]).values(), strict=True):
+        tested = [own for own in map(_tested, each.means) if own is not None]
+        if not tested:
+            continue
+        metric, n = each.metric, Counter(own.test.n for own in tested).most_common(1)[0][0]
+        spread = median(stdev(own.values) for own in tested)
+        least = detectable_difference(spread, n, SIGNIFICANT / len(tested), POWER, metric.alternative)
+        if least is not None:
+            told.setdefault(n, []).append(f"{label} {least * metric.scale:.2f} {metric.unit}")
+    for n, sizes in told.items():
+        yield (
+            f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {POWER:.0%} chance; smaller "
+            "ones are missed more often."
+        )
+
+
 def _behind_p(found: Sequence[Compared]) -> str:
     """Say how many cases each p rests on: the usual number, then what differs from it."""
     named = labels([each.metric for each in found])
     counts = {
-        (row.variant, named[each.metric]): row.test.n
+        (row.variant, named[each.metric]): tested.test.n
         for each in found
         for row in each.means
-        if row.test is not None and row.test.p is not None
+        if (tested := _tested(row)) is not None
     }
     usual = Counter(counts.values()).most_common(1)[0][0]
     unusual: dict[tuple[str, int], list[str]] = {}
@@ -131,7 +185,7 @@ def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
 def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     trials = row.trials
     if len(trials.seeds) == 1:
-        yield "one seed only", ", so a difference may be the luck of one training; three or more would tell"
+        yield "one seed only", ", so a difference can't be told from the luck of one training; three or more would tell"
     if 0 < row.n < FEW_CASES:
         yield f"few cases (n = {row.n}", "), so SD and p are rough"
     if trials.failed:
@@ -140,8 +194,24 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
         yield f"{trials.unfinished} of {trials.planned} trials not finished", ""
     if trials.unscored:
         yield f"{_seeds(trials.unscored)} finished without scores and left out", ""
-    if row.n and row.test is not None and row.test.why_no_p:
-        yield "no p-value", f": {row.test.why_no_p}"
+    found = row.difference
+    if row.n and found is not None and found.test.why_no_p:
+        yield "no p-value", f": {found.test.why_no_p}"
+    if found is not None and found.over_seeds is not None and found.test.p is not None and found.over_seeds.why_no_p:
+        yield "no p over seeds", f": {found.over_seeds.why_no_p}"
+    if _undone_by_seeds(found):
+        yield "p over cases below 0.05", " but p over seeds is not: other seeds could undo the difference"
+    if found is not None and found.normality is not None and found.normality < DOUBTFUL:
+        yield (
+            "differences do not look normal",
+            f" (Shapiro-Wilk p < {DOUBTFUL}), so p is rough; the CSV has the signed-rank test's",
+        )
+
+
+def _undone_by_seeds(found: Difference | None) -> bool:
+    if found is None or found.p_holm is None or found.over_seeds_holm is None:
+        return False
+    return found.p_holm < SIGNIFICANT <= found.over_seeds_holm
 
 
 def _missing(row: Row, found: Sequence[Compared], own: Compared, one_class: bool) -> Iterator[tuple[str, str]]:
@@ -181,7 +251,7 @@ def _left_out(row: Row, own: Compared, alone: bool) -> Iterator[tuple[str, str]]
         yield f"the reference's {_named(pairs.reference_cases)} {out}", ", not scored here"
     if pairs.unpaired:
         # A table of several metrics says for each p how many cases it rests on.
-        rest = f"; it rests on {row.test.n if row.test else 0} cases" if alone else ""
+        rest = f"; it rests on {row.difference.test.n if row.difference else 0} cases" if alone else ""
         values = f"{pairs.unpaired} value{'' if pairs.unpaired == 1 else 's'}"
         yield f"{values} {out}", f", the other side has none at that seed, case and class{rest}"
 

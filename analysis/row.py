@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from analysis.statistics import PairedTest
+from analysis.difference import Difference
+from analysis.statistics import Interval
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,16 @@ class Row:
 
     Attributes:
         variant: the variant's name.
+        group: heading that the variant stands under; None without groups.
         class_id: the class; None for the mean over the foreground classes of each case.
         class_name: its name, or `mean`.
         is_reference: whether the others are compared with it.
         mean: over n cases, all finished seeds averaged per case.
         sd: sample standard deviation over these cases (n - 1).
+        interval: 95 % t interval of the mean over cases.
         n: cases with a value.
         cases: cases scored.
-        test: variant against reference on matched cases and seeds; None for the reference itself or without one.
+        difference: variant against reference on matched cases and seeds; None for the reference itself or without one.
         trials: what became of its trials.
         empty_cases: cases with an empty prediction in any seed although the label has voxels.
         empty_predictions: such predictions, over seeds, cases and classes.
@@ -49,14 +52,16 @@ class Row:
     """
 
     variant: str
+    group: str | None
     class_id: int | None
     class_name: str
     is_reference: bool
     mean: float | None
     sd: float | None
+    interval: Interval
     n: int
     cases: int
-    test: PairedTest | None
+    difference: Difference | None
     trials: Trials
     empty_cases: int
     empty_predictions: int

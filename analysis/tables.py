@@ -175,13 +175,14 @@ def _title(table: Table) -> str:
 
 def _cells(row: Row, metric: Metric, compact: bool = False) -> dict[str, str]:
     """Return heading and text of every column."""
-    test = row.test
+    found = row.difference
+    test = found.test if found else None
     spread = {"mean": shown(row.mean, metric), "SD": shown(row.sd, metric)}
     return {
         "variant": row.variant,
         **({"mean±SD": mean_and_sd(row, metric)} if compact else spread),
         "diff": "ref" if row.is_reference else shown(test.difference if test else None, metric, sign="+"),
-        "p": shown_p(test.p if test else None),
+        "p": shown_p(found.p_holm if found else None),
         "n": str(row.n),
         **trial_cells(row, short=compact),
     }

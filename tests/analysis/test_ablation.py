@@ -10,6 +10,7 @@ from scipy import stats
 from analysis.ablation import Table, ablation_table
 from analysis.errors import AnalysisError
 from analysis.row import Row
+from analysis.statistics import PairedTest
 
 WriteSweep = Callable[..., Path]
 
@@ -32,6 +33,12 @@ def row_of(table: Table, variant: str, class_id: int | None = None) -> Row:
     return next(row for row in table.rows if row.variant == variant and row.class_id == class_id)
 
 
+def t_test(table: Table, variant: str) -> PairedTest:
+    found = row_of(table, variant).difference
+    assert found is not None
+    return found.test
+
+
 def test_every_number_agrees_with_a_plain_calculation(write_sweep: WriteSweep) -> None:
     variants = {
         "p = 0": {0: made_up(-0.02, 0), 1: made_up(-0.02, 1)},
@@ -47,25 +54,24 @@ def test_every_number_agrees_with_a_plain_calculation(write_sweep: WriteSweep) -
     row = row_of(table, "p = 0")
     assert row.mean == pytest.approx(statistics.fmean(ours), rel=1e-12)
     assert row.sd == pytest.approx(statistics.stdev(ours), rel=1e-12)
-    assert row.test is not None
-    assert row.n == row.test.n == 12
-    assert row.test.difference == pytest.approx(statistics.fmean(ours) - statistics.fmean(theirs), rel=1e-9)
-    assert row.test.p == pytest.approx(stats.ttest_rel(theirs, ours, alternative="greater").pvalue, rel=1e-9)
-    assert row.test.p < 0.01
-    assert row_of(table, "ref").test is None
-    assert row_of(table, "p = 0", 1).test == row.test
+    assert row.difference is not None
+    test = row.difference.test
+    assert row.n == test.n == 12
+    assert test.difference == pytest.approx(statistics.fmean(ours) - statistics.fmean(theirs), rel=1e-9)
+    assert test.p == pytest.approx(stats.ttest_rel(theirs, ours, alternative="greater").pvalue, rel=1e-9)
+    assert test.p < 0.01
+    assert row_of(table, "ref").difference is None
+    assert row_of(table, "p = 0", 1).difference == row.difference
     assert not any("one seed" in note or "few cases" in note for note in table.notes)
 
 
 def test_seeds_do_not_inflate_n(write_sweep: WriteSweep) -> None:
     once = {name: {0: made_up(offset, 0)} for name, offset in (("a", -0.01), ("ref", 0.0))}
     many = {name: dict.fromkeys(range(5), seeds[0]) for name, seeds in once.items()}
-    first = row_of(ablation_table(write_sweep(once), "toy"), "a")
-    second = row_of(ablation_table(write_sweep(many), "toy"), "a")
-    assert second.test is not None
-    assert first.test is not None
-    assert second.test.n == 12
-    assert second.test.p == pytest.approx(first.test.p, rel=1e-9)
+    first = t_test(ablation_table(write_sweep(once), "toy"), "a")
+    second = t_test(ablation_table(write_sweep(many), "toy"), "a")
+    assert second.n == 12
+    assert second.p == pytest.approx(first.p, rel=1e-9)
 
 
 def test_lower_is_better_for_distances(write_sweep: WriteSweep) -> None:
@@ -75,9 +81,7 @@ def test_lower_is_better_for_distances(write_sweep: WriteSweep) -> None:
         "ref": {0: made_up(0, 0, metric="hd95_vox")},
     }
     table = ablation_table(write_sweep(variants), "toy", "hd95_vox")
-    far, near = row_of(table, "far").test, row_of(table, "near").test
-    assert far is not None
-    assert near is not None
+    far, near = t_test(table, "far"), t_test(table, "near")
     assert far.p is not None
     assert near.p is not None
     assert far.p < 0.001
@@ -109,8 +113,7 @@ def test_failed_and_unfinished_trials_are_counted_and_named(write_sweep: WriteSw
     assert "a: the reference's seeds 1, 2, 3 left out of the comparison" in notes
     # Compared over seed 0 alone, although the reference's own mean takes all four.
     alone = statistics.fmean(row["dice"] for row in variants["ref"][0])  # type: ignore[index]
-    test, mean = row_of(table, "a").test, row_of(table, "a").mean
-    assert test is not None
+    test, mean = t_test(table, "a"), row_of(table, "a").mean
     assert mean is not None
     assert test.difference == pytest.approx(mean - alone)
 
@@ -128,8 +131,7 @@ def test_scores_of_a_trial_that_did_not_finish_are_not_used(
 def test_identical_variants_have_no_p_and_a_note(write_sweep: WriteSweep) -> None:
     rows = made_up(0, 0)
     table = ablation_table(write_sweep({"a": {0: rows}, "ref": {0: rows}}), "toy")
-    test = row_of(table, "a").test
-    assert test is not None
+    test = t_test(table, "a")
     assert (test.difference, test.p) == (0.0, None)
     assert "a: no p-value: all pairs are identical." in table.notes
 
@@ -143,8 +145,7 @@ def test_empty_predictions_are_counted_and_their_distances_left_out(write_sweep:
     row = row_of(table, "a")
     assert (row.n, row.cases, row.empty_cases, row.empty_predictions, row.predictions) == (9, 12, 3, 3, 12)
     assert row.mean == pytest.approx(statistics.fmean(r["hd95_mm"] for r in ours if r["hd95_mm"] is not None))
-    assert row.test is not None
-    assert row.test.n == 9
+    assert t_test(table, "a").n == 9
     notes = "\n".join(table.notes)
     assert "a: 3 of 12 predictions empty, in 3 of 12 cases (HD95 missing, not 0)." in notes
     assert "a: 3 of 12 cases without HD95 and left out of the mean." in notes
@@ -157,8 +158,7 @@ def test_unmatched_cases_are_named(write_sweep: WriteSweep) -> None:
     ours = [row for row in made_up(-0.02, 0) if row["case_id"] != "c3"]
     table = ablation_table(write_sweep({"a": {0: ours}, "ref": {0: made_up(0, 0)}}), "toy")
     assert any("a: the reference's 1 case (c3) left out of the comparison" in note for note in table.notes)
-    test = row_of(table, "a").test
-    assert test is not None
+    test = t_test(table, "a")
     assert test.n == 11
 
 
@@ -173,11 +173,9 @@ def test_few_cases_carry_a_warning_for_all_variants_at_once(write_sweep: WriteSw
 def test_another_reference_can_be_asked_for(write_sweep: WriteSweep) -> None:
     runs = write_sweep({"a": {0: made_up(-0.02, 0)}, "ref": {0: made_up(0, 0)}})
     usual, other = (
-        row_of(ablation_table(runs, "toy"), "a").test,
-        row_of(ablation_table(runs, "toy", reference="a"), "ref").test,
+        t_test(ablation_table(runs, "toy"), "a"),
+        t_test(ablation_table(runs, "toy", reference="a"), "ref"),
     )
-    assert usual is not None
-    assert other is not None
     assert usual.p is not None
     assert other.p == pytest.approx(1 - usual.p)
 
@@ -197,7 +195,7 @@ def test_what_the_command_set_for_all_is_said(write_sweep: WriteSweep) -> None:
 
 def test_a_sweep_without_reference_compares_nothing(write_sweep: WriteSweep) -> None:
     table = ablation_table(write_sweep({"a": {0: made_up(0, 0)}}, reference=None), "toy")
-    assert row_of(table, "a").test is None
+    assert row_of(table, "a").difference is None
     assert "The sweep names no reference, so nothing is compared." in table.notes
 
 

@@ -1,0 +1,168 @@
+"""A variant against the reference: the difference, how sure it is, and by which test."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from analysis.aggregate import Pairs, Scores, seed_values
+from analysis.statistics import (
+    Alternative,
+    CrossedTest,
+    EffectSize,
+    Interval,
+    PairedTest,
+    SeedVariance,
+    SignedRankTest,
+    bca_interval,
+    crossed_test,
+    hedges_g,
+    holm,
+    normality_doubt,
+    paired_t_test,
+    seed_variance,
+    t_interval,
+    wilcoxon,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Variant minus reference in one class and metric, on matched cases and seeds; in the metric's stored unit.
+
+    What takes long is computed when it is first asked for.
+
+    Attributes:
+        variant: one value a case, seeds averaged.
+        reference: the same cases in the same order.
+        seeds: seeds that both sides have.
+        alternative: what the tests hold against "no difference".
+        test: the t-test over cases, which takes the trained networks as they are.
+        over_seeds: the test over seeds and cases; None with fewer than two seeds.
+        p_holm: p of `test`, adjusted for the family that `adjusted` was given; None without p.
+        over_seeds_holm: p of `over_seeds`, adjusted likewise; None without p.
+    """
+
+    variant: tuple[float, ...] = field(repr=False)
+    reference: tuple[float, ...] = field(repr=False)
+    seeds: tuple[int, ...]
+    alternative: Alternative
+    test: PairedTest
+    over_seeds: CrossedTest | None
+    p_holm: float | None = None
+    over_seeds_holm: float | None = None
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """Variant minus reference of each case."""
+        return tuple(a - b for a, b in zip(self.variant, self.reference, strict=True))
+
+    @cached_property
+    def interval(self) -> Interval:
+        """95 % t interval of the mean difference over cases."""
+        return t_interval(self.values)
+
+    @cached_property
+    def bootstrap(self) -> Interval:
+        """95 % BCa bootstrap interval of the mean difference over cases; takes tens of milliseconds."""
+        return bca_interval(self.values)
+
+    @cached_property
+    def effect(self) -> EffectSize:
+        """Hedges' g of the paired values."""
+        return hedges_g(self.variant, self.reference)
+
+    @cached_property
+    def signed_rank(self) -> SignedRankTest:
+        """Wilcoxon's test over cases, in the direction of `test`."""
+        return wilcoxon(self.variant, self.reference, self.alternative)
+
+    @cached_property
+    def normality(self) -> float | None:
+        """The p-value of Shapiro and Wilk's test that the differences are normal; None where it does not exist."""
+        return normality_doubt(self.values)
+
+
+def compare(pairs: Pairs, column: int, alternative: Alternative, pooled: SeedVariance | None = None) -> Difference:
+    """Compare matched values of a class (by position) or of `FOREGROUND`.
+
+    Args:
+        pairs: the matched values.
+        column: place of the class.
+        alternative: what is held against "no difference".
+        pooled: the seeds' variance over all variants, see `pooled_seed_variance`; without one the test over seeds takes
+            it from the two sides alone, which is honest but weak.
+    """
+    ours, theirs = pairs.of(column)
+    over_seeds = None
+    if len(pairs.seeds) > 1:
+        known = pooled if pooled is not None and pooled.variance is not None else None
+        by_seed = pairs.variant_by_seed[:, :, column], pairs.reference_by_seed[:, :, column]
+        over_seeds = crossed_test(*by_seed, alternative, pooled=known)
+    return Difference(
+        variant=tuple(ours),
+        reference=tuple(theirs),
+        seeds=pairs.seeds,
+        alternative=alternative,
+        test=paired_t_test(ours, theirs, alternative),
+        over_seeds=over_seeds,
+    )
+
+
+def adjusted(family: Mapping[str, Difference]) -> dict[str, Difference]:
+    """Adjust the p-values of a family of comparisons by Holm's method, each kind of test for itself."""
+    over_cases = holm([each.test.p for each in family.values()])
+    over_seeds = holm([each.over_seeds.p if each.over_seeds else None for each in family.values()])
+    return {
+        name: replace(each, p_holm=first, over_seeds_holm=second)
+        for (name, each), first, second in zip(family.items(), over_cases, over_seeds, strict=True)
+    }
+
+
+def pooled_seed_variance(scores: Iterable[Scores[int]]) -> "list[SeedVariance | None]":
+    """Estimate how much seeds move a variant's mean, pooled over the variants of a sweep.
+
+    Variants may lack seeds: taken are either the seeds that all scored variants have or all seeds, with the variants
+    that have them all, whichever leaves more degrees of freedom.
+
+    Args:
+        scores: each variant's scores of one metric, on the same axis of cases.
+
+    Returns:
+        The variance of each class in the order of their ids, then of the foreground mean; None where there is no
+        variance.
+    """
+    import numpy as np
+
+    scored = [own for own in scores if own.runs]
+    if not scored:
+        return []
+    columns = len(scored[0].classes) + 1
+    values = [seed_values(own) for own in scored]
+    common = sorted(set.intersection(*(set(own.runs) for own in scored)))
+    every = sorted(set.union(*(set(own.runs) for own in scored)))
+    choices = [_aligned(scored, values, seeds) for seeds in ([common] if common == every else [common, every])]
+    found: list[SeedVariance | None] = []
+    for column in range(columns):
+        tried = [seed_variance(block[:, :, :, column]) for block in choices if block.shape[1]]
+        known = [each for each in tried if each.variance is not None and np.isfinite(each.variance)]
+        found.append(max(known, key=lambda each: each.degrees_of_freedom, default=None))
+    return found
+
+
+def _aligned(scored: Sequence[Scores[int]], values: "Sequence[Floats]", seeds: Sequence[int]) -> "Floats":
+    """Arrange values as `[V, S, N, K + 1]`, variants that lack a seed left out."""
+    import numpy as np
+
+    kept = [
+        own[[scores.runs.index(seed) for seed in seeds]]
+        for scores, own in zip(scored, values, strict=True)
+        if set(seeds) <= set(scores.runs)
+    ]
+    return np.stack(kept) if kept else np.empty((0, len(seeds), *values[0].shape[1:]))
