@@ -1,0 +1,1 @@
+"""Figures for papers: typed data in, a matplotlib figure out; one file a figure, written as PDF, SVG and PNG."""

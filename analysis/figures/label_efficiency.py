@@ -1,0 +1,173 @@
+"""Label efficiency: a metric over the number of labelled cases, one line a method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from analysis.figures.comparison import Comparison, VariantValues
+from analysis.figures.interval import LEVEL, Interval, case_interval
+from analysis.figures.legend import legend_right
+from analysis.figures.scale import scale_axis
+from analysis.figures.settings import Choice, as_number, choice_words, setting_label
+from analysis.figures.style import GREY, TWO_COLUMNS_MM, axis_label, line_style, new_figure, style
+from analysis.metric import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SETTING: Final = "data.labeled"
+_ASIDE_PT: Final = 1.4
+"""Lines stand aside of each other by this much, so that their intervals can be seen."""
+
+
+@dataclass(frozen=True)
+class MethodLine:
+    """A method's values over the number of labelled cases.
+
+    Attributes:
+        name: the method.
+        points: interval over cases by number of labelled cases, in rising order; None where nothing was scored.
+        all_labels: interval of the same method on all labels, drawn as a level; None where there is none.
+    """
+
+    name: str
+    points: dict[int, Interval | None]
+    all_labels: Interval | None = None
+
+
+@dataclass(frozen=True)
+class LabelEfficiency:
+    """What `label_efficiency_figure` draws.
+
+    Attributes:
+        metric: what the intervals are of.
+        lines: one a method.
+        subject: the metric and the cases in words.
+        remarks: what is missing, in sentences.
+    """
+
+    metric: Metric
+    lines: tuple[MethodLine, ...]
+    subject: str
+    remarks: tuple[str, ...] = ()
+
+
+def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None = None) -> LabelEfficiency | None:
+    """Collect the variants of sweeps by the number of labelled cases.
+
+    Variants that agree in all other settings are one line, whether one sweep varies the labelled cases or several
+    sweeps have different ones.
+
+    Args:
+        comparisons: sweeps of one metric on one data set's cases.
+        own_labeled: number of labelled cases of the data set's own split, which a trial that sets none has.
+
+    Returns:
+        None where no line has two numbers of labelled cases.
+
+    Raises:
+        ValueError: the comparisons differ in metric, class, data set or cases.
+    """
+    same = {(c.metric.name, c.class_name, c.dataset, c.split) for c in comparisons}
+    if len(same) != 1 or len({c.cases for c in comparisons if c.cases}) > 1:
+        raise ValueError("expected comparisons of one metric and class on the same cases of one data set")
+    remarks = [remark for comparison in comparisons for remark in comparison.remarks()]
+    groups: dict[Choice, list[VariantValues]] = {}
+    for variant in (variant for comparison in comparisons for variant in comparison.variants if variant.settings):
+        rest = tuple(sorted((key, value) for key, value in variant.settings.items() if key != SETTING))
+        groups.setdefault(rest, []).append(variant)
+    lines = []
+    for rest, group in groups.items():
+        names = {variant.name for variant in group}
+        name = names.pop() if len(names) == 1 else choice_words(rest, list(groups)) or group[0].name
+        points: dict[int, Interval | None] = {}
+        level = None
+        for variant in group:
+            given = variant.settings.get(SETTING)
+            count = own_labeled if given is None else as_number(given)
+            interval = case_interval(variant.values)
+            if given == "all":
+                level = interval
+            elif count is None:
+                remarks.append(f"{variant.name}: the data set's own labelled cases, number unknown, not drawn.")
+            elif points.get(int(count)) is None:
+                points[int(count)] = interval
+        lines.append(MethodLine(name, dict(sorted(points.items())), level))
+    if not any(sum(interval is not None for interval in line.points.values()) > 1 for line in lines):
+        return None
+    shown = tuple(line for line in lines if line.points or line.all_labels is not None)
+    return LabelEfficiency(comparisons[0].metric, shown, comparisons[0].subject(), tuple(dict.fromkeys(remarks)))
+
+
+def label_efficiency_figure(data: LabelEfficiency, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
+    """Draw one line a method with its intervals, legend beside; a method on all labels is a level."""
+    with style():
+        figure = new_figure(width_mm, 0.4 * width_mm)
+        axes = figure.add_subplot()
+        drawn = [_draw_line(axes, line, place, data.metric.scale) for place, line in enumerate(data.lines)]
+        counts = sorted({count for line in data.lines for count in line.points})
+        scale_axis(axes, [float(count) for count in counts], 0.6 * width_mm)
+        for place, artists in enumerate(drawn):
+            _move_aside(axes, artists, _ASIDE_PT * (place - (len(drawn) - 1) / 2))
+        axes.set_xlabel(setting_label(SETTING))
+        axes.set_ylabel(axis_label(data.metric))
+        legend_right(figure, axes, 0.32 * width_mm)
+    return figure
+
+
+def label_efficiency_caption(data: LabelEfficiency) -> str:
+    """Say what the figure shows and what is missing."""
+    text = (
+        f"{data.subject} against the number of labelled training cases: mean over cases (seeds averaged per case) with "
+        f"its {100 * LEVEL:g} % t interval. Lines stand slightly aside of each other."
+    )
+    if any(line.all_labels is not None for line in data.lines):
+        text += " Levels: the same method on all labels."
+    return " ".join([text, *data.remarks])
+
+
+def _draw_line(axes: "Axes", line: MethodLine, place: int, scale: float) -> "list[Artist]":
+    """Draw a method and return what stands at numbers of labelled cases."""
+    look = line_style(place)
+    there = {count: interval for count, interval in line.points.items() if interval is not None}
+    artists: list[Artist] = []
+    if there:
+        means = [scale * interval.mean for interval in there.values()]
+        ends = [interval.ends for interval in there.values()]
+        bars = axes.errorbar(
+            list(there),
+            means,
+            yerr=[
+                [mean - scale * low for mean, (low, _) in zip(means, ends, strict=True)],
+                [scale * high - mean for mean, (_, high) in zip(means, ends, strict=True)],
+            ],
+            color=look.colour,
+            linestyle=look.dashes,
+            marker=look.marker,
+            elinewidth=0.6,
+            label=line.name,
+        )
+        artists = list(bars.get_children())
+    if line.all_labels is not None:
+        axes.axhline(
+            scale * line.all_labels.mean,
+            color=look.colour if there else GREY,
+            linestyle=(0, (6, 2)),
+            linewidth=0.8,
+            marker=look.marker,
+            clip_on=False,
+            zorder=0,
+            label=f"{line.name}, all labels",
+        )
+    return artists
+
+
+def _move_aside(axes: "Axes", artists: "Sequence[Artist]", by_pt: float) -> None:
+    """Shift what is drawn on paper; its data stay as they are."""
+    from matplotlib.transforms import ScaledTranslation
+
+    shift = ScaledTranslation(by_pt / 72, 0, axes.figure.dpi_scale_trans)
+    for artist in artists:
+        artist.set_transform(axes.transData + shift)

@@ -1,0 +1,149 @@
+"""Paired dot plot: each case under the reference and under a variant, joined by a line."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from analysis.figures.comparison import Comparison, PairedCases
+from analysis.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    PAGE_MM,
+    SMALL_PT,
+    TWO_COLUMNS_MM,
+    VERMILLION,
+    axis_label,
+    line_height_mm,
+    new_figure,
+    panel_grid,
+    shortened,
+    style,
+    wrapped,
+)
+from analysis.metric import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS: Final = 4
+_LABEL_MM: Final = 19.0
+"""Room for the names of the worst and the best case beside a panel."""
+
+
+def paired_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
+    """Draw a panel for each variant: reference on the left, variant on the right, a line a case.
+
+    A solid blue line is a case on which the variant is better, a dashed red one a case on which it is worse. The cases
+    with the best and the worst difference are named, the black line joins the means.
+
+    Raises:
+        ValueError: there is no reference or no pair.
+    """
+    panels = [pairs for pairs in data.pairs if len(pairs.cases)]
+    if not panels:
+        raise ValueError("there is no case that a variant and the reference share")
+    with style():
+        rows, columns = panel_grid(len(panels), COLUMNS)
+        panel_mm = width_mm / COLUMNS
+        titles = [wrapped(pairs.variant, panel_mm - 6) for pairs in panels]
+        lines = max(title.count("\n") + 1 for title in titles)
+        height = min(rows * (40 + lines * line_height_mm()) + 10, PAGE_MM)
+        figure = new_figure(panel_mm * columns + (8 if columns < COLUMNS else 0), height)
+        grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        for axes, pairs, title in zip(grid.flat, panels, titles, strict=False):
+            axes.set_title(title)
+            _draw_lines(axes, pairs, data.metric)
+        for axes in grid[:, 0]:
+            axes.set_ylabel(axis_label(data.metric))
+        grid[0, 0].set_xlim(-0.25, 1.1)
+        grid[0, 0].set_xticks([0, 1], ["reference", "variant"])
+        names = short_names(data.cases)
+        for axes, pairs in zip(grid.flat, panels, strict=False):
+            _name_extremes(axes, pairs, data.metric, names, height / rows - 16)
+    return figure
+
+
+def paired_caption(data: Comparison) -> str:
+    """Say what the figure shows, name the extreme cases in full, and say what is missing."""
+    text = (
+        f"{data.subject()}, case by case (seeds averaged): the reference ({data.reference}) on the left of each panel, "
+        "the variant on the right. Solid blue: the variant is better; dashed red: worse; black: means."
+    )
+    parts = [text]
+    scale, unit = data.metric.scale, data.metric.unit
+    for pairs in data.pairs:
+        if not len(pairs.cases):
+            parts.append(f"{pairs.variant}: no pair, not drawn.")
+            continue
+        worst, best = extremes(pairs, data.metric)
+        change = scale * (pairs.values - pairs.reference)
+        n = f"{len(pairs.cases)}" + (f", {pairs.left_out} without a pair left out" if pairs.left_out else "")
+        parts.append(
+            f"{pairs.variant}: n = {n}; best {pairs.cases[best]} ({change[best]:+.2f} {unit}), "
+            f"worst {pairs.cases[worst]} ({change[worst]:+.2f} {unit})."
+        )
+    return " ".join([*parts, *data.remarks()])
+
+
+def extremes(pairs: PairedCases, metric: Metric) -> tuple[int, int]:
+    """Return the places of the cases with the worst and the best difference; the first of equal ones."""
+    import numpy as np
+
+    gain = (pairs.values - pairs.reference) * (1 if metric.higher_is_better else -1)
+    return int(np.argmin(gain)), int(np.argmax(gain))
+
+
+def short_names(cases: Sequence[str]) -> dict[str, str]:
+    """Return case ids without what all of them start with, up to its last separator.
+
+    >>> short_names(["heart_001", "heart_012"])
+    {'heart_001': '001', 'heart_012': '012'}
+    """
+    first, last = min(cases), max(cases)
+    same = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))))
+    start = max(first[:same].rfind(separator) for separator in "_-./ ") + 1 if first != last else 0
+    return {case: case[start:] or case for case in cases}
+
+
+def _draw_lines(axes: "Axes", pairs: PairedCases, metric: Metric) -> None:
+    scale = metric.scale
+    named = extremes(pairs, metric)
+    for place, (before, after) in enumerate(zip(scale * pairs.reference, scale * pairs.values, strict=True)):
+        worse = after < before if metric.higher_is_better else after > before
+        axes.plot(
+            [0, 1],
+            [before, after],
+            color=VERMILLION if worse else BLUE if after != before else GREY,
+            linestyle=(0, (3, 1.5)) if worse else "-",
+            linewidth=1.2 if place in named else 0.6,
+            alpha=1.0 if place in named else 0.7,
+            marker="o",
+            markersize=2.0,
+            markeredgewidth=0,
+            zorder=3 if place in named else 2,
+        )
+    means = [scale * float(pairs.reference.mean()), scale * float(pairs.values.mean())]
+    axes.plot([0, 1], means, color=BLACK, linewidth=1.6, marker="D", markersize=3.5, zorder=4)
+
+
+def _name_extremes(
+    axes: "Axes", pairs: PairedCases, metric: Metric, names: Mapping[str, str], height_mm: float
+) -> None:
+    """Write the names of both cases beside their lines' right ends, moved apart where they would touch."""
+    low, high = axes.get_ylim()
+    step = (high - low) / height_mm * line_height_mm(SMALL_PT)
+    ends = {place: metric.scale * float(pairs.values[place]) for place in set(extremes(pairs, metric))}
+    first, *rest = sorted(ends, key=lambda place: ends[place])
+    for place, at in {first: ends[first], **{n: max(ends[n], ends[first] + step) for n in rest}}.items():
+        axes.annotate(
+            shortened(names[pairs.cases[place]], _LABEL_MM),
+            xy=(1, ends[place]),
+            xytext=(1.08, at),
+            fontsize=SMALL_PT,
+            va="center_baseline",
+            annotation_clip=False,
+        )

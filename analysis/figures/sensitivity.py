@@ -1,0 +1,210 @@
+"""How a metric depends on one setting: mean over cases with its confidence band, seeds as points."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from analysis.figures.comparison import Comparison, VariantValues
+from analysis.figures.interval import LEVEL, Interval, case_interval
+from analysis.figures.legend import legend_below
+from analysis.figures.scale import scale_axis
+from analysis.figures.settings import Choice, as_number, choice_words, setting_label
+from analysis.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    ONE_COLUMN_MM,
+    VERMILLION,
+    LineStyle,
+    axis_label,
+    line_style,
+    new_figure,
+    style,
+    wrapped,
+)
+from analysis.metric import Metric
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FEWEST_VALUES: Final = 3
+"""A curve through fewer values than these says nothing of a course."""
+MOST_LINES: Final = 6
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of the setting.
+
+    Attributes:
+        setting: the value.
+        variant: the variant that has it.
+        interval: of the metric over cases, stored unit; None where nothing was scored.
+        seeds: mean over cases of each seed alone.
+    """
+
+    setting: float
+    variant: str
+    interval: Interval | None
+    seeds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points in rising order of the setting; `name` says what else is set, empty where nothing is."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What `sensitivity_figure` draws.
+
+    Attributes:
+        setting: dotted key.
+        metric: what the points' intervals are of.
+        curves: one for each choice of the other settings.
+        reference: name of the reference's variant, if any.
+        subject: the metric and the cases in words.
+        remarks: what is missing, in sentences.
+    """
+
+    setting: str
+    metric: Metric
+    curves: tuple[Curve, ...]
+    reference: str | None
+    subject: str
+    remarks: tuple[str, ...] = ()
+
+
+def sensitivities(comparison: Comparison) -> list[Sensitivity]:
+    """Return one entry a numeric setting that takes `FEWEST_VALUES` or more values with all others alike.
+
+    Where several settings vary, the curves of a setting are the choices of the others; choices with too few values of
+    it, and settings with more than `MOST_LINES` such choices, are left out.
+    """
+    found = []
+    for key in comparison.varying:
+        groups: dict[Choice, list[VariantValues]] = {}
+        for variant in comparison.variants:
+            if as_number(variant.settings.get(key)) is not None:
+                others = tuple((other, variant.settings[other]) for other in comparison.varying if other != key)
+                groups.setdefault(others, []).append(variant)
+        wide = {rest: group for rest, group in groups.items() if sum(len(v.there) > 0 for v in group) >= FEWEST_VALUES}
+        if 0 < len(wide) <= MOST_LINES:
+            curves = tuple(Curve(choice_words(rest, list(wide)), _points(group, key)) for rest, group in wide.items())
+            found.append(
+                Sensitivity(
+                    setting=key,
+                    metric=comparison.metric,
+                    curves=curves,
+                    reference=comparison.reference,
+                    subject=comparison.subject(),
+                    remarks=tuple(comparison.remarks()),
+                )
+            )
+    return found
+
+
+def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "Figure":
+    """Draw a metric over a setting.
+
+    The axis is logarithmic where the values span a factor of ten or more and none is negative; 0 then stands left of
+    the smallest positive value, on a linear stretch. Every value drawn is labelled unless labels would touch.
+    """
+    with style():
+        figure = new_figure(width_mm, 0.64 * width_mm)
+        axes = figure.add_subplot()
+        scale = data.metric.scale
+        single = len(data.curves) == 1
+        for place, curve in enumerate(data.curves):
+            _draw_curve(axes, curve, scale, line_style(place), single)
+        values = sorted({point.setting for curve in data.curves for point in curve.points})
+        base = next((p for c in data.curves for p in c.points if p.variant == data.reference), None)
+        if base is not None and base.interval is not None:
+            axes.plot(
+                [base.setting],
+                [scale * base.interval.mean],
+                "o",
+                markersize=7.5,
+                markerfacecolor="none",
+                markeredgecolor=BLACK,
+                markeredgewidth=0.9,
+                zorder=6,
+                label="reference",
+            )
+        scale_axis(axes, values, width_mm - 20, None if base is None else base.setting)
+        axes.set_xlabel(wrapped(setting_label(data.setting), width_mm - 25))
+        axes.set_ylabel(axis_label(data.metric))
+        _mark_missing(axes, data)
+        legend_below(figure, axes, 4 if single else 2, last=("seed", "reference", "no value"))
+    return figure
+
+
+def sensitivity_caption(data: Sensitivity) -> str:
+    """Say what the figure shows and what is missing."""
+    counts = sorted({p.interval.n for c in data.curves for p in c.points if p.interval is not None})
+    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    seeds = any(len(point.seeds) > 1 for curve in data.curves for point in curve.points)
+    text = (
+        f"{data.subject} against {data.setting}. Line: mean over n = {n} cases (seeds averaged per case); "
+        f"band: {100 * LEVEL:g} % t interval of that mean over cases."
+    )
+    text += " Small points: each seed alone." if seeds else " One seed."
+    return " ".join([text, *data.remarks])
+
+
+def _points(group: Sequence[VariantValues], key: str) -> tuple[Point, ...]:
+    points = [
+        Point(
+            setting=as_number(variant.settings[key]) or 0.0,
+            variant=variant.name,
+            interval=case_interval(variant.values),
+            seeds=tuple(mean for mean in variant.seeds.values() if mean == mean),
+        )
+        for variant in group
+    ]
+    return tuple(sorted(points, key=lambda point: point.setting))
+
+
+def _draw_curve(axes: "Axes", curve: Curve, scale: float, look: LineStyle, single: bool) -> None:
+    import numpy as np
+
+    x = np.array([point.setting for point in curve.points])
+    nan = float("nan")
+    mean = np.array([nan if p.interval is None else scale * p.interval.mean for p in curve.points])
+    ends = [(nan, nan) if p.interval is None else p.interval.ends for p in curve.points]
+    low, high = scale * np.array(ends).T
+    colour = BLUE if single else look.colour
+    axes.fill_between(
+        x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1, label=f"{100 * LEVEL:g} % CI" if single else None
+    )
+    axes.plot(
+        x, mean, color=colour, linestyle="-" if single else look.dashes, marker=look.marker, zorder=4,
+        label="mean over cases" if single else curve.name,
+    )  # fmt: skip
+    if any(len(point.seeds) > 1 for point in curve.points):
+        axes.plot(
+            [point.setting for point in curve.points for _ in point.seeds],
+            [scale * seed for point in curve.points for seed in point.seeds],
+            linestyle="none",
+            marker="o" if single else look.marker,
+            markersize=2.2,
+            markerfacecolor="none",
+            markeredgecolor=GREY if single else colour,
+            markeredgewidth=0.5,
+            alpha=0.8,
+            zorder=3,
+            label="seed" if single else None,
+        )
+
+
+def _mark_missing(axes: "Axes", data: Sensitivity) -> None:
+    gone = sorted({p.setting for c in data.curves for p in c.points if p.interval is None})
+    if gone:
+        axes.plot(
+            gone, [0.03] * len(gone), linestyle="none", marker="x", markersize=4, color=VERMILLION,
+            transform=axes.get_xaxis_transform(), label="no value",
+        )  # fmt: skip

@@ -1,0 +1,134 @@
+import random
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.ablation import ablation_table
+from analysis.errors import AnalysisError
+from analysis.figures.comparison import read_comparison
+
+WriteSweep = Callable[..., Path]
+CASES = [f"c{n:02d}" for n in range(12)]
+
+
+def made_up(offset: float, seed: int, classes: int = 2, metric: str = "dice") -> list[dict[str, Any]]:
+    draw = random.Random(1000 * seed + round(offset * 1000))
+    return [
+        {"case_id": case, "class_id": k, metric: 0.7 + 0.01 * n - 0.1 * k + offset + draw.gauss(0, 0.02)}
+        for n, case in enumerate(CASES)
+        for k in range(1, classes + 1)
+    ]
+
+
+@pytest.fixture
+def runs(write_sweep: WriteSweep) -> Path:
+    short = [row for row in made_up(0.01, 1) if row["case_id"] != "c03"]
+    return write_sweep(
+        {
+            "a": {0: made_up(-0.02, 0), 1: made_up(-0.02, 1), 2: "out_of_memory"},
+            "ref": {0: made_up(0, 0), 1: made_up(0, 1), 2: made_up(0, 2)},
+            "b": {0: made_up(0.01, 0), 1: short, 2: None},
+            "c": {0: "nan", 1: "nan", 2: "nan"},
+        }
+    )
+
+
+@pytest.mark.parametrize("class_name", [None, "class 1", "class 2"])
+def test_it_agrees_with_the_ablation_table(runs: Path, class_name: str | None) -> None:
+    comparison = read_comparison(runs, "toy", class_name=class_name)
+    rows = {row.variant: row for row in ablation_table(runs, "toy").rows if row.class_name == (class_name or "mean")}
+    for variant in comparison.variants:
+        row = rows[variant.name]
+        assert len(variant.there) == row.n
+        if row.mean is not None:
+            assert float(variant.there.mean()) == pytest.approx(row.mean, rel=1e-12)
+    assert [pairs.variant for pairs in comparison.pairs] == ["a", "b", "c"]
+    for pairs in comparison.pairs:
+        assert len(pairs.cases) == pairs.test.n
+        if pairs.test.difference is not None:
+            expected = stats.ttest_rel(pairs.values, pairs.reference, alternative="less")
+            assert pairs.test.p == pytest.approx(float(expected.pvalue), rel=1e-9)
+            assert float((pairs.values - pairs.reference).mean()) == pytest.approx(pairs.test.difference, rel=1e-9)
+
+
+def test_pairs_are_of_the_cases_that_they_name(runs: Path) -> None:
+    pairs = next(pairs for pairs in read_comparison(runs, "toy").pairs if pairs.variant == "a")
+    assert list(pairs.cases) == CASES
+    for case, ours, theirs in zip(pairs.cases, pairs.values, pairs.reference, strict=True):
+        of = [[r["dice"] for s in (0, 1) for r in made_up(offset, s) if r["case_id"] == case] for offset in (-0.02, 0)]
+        assert (ours, theirs) == pytest.approx(tuple(map(statistics.fmean, of)))
+
+
+def test_seeds_are_means_over_cases(runs: Path) -> None:
+    variant = read_comparison(runs, "toy").variants[0]
+    assert list(variant.seeds) == [0, 1]
+    for seed, mean in variant.seeds.items():
+        assert mean == pytest.approx(statistics.fmean(row["dice"] for row in made_up(-0.02, seed)))
+
+
+def test_what_is_missing_is_said(runs: Path) -> None:
+    assert read_comparison(runs, "toy").remarks() == [
+        "a: 1 of 3 trials failed (out_of_memory).",
+        "b: 1 of 3 trials not finished or not scored.",
+        "c: 3 of 3 trials failed (nan).",
+    ]
+
+
+def test_empty_predictions_have_no_distance_and_are_said(write_sweep: WriteSweep) -> None:
+    ours = [{"case_id": case, "hd95_mm": 5.0 + n} for n, case in enumerate(CASES)]
+    for row in ours[:3]:
+        row |= {"hd95_mm": None, "empty_prediction": True, "predicted_voxels": 0}
+    theirs = [{"case_id": case, "hd95_mm": 4.0 + n} for n, case in enumerate(CASES)]
+    runs = write_sweep({"ref": {0: theirs}, "a": {0: ours}}, metric="hd95_mm")
+    comparison = read_comparison(runs, "toy")
+    variant = comparison.variants[1]
+    assert np.isnan(variant.values).tolist() == [True] * 3 + [False] * 9
+    assert variant.there.tolist() == [8.0 + n for n in range(9)]
+    (pairs,) = comparison.pairs
+    assert pairs.cases == tuple(CASES[3:])
+    assert pairs.left_out == 3
+    assert comparison.remarks() == [
+        "a: 3 of 12 predictions empty.",
+        "a: 3 of 12 cases without HD95, left out.",
+    ]
+
+
+def test_a_case_scored_on_one_side_only_makes_no_pair(write_sweep: WriteSweep) -> None:
+    rows = [{"case_id": case, "dice": 0.5 + 0.01 * n} for n, case in enumerate(CASES)]
+    comparison = read_comparison(write_sweep({"ref": {0: rows[1:]}, "a": {0: rows[:-1]}}), "toy")
+    (pairs,) = comparison.pairs
+    assert pairs.cases == tuple(CASES[1:-1])
+    assert pairs.values.tolist() == pytest.approx([0.51 + 0.01 * n for n in range(10)])
+    assert pairs.left_out == 2
+
+
+def test_nothing_finished_yet(write_sweep: WriteSweep) -> None:
+    comparison = read_comparison(write_sweep({"ref": {0: None}, "a": {0: None}}), "toy")
+    assert comparison.cases == ()
+    assert comparison.scored == ()
+    assert [len(pairs.cases) for pairs in comparison.pairs] == [0]
+
+
+def test_without_a_reference_there_are_no_pairs(write_sweep: WriteSweep) -> None:
+    runs = write_sweep({"a": {0: made_up(0, 0)}, "b": {0: made_up(0.1, 0)}}, reference=None)
+    assert read_comparison(runs, "toy").pairs == ()
+    assert [pairs.variant for pairs in read_comparison(runs, "toy", reference="b").pairs] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"metric": "dise"}, "no metric 'dise'; did you mean dice"),
+        ({"reference": "reff"}, "no variant 'reff'; did you mean ref"),
+        ({"class_name": "class 3"}, "no class 'class 3'; did you mean class"),
+        ({"sweep_name": "toi"}, "no sweep 'toi'"),
+    ],
+)
+def test_unknown_names_are_answered_with_known_ones(runs: Path, given: dict[str, str], message: str) -> None:
+    with pytest.raises(AnalysisError, match=message):
+        read_comparison(runs, **({"sweep_name": "toy"} | given))

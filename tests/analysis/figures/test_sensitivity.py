@@ -1,0 +1,127 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from scipy import stats
+
+from analysis.figures.comparison import Comparison
+from analysis.figures.interval import case_interval
+from analysis.figures.sensitivity import (
+    Curve,
+    Point,
+    Sensitivity,
+    sensitivities,
+    sensitivity_caption,
+    sensitivity_figure,
+)
+from analysis.metric import find_metric
+
+Make = Callable[..., Comparison]
+RATES = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+
+
+@pytest.fixture
+def dropout(make_comparison: Make) -> Comparison:
+    draw = np.random.default_rng(0)
+    names = ["p=0.1", *(f"p={rate}" for rate in RATES if rate != 0.1)]
+    return make_comparison(
+        {name: 0.8 + draw.normal(0, 0.05, 15) for name in names},
+        settings={name: {"projection.dropout": float(name[2:]), "method": "simcvd"} for name in names},
+        seeds={name: {0: 0.79, 1: 0.8, 2: 0.82} for name in names},
+    )
+
+
+def test_mean_band_and_seeds_are_those_of_the_cases(dropout: Comparison, lines_of: Callable[..., Any]) -> None:
+    (data,) = sensitivities(dropout)
+    figure = sensitivity_figure(data)
+    (axes,) = figure.axes
+    lines = lines_of(axes)
+    by_rate = {v.settings["projection.dropout"]: 100 * v.values for v in dropout.variants}
+    assert lines["mean over cases"][0] == RATES
+    assert lines["mean over cases"][1] == pytest.approx([by_rate[rate].mean() for rate in RATES])
+    assert lines["seed"][0] == pytest.approx(np.repeat(RATES, 3))
+    assert lines["seed"][1] == pytest.approx([79, 80, 82] * 7)
+    assert lines["reference"] == ([0.1], [pytest.approx(by_rate[0.1].mean())])
+    (band,) = [found for found in axes.collections if isinstance(found, PolyCollection)]
+    corners = band.get_paths()[0].vertices
+    for rate, values in by_rate.items():
+        at = sorted({round(float(y), 9) for x, y in corners if x == pytest.approx(rate, abs=1e-12)})
+        low, high = stats.t.interval(0.95, 14, loc=values.mean(), scale=stats.sem(values))
+        assert (at[0], at[-1]) == pytest.approx((low, high))
+    assert axes.get_ylabel() == "Dice [%]"
+    assert axes.get_xlabel() == "Dropout probability p of the projection head"
+
+
+def test_zero_stands_on_a_logarithmic_axis(dropout: Comparison) -> None:
+    (axes,) = sensitivity_figure(sensitivities(dropout)[0]).axes
+    assert axes.get_xscale() == "symlog"
+    along = axes.transData.transform([(rate, 80) for rate in RATES])[:, 0]
+    steps = np.diff(along)
+    assert (steps > 0).all()
+    assert steps[1] == pytest.approx(steps[4])  # 0.01 to 0.02 as 0.1 to 0.2
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5"]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"), [([2, 8, 64], "log"), ([1, 2, 3], "linear"), ([-1, 0, 100], "linear"), ([0, 1, 2], "linear")]
+)
+def test_the_axis_suits_the_values(values: list[float], scale: str) -> None:
+    points = tuple(Point(value, str(value), case_interval([0.1, 0.2])) for value in values)
+    data = Sensitivity("loss.sdm", find_metric("dice"), (Curve("", points),), None, "")
+    assert sensitivity_figure(data).axes[0].get_xscale() == scale
+
+
+def test_two_axes_give_a_figure_each_with_the_other_as_curves(make_comparison: Make) -> None:
+    grid = [(rate, size) for rate in (0.0, 0.1, 0.5) for size in (8, 64, 128)]
+    names = [f"dropout={rate}, pool_size={size}" for rate, size in grid]
+    settings = {n: {"projection.dropout": r, "projection.pool_size": s} for n, (r, s) in zip(names, grid, strict=True)}
+    comparison = make_comparison({name: [0.5 + 0.01 * n, 0.6] for n, name in enumerate(names)}, settings=settings)
+    first, second = sensitivities(comparison)
+    assert (first.setting, second.setting) == ("projection.dropout", "projection.pool_size")
+    assert [curve.name for curve in first.curves] == ["pool_size = 8", "pool_size = 64", "pool_size = 128"]
+    assert [[point.setting for point in curve.points] for curve in second.curves] == [[8, 64, 128]] * 3
+    assert first.curves[2].points[1].variant == "dropout=0.1, pool_size=128"
+
+
+def test_switches_and_too_few_values_give_no_curve(make_comparison: Make) -> None:
+    settings: dict[str, dict[str, Any]] = {
+        "all": {"loss.sdm": 0.1, "loss.contrast": 0.5, "augment.flip": True, "method": "simcvd"},
+        "no sdm": {"loss.sdm": 0.0, "loss.contrast": 0.5, "augment.flip": True, "method": "simcvd"},
+        "no contrast": {"loss.sdm": 0.1, "loss.contrast": 0.0, "augment.flip": True, "method": "simcvd"},
+        "no flip": {"loss.sdm": 0.1, "loss.contrast": 0.5, "augment.flip": False, "method": "simcvd"},
+        "other": {"loss.sdm": 0.1, "loss.contrast": 0.5, "augment.flip": True, "method": "dan"},
+    }
+    assert sensitivities(make_comparison({name: [0.5, 0.6] for name in settings}, settings=settings)) == []
+
+
+def test_a_value_without_scores_is_marked_and_leaves_a_gap(make_comparison: Make, lines_of: Callable[..., Any]) -> None:
+    nan = float("nan")
+    values = {"1": [0.5, 0.6], "2": [nan, nan], "3": [0.6, 0.7], "4": [0.7, nan]}
+    comparison = make_comparison(values, settings={name: {"loss.sdm": int(name)} for name in values})
+    (data,) = sensitivities(comparison)
+    (axes,) = sensitivity_figure(data).axes
+    lines = lines_of(axes)
+    assert lines["no value"][0] == [2]
+    assert np.isnan(lines["mean over cases"][1]).tolist() == [False, True, False, False]
+    caption = sensitivity_caption(data)
+    assert "n = 1 to 2 cases" in caption
+    assert "2: 1 of 1 trials failed (nan)." in caption
+    assert "4: 1 of 2 cases without Dice, left out." in caption
+
+
+def test_crowded_labels_and_long_names_do_not_touch(check_texts: Callable[[Figure], list[str]]) -> None:
+    values = [0.001 * 1.3**n for n in range(30)]
+    curves = tuple(
+        Curve(
+            f"a_long_setting = {name}, another_long_setting = a value that is long",
+            tuple(Point(value, f"{name} {value}", case_interval([0.1, 0.2 + value])) for value in values),
+        )
+        for name in "abcdef"
+    )
+    data = Sensitivity("a.dotted.key_with_$dollars$", find_metric("dice"), curves, f"a {values[11]}", "")
+    texts = check_texts(sensitivity_figure(data))
+    assert f"{values[11]:.4g}" in texts
+    assert any("$dollars$" in text for text in texts)

@@ -1,0 +1,77 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from analysis.figures.case_slices import QualitativeCase
+from analysis.figures.surface import seen, surface_caption, surface_figure
+
+SHAPE = (14, 16, 12)
+
+
+def box(*corners: slice, label: int = 1) -> Any:
+    labels = np.zeros(SHAPE, dtype=np.uint8)
+    labels[corners] = label
+    return labels
+
+
+def a_case(predictions: dict[str, Any], role: str = "best") -> QualitativeCase:
+    reference = box(slice(4, 10), slice(4, 12), slice(3, 9))
+    return QualitativeCase("heart_012", role, np.zeros(SHAPE), reference, predictions, (1.0, 1.0, 1.5))
+
+
+def test_only_faces_turned_to_the_eye_are_drawn_the_nearest_last() -> None:
+    labels = box(slice(4, 10), slice(4, 12), slice(3, 9))
+    drawing = seen(labels, (1.0, 1.0, 1.0), (0.0, 0.0))  # along the first axis: y to the right, z upwards
+    x, y = np.moveaxis(drawing.polygons, 2, 0)
+    areas = abs((x * np.roll(y, -1, 1) - y * np.roll(x, -1, 1)).sum(axis=1)) / 2
+    assert 0.85 * 48 < areas.sum() <= 48  # each point of the rounded 8 x 6 mm silhouette is covered once
+    across = drawing.polygons.reshape(-1, 2)
+    assert across.min(axis=0) == pytest.approx([4, 3], abs=0.36)
+    assert across.max(axis=0) == pytest.approx([12, 9], abs=0.36)
+    assert ((drawing.lightness >= 0) & (drawing.lightness <= 1)).all()
+
+
+def test_the_nearer_of_two_classes_covers_the_other() -> None:
+    labels = np.maximum(
+        box(slice(2, 4), slice(4, 12), slice(3, 9)), box(slice(9, 11), slice(4, 12), slice(3, 9), label=2)
+    )
+    from_front, from_behind = (seen(labels, (1.0, 1.0, 1.0), (angle, 0.0)).classes for angle in (0.0, 180.0))
+    assert (from_front[0], from_front[-1]) == (1, 2)
+    assert (from_behind[0], from_behind[-1]) == (2, 1)
+
+
+def test_panels_show_reference_and_predictions_at_one_scale(check_texts: Callable[[Figure], list[str]]) -> None:
+    shifted = box(slice(6, 12), slice(4, 12), slice(3, 9))
+    cases = [a_case({"a_$x$": shifted, "empty": shifted * 0}), a_case({"empty": shifted}, "worst")]
+    figure = surface_figure(cases)
+    assert len(figure.axes) == 2 * 3
+    texts = check_texts(figure)
+    assert {"Reference", "a_$x$", "empty", "no prediction"} <= set(texts)
+    for row in (figure.axes[:3], figure.axes[3:]):
+        assert len({(axes.get_xlim(), axes.get_ylim()) for axes in row}) == 1
+        box_ = row[0].get_position()
+        width, height = figure.get_size_inches()
+        mm = (box_.width * width / np.ptp(row[0].get_xlim()), box_.height * height / np.ptp(row[0].get_ylim()))
+        assert mm[0] == pytest.approx(mm[1])
+    drawn = [[found for found in axes.collections if isinstance(found, PolyCollection)] for axes in figure.axes]
+    assert [len(found) for found in drawn] == [1, 1, 0, 1, 0, 1]
+    expected = seen(shifted, (1.0, 1.0, 1.5), (-60.0, 25.0)).polygons
+    paths = drawn[1][0].get_paths()
+    assert len(paths) == len(expected)
+    assert paths[0].vertices[:4] == pytest.approx(expected[0])
+    assert drawn[0][0].get_rasterized()
+
+
+def test_everything_may_be_empty() -> None:
+    case = QualitativeCase("c", "", np.zeros(SHAPE), box(slice(0, 0)), {"a": box(slice(0, 0))}, (1, 1, 1))
+    assert len(surface_figure([case]).axes) == 2
+    assert "parallel projection" in surface_caption([case])
+
+
+def test_nothing_to_show_is_refused() -> None:
+    with pytest.raises(ValueError, match="one or more cases"):
+        surface_figure([])
