@@ -80,7 +80,7 @@ def record(row: Row, table: Table) -> Record:
         "difference": test.difference if test else None,
         "difference_ci_low": found.interval.low if found else None,
         "difference_ci_high": found.interval.high if found else None,
-        "hedges_g": found.effect.g if found else None,
+        "hedges_g": found.g if found else None,
         "p": test.p if test else None,
         "p_holm": found.p_holm if found else None,
         "p_over_seeds": over_seeds.p if over_seeds else None,

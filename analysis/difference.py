@@ -16,6 +16,7 @@ from analysis.statistics import (
     SignedRankTest,
     bca_interval,
     crossed_test,
+    g_alone,
     hedges_g,
     holm,
     normality_doubt,
@@ -75,8 +76,13 @@ class Difference:
 
     @cached_property
     def effect(self) -> EffectSize:
-        """Hedges' g of the paired values."""
+        """Hedges' g of the paired values with its interval; takes milliseconds."""
         return hedges_g(self.variant, self.reference)
+
+    @cached_property
+    def g(self) -> float | None:
+        """Hedges' g of the paired values; None where it does not exist."""
+        return g_alone(self.variant, self.reference)
 
     @cached_property
     def signed_rank(self) -> SignedRankTest:

@@ -8,7 +8,7 @@ from analysis.statistics.aa import aa_check
 from analysis.statistics.components import VarianceComponents, variance_components
 from analysis.statistics.crossed import CrossedTest, SeedVariance, crossed_test, seed_variance
 from analysis.statistics.doubts import comparison_warnings
-from analysis.statistics.effect_size import EffectSize, hedges_g
+from analysis.statistics.effect_size import EffectSize, g_alone, hedges_g
 from analysis.statistics.families import holm
 from analysis.statistics.hierarchical import hierarchical_interval
 from analysis.statistics.intervals import Interval, bca_interval, t_interval
@@ -32,6 +32,7 @@ __all__ = [
     "crossed_test",
     "detectable_difference",
     "detectable_difference_over_seeds",
+    "g_alone",
     "hedges_g",
     "hierarchical_interval",
     "holm",

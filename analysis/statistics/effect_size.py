@@ -8,7 +8,10 @@ from analysis.statistics.noncentral import noncentrality_of
 from analysis.statistics.samples import both_sides, rounding
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -64,23 +67,41 @@ def hedges_g(variant: "npt.ArrayLike", reference: "npt.ArrayLike", level: float 
     Raises:
         ValueError: the lengths differ, a value is not finite or the level is not in (0, 1).
     """
-    from math import exp, lgamma, log
+    check_level(level)
+    a, b = both_sides(variant, reference)
+    n, d_z, why_none = _d_z(a, b)
+    if d_z is None:
+        return EffectSize(n, level, None, None, None, why_none)
+    t, tail = d_z * n**0.5, (1 - level) / 2
+    limits = (noncentrality_of(t, n - 1, below) / n**0.5 for below in (tail, 1 - tail))
+    return EffectSize(n, level, _unbiased(n - 1) * d_z, *limits)
 
+
+def g_alone(variant: "npt.ArrayLike", reference: "npt.ArrayLike") -> float | None:
+    """Compute the g of `hedges_g` without its interval, which takes a hundred times as long; None where there is none.
+
+    >>> round(g_alone([0.80, 0.70, 0.90], [0.85, 0.80, 0.90]), 4)
+    -0.5642
+    """
+    a, b = both_sides(variant, reference)
+    n, d_z, _ = _d_z(a, b)
+    return None if d_z is None else _unbiased(n - 1) * d_z
+
+
+def _d_z(a: "Floats", b: "Floats") -> tuple[int, float | None, str | None]:
+    """Return n, the standardised difference, and why there is none."""
     import numpy as np
 
-    a, b = both_sides(variant, reference)
-    check_level(level)
-    n = len(a)
+    n, d = len(a), a - b
     if n < 3:
-        few = {0: "there are no pairs", 1: "there is one pair only", 2: "there are two pairs only"}[n]
-        return EffectSize(n, level, None, None, None, few)
-    d = a - b
+        return n, None, {0: "there are no pairs", 1: "there is one pair only", 2: "there are two pairs only"}[n]
     if np.ptp(d) <= rounding(a, b):
-        return EffectSize(n, level, None, None, None, "the differences do not vary")
-    d_z = float(d.mean() / d.std(ddof=1))
-    m = n - 1
-    j = exp(lgamma(m / 2) - lgamma((m - 1) / 2) - log(m / 2) / 2)
-    t, tail = d_z * n**0.5, (1 - level) / 2
-    return EffectSize(
-        n, level, j * d_z, noncentrality_of(t, m, tail) / n**0.5, noncentrality_of(t, m, 1 - tail) / n**0.5
-    )
+        return n, None, "the differences do not vary"
+    return n, float(d.mean() / d.std(ddof=1)), None
+
+
+def _unbiased(m: int) -> float:
+    """Return J(m)."""
+    from math import exp, lgamma, log
+
+    return exp(lgamma(m / 2) - lgamma((m - 1) / 2) - log(m / 2) / 2)

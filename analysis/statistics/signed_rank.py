@@ -114,13 +114,14 @@ def _tails(ranks: "Floats", w: float) -> tuple[float, float]:
     """Return P(W <= w) and P(W >= w) over all sign patterns; doubled ranks are whole, so W has few values."""
     import numpy as np
 
-    doubled = np.rint(2 * ranks).astype(np.int64)
+    doubled = np.sort(np.rint(2 * ranks).astype(np.int64))
     chance = np.zeros(int(doubled.sum()) + 1)
-    chance[0] = 1.0
-    for rank in doubled:
-        added = np.zeros_like(chance)
-        added[rank:] = chance[:-rank]
-        chance = (chance + added) / 2
+    chance[0], end = 1.0, 1
+    for rank in doubled.tolist():
+        before = chance[:end] / 2
+        chance[:end] = before
+        end += rank
+        chance[rank:end] += before
     at = round(2 * w)
     return min(1.0, float(chance[: at + 1].sum())), min(1.0, float(chance[at:].sum()))
 
