@@ -1,7 +1,7 @@
 """Parquet files of one format: written whole, read together although their columns differ."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +16,9 @@ FORMAT_VERSION: Final = 1
 """Raised when a column changes its meaning; new columns need no new version, older files read as missing there."""
 
 FORMAT_KEY: Final = b"simcvd.format_version"
+
+_FILES_AT_ONCE: Final = 50
+"""Arrow keeps the footer of every file of a data set, of a trial's about 250 KB; more files are not read faster."""
 
 
 def is_missing(value: Any) -> bool:
@@ -52,23 +55,36 @@ def read_files(paths: Sequence[Path], base: Mapping[str, str], columns: Sequence
     """Read files into one frame; `columns` None takes the base columns and whatever else the files have."""
     import pandas as pd
     import pyarrow as pa
-    import pyarrow.dataset as ds
 
     expected = _schema(base)
     if columns is not None:
         expected = pa.schema([expected.field(name) for name in columns])
-    groups: dict[pa.Schema, list[Any]] = {}
-    for fragment in ds.dataset([str(p) for p in paths], schema=expected, format="parquet").get_fragments():
-        groups.setdefault(_checked_schema(fragment), []).append(fragment)
-    schema = expected if columns is not None else _union(expected, groups)
-    tables = [schema.empty_table()]
-    for found, fragments in groups.items():
-        names = [name for name in schema.names if name in found.names]
-        tables.append(_table(fragments, found, names, schema))
-    table = pa.concat_tables(tables).replace_schema_metadata(None)
+    tables = [expected.empty_table()]
+    for batch in _batches(paths):
+        tables += _read(batch, expected, everything=columns is None)
+    schema = _union(expected, [table.schema for table in tables])
+    table = pa.concat_tables([_conform(table, schema) for table in tables]).replace_schema_metadata(None)
     # Nullable integers, so that a missing label split or setting does not turn the others into floats.
     frame: pd.DataFrame = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame
+
+
+def _batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    return (paths[start : start + _FILES_AT_ONCE] for start in range(0, len(paths), _FILES_AT_ONCE))
+
+
+def _read(paths: Sequence[Path], expected: "pa.Schema", everything: bool) -> "Iterator[pa.Table]":
+    """Read files, those of one schema together, with the expected columns that they have, or with all."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    groups: dict[pa.Schema, list[Any]] = {}
+    for fragment in ds.dataset([str(p) for p in paths], schema=expected, format="parquet").get_fragments():
+        groups.setdefault(_checked_schema(fragment), []).append(fragment)
+    for found, fragments in groups.items():
+        known = [field for field in expected if field.name in found.names]
+        extra = [field for field in found if field.name not in expected.names] if everything else []
+        yield _table(fragments, found, pa.schema([*known, *extra]))
 
 
 def _checked_schema(fragment: Any) -> "pa.Schema":
@@ -92,18 +108,18 @@ def _checked_schema(fragment: Any) -> "pa.Schema":
     return schema
 
 
-def _table(fragments: Sequence[Any], found: "pa.Schema", names: list[str], schema: "pa.Schema") -> "pa.Table":
+def _table(fragments: Sequence[Any], found: "pa.Schema", schema: "pa.Schema") -> "pa.Table":
     import pyarrow as pa
     import pyarrow.dataset as ds
 
     first = fragments[0]
     try:
-        table = ds.FileSystemDataset(fragments, found, first.format, first.filesystem).to_table(columns=names)
+        table = ds.FileSystemDataset(fragments, found, first.format, first.filesystem).to_table(columns=schema.names)
         return _conform(table, schema)
     except (pa.ArrowException, OSError):
         for fragment in fragments:  # the error does not say reliably which file it was
             try:
-                _conform(fragment.to_table(columns=names), schema)
+                _conform(fragment.to_table(columns=schema.names), schema)
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(fragment.path, error) from error
         raise

@@ -6,18 +6,16 @@ small enough for a minute; the Left Atrium's is `--crop 112x112x80`.
 """
 
 import json
-import re
-import resource
 import subprocess
 import sys
 import time
 from argparse import Namespace
 from collections import Counter
-from pathlib import Path
 from statistics import mean
 
 import torch
 from pairs import about_machine, parser, sides
+from resident import resident_peak
 from training_step import make_batch, step
 
 from simcvd.config import from_mapping
@@ -75,14 +73,6 @@ def peak_gib(given: Namespace) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**30
     return resident_peak() / 2**30
-
-
-def resident_peak() -> int:
-    """Return the largest resident size of this process, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux's getrusage counts what the parent had when it forked
-        return 1024 * int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def peak_of(name: str) -> float:

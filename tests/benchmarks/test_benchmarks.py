@@ -11,6 +11,7 @@ SMALL = {
     "sdm": ["--crop", "24x24x24"],
     "metrics": ["--shape", "36x34x32"],
     "sliding_window": ["--shape", "40x32x16", "--crop", "32x32x16", "--width", "2", "--device", "cpu"],
+    "tables": ["--trials", "12", "--seeds", "3", "--cases", "4"],
     "training_step": ["--crop", "32x32x32", "--width", "2", "--batch", "1", "--device", "cpu"],
 }
 
