@@ -3,10 +3,10 @@
 A sweep of several metrics has a table for each, and an overview that holds them side by side.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of
 from analysis.difference import Difference, adjusted, compare, pooled_seed_variance
@@ -15,13 +15,34 @@ from analysis.metric import Metric, find_metric
 from analysis.notes import Compared, notes
 from analysis.records import read_cases, read_trials
 from analysis.row import Row, Trials
-from analysis.statistics import t_interval
+from analysis.statistics import Alternative, t_interval
 from analysis.sweep import Sweep, Variant, hint, read_sweep
+from analysis.training_cases import COLUMNS as TRAINING_COLUMNS
+from analysis.training_cases import TrainingCases, training_cases
 
-_CASE_COLUMNS: Final = (
+if TYPE_CHECKING:
+    import pandas as pd
+
+CASE_COLUMNS: Final = (
     *("trial_id", "dataset", "split", "case_id", "class_id", "class_name"),
     *("reference_voxels", "empty_prediction", "empty_reference"),
 )
+"""What the tables need of the case records beside the metrics."""
+
+
+@dataclass(frozen=True)
+class Fates:
+    """What became of the trials of a sweep.
+
+    Attributes:
+        finished: ids of those that finished.
+        failed: failure kind of those that failed, by id.
+        training: cases that each variant was trained on.
+    """
+
+    finished: tuple[str, ...]
+    failed: Mapping[str, str]
+    training: Mapping[str, TrainingCases]
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,7 @@ class Table:
         reference: the variant that the others are compared with, if any.
         rows: the foreground mean of all variants, then each class.
         notes: all that a reader must know, in sentences.
+        published: key of the published table that belongs to the sweep, if any.
     """
 
     sweep: str
@@ -45,6 +67,7 @@ class Table:
     reference: str | None
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    published: str | None = None
 
     def blocks(self) -> list[tuple[Row, ...]]:
         """Group the rows by class, the foreground mean first; it alone where there is one class."""
@@ -76,7 +99,9 @@ class Overview:
         return [list(zip(*blocks, strict=True)) for blocks in zip(*by_metric, strict=True)]
 
 
-def ablation_table(runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None) -> Table:
+def ablation_table(
+    runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None, *, two_sided: bool = False
+) -> Table:
     """Build the ablation table of `runs/sweeps/sweep_name` from what has finished so far.
 
     Only finished trials count. A variant's mean takes every seed it has; its comparison with the reference takes only
@@ -87,77 +112,103 @@ def ablation_table(runs: Path, sweep_name: str, metric: str | None = None, refer
         sweep_name: folder name of the sweep.
         metric: a column of the case records; None takes the sweep's.
         reference: name of the variant to compare with; None takes the sweep's.
+        two_sided: whether to hold "different" against "no difference", not "the reference is better".
 
     Raises:
         AnalysisError: no such sweep, metric or variant, a damaged record, or scores that can't be compared.
     """
     sweep = read_sweep(runs, sweep_name)
-    return _compare(runs, sweep, [metric or sweep.metric], reference).main
+    return _read(runs, sweep, [metric or sweep.metric], reference, two_sided).main
 
 
-def overview(runs: Path, sweep_name: str, reference: str | None = None) -> Overview:
+def overview(runs: Path, sweep_name: str, reference: str | None = None, *, two_sided: bool = False) -> Overview:
     """Build the tables of all metrics that `runs/sweeps/sweep_name` names; the records are read once.
 
     Args:
         runs: the runs folder.
         sweep_name: folder name of the sweep.
         reference: name of the variant to compare with; None takes the sweep's.
+        two_sided: as for `ablation_table`.
 
     Raises:
         AnalysisError: as `ablation_table`.
     """
     sweep = read_sweep(runs, sweep_name)
-    return _compare(runs, sweep, sweep.metrics, reference)
+    return _read(runs, sweep, sweep.metrics, reference, two_sided)
 
 
-def _compare(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | None) -> Overview:
+def _read(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | None, two_sided: bool) -> Overview:
     chosen = [find_metric(name) for name in metrics]
-    base = _reference(sweep, reference)
-    trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status", "failure_kind"])
-    finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
+    base = choose_reference(sweep, reference)
+    trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status", "failure_kind", *TRAINING_COLUMNS])
     failed = trials[trials["status"] == "failed"]
-    kinds = dict(zip(failed["trial_id"].tolist(), failed["failure_kind"].fillna("unknown").tolist(), strict=True))
-
-    cases = read_cases(runs, finished, [*_CASE_COLUMNS, *metrics])
+    fates = Fates(
+        finished=tuple(trials.loc[trials["status"] == "finished", "trial_id"].tolist()),
+        failed=dict(zip(failed["trial_id"].tolist(), failed["failure_kind"].fillna("unknown").tolist(), strict=True)),
+        training=training_cases(sweep, trials),
+    )
+    cases = read_cases(runs, fates.finished, [*CASE_COLUMNS, *metrics])
     split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
-    cases = cases[cases["split"] == split]
-    trial_scores = score_trials(cases, metrics)
-    groups = {variant.name: variant.group for variant in sweep.variants}
+    return tabulate(sweep, cases[cases["split"] == split], fates, split, chosen, base, two_sided)
+
+
+def tabulate(
+    sweep: Sweep,
+    cases: "pd.DataFrame",
+    fates: Fates,
+    split: str,
+    metrics: Sequence[Metric],
+    reference: str | None,
+    two_sided: bool = False,
+) -> Overview:
+    """Build the tables of some metrics from rows of scores.
+
+    Args:
+        sweep: what was planned.
+        cases: `CASE_COLUMNS` and a column for each metric; rows of one split.
+        fates: what became of the trials.
+        split: what to call the cases.
+        metrics: what to compare.
+        reference: the variant that the others are compared with, if any.
+        two_sided: as for `ablation_table`.
+
+    Raises:
+        AnalysisError: scores that can't be compared.
+    """
+    trial_scores = score_trials(cases, [metric.name for metric in metrics])
     found: list[Compared] = []
-    for metric in chosen:
+    for metric in metrics:
         of_trials = trial_scores[metric.name]
-        scores = {variant.name: scores_of(of_trials, variant, finished) for variant in sweep.variants}
-        fates = {v.name: _trials(v, set(finished), kinds, scores[v.name]) for v in sweep.variants}
-        pairs = {name: pair(own, scores[base]) for name, own in scores.items() if base is not None and name != base}
+        scores = {variant.name: scores_of(of_trials, variant, fates.finished) for variant in sweep.variants}
+        others = [name for name in scores if reference is not None and name != reference]
+        pairs = {name: pair(scores[name], scores[str(reference)]) for name in others}
         pooled = pooled_seed_variance(scores.values()) if pairs else []
-        columns = (*range(len(of_trials.classes)), FOREGROUND)
+        side: Alternative = "different" if two_sided else metric.alternative
         differences = {
             column: adjusted(
-                {
-                    name: compare(own, column, metric.alternative, pooled[column] if pooled else None)
-                    for name, own in pairs.items()
-                }
+                {name: compare(own, column, side, pooled[column] if pooled else None) for name, own in pairs.items()}
             )
-            for column in columns
+            for column in (*range(len(of_trials.classes)), FOREGROUND)
         }
-        rows = tuple(_rows(scores, fates, groups, differences, of_trials.classes, base))
+        rows = tuple(_rows(sweep, scores, fates, differences, of_trials.classes, reference))
         found.append(Compared(metric, rows, pairs))
+
+    def told(shown: Sequence[Compared]) -> tuple[str, ...]:
+        return tuple(notes(shown, split, reference, sweep.overrides, two_sided))
+
     tables = [
-        Table(
-            sweep=sweep.name,
-            dataset=sweep.dataset,
-            split=split,
-            metric=each.metric,
-            reference=base,
-            rows=tuple(each.rows),
-            notes=tuple(notes([each], split, base, sweep.overrides)),
-        )
+        Table(sweep.name, sweep.dataset, split, each.metric, reference, tuple(each.rows), told([each]), sweep.published)
         for each in found
     ]
-    return Overview(tuple(tables), tuple(notes(found, split, base, sweep.overrides)))
+    return Overview(tuple(tables), told(found))
 
 
-def _reference(sweep: Sweep, asked: str | None) -> str | None:
+def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
+    """Return the variant to compare with: the one asked for, else the sweep's.
+
+    Raises:
+        AnalysisError: the sweep has no such variant.
+    """
     names = [variant.name for variant in sweep.variants]
     if asked is not None and asked not in names:
         raise AnalysisError(
@@ -166,7 +217,8 @@ def _reference(sweep: Sweep, asked: str | None) -> str | None:
     return asked or sweep.reference
 
 
-def _trials(variant: Variant, finished: set[str], kinds: dict[str, str], scores: Scores[int]) -> Trials:
+def _trials(variant: Variant, fates: Fates, scores: Scores[int]) -> Trials:
+    finished, kinds = set(fates.finished), fates.failed
     seeds = tuple(sorted(seed for seed, trial in variant.trials.items() if trial in finished))
     return Trials(
         planned=len(variant.trials),
@@ -177,9 +229,9 @@ def _trials(variant: Variant, finished: set[str], kinds: dict[str, str], scores:
 
 
 def _rows(
+    sweep: Sweep,
     scores: dict[str, Scores[int]],
-    fates: dict[str, Trials],
-    groups: dict[str, str | None],
+    fates: Fates,
     differences: dict[int, dict[str, Difference]],
     classes: dict[int, str],
     reference: str | None,
@@ -187,17 +239,21 @@ def _rows(
     import numpy as np
 
     values = {name: case_values(own) for name, own in scores.items()}
+    trials = {variant.name: _trials(variant, fates, scores[variant.name]) for variant in sweep.variants}
     everything = (None, "mean", FOREGROUND, slice(None))
     each = [(class_id, label, k, slice(k, k + 1)) for k, (class_id, label) in enumerate(classes.items())]
     for class_id, label, column, part in [everything, *each]:
-        for name, own in scores.items():
+        for variant in sweep.variants:
+            name, own = variant.name, scores[variant.name]
             there = values[name][:, column]
             there = there[there == there]
             scored, empty = own.scored[:, :, part], own.empty[:, :, part]
             asked = np.logical_or.reduce(scored, axis=0)
             yield Row(
                 variant=name,
-                group=groups[name],
+                group=variant.group,
+                published=variant.published,
+                training=fates.training.get(name, TrainingCases()),
                 class_id=class_id,
                 class_name=label,
                 is_reference=name == reference,
@@ -207,7 +263,7 @@ def _rows(
                 n=len(there),
                 cases=int(asked.any(axis=1).sum()),
                 difference=differences[column].get(name),
-                trials=fates[name],
+                trials=trials[name],
                 empty_cases=int(empty.any(axis=(0, 2)).sum()),
                 empty_predictions=int(empty.sum()),
                 predictions=int(scored.sum()),

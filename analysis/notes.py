@@ -14,6 +14,9 @@ from analysis.statistics import detectable_difference
 FEW_CASES: Final = 10
 """Below this a note says that p is rough: the t-test then leans on differences being normally distributed."""
 
+SPREAD: Final = {"sd": "Mean and SD (n - 1)", "ci": "Mean and half of its 95 % t interval"}
+"""How the first note begins, by what stands beside the mean."""
+
 SIGNIFICANT: Final = 0.05
 
 DOUBTFUL: Final = 0.01
@@ -45,7 +48,11 @@ class Compared:
 
 
 def notes(
-    found: Sequence[Compared], split: str, reference: str | None, overrides: Mapping[str, Any] | None = None
+    found: Sequence[Compared],
+    split: str,
+    reference: str | None,
+    overrides: Mapping[str, Any] | None = None,
+    two_sided: bool = False,
 ) -> list[str]:
     """Return the notes of a table, what it shows first, then warnings, then what was left out.
 
@@ -54,9 +61,10 @@ def notes(
         split: split that was scored.
         reference: name of the reference variant, if any.
         overrides: settings that the command gave for all variants.
+        two_sided: whether the tests ask for a difference to either side.
     """
     one_class = len({row.class_id for row in found[0].rows}) == 2
-    told = list(_what(found, split, reference, one_class))
+    told = list(_what(found, split, reference, one_class, two_sided))
     if overrides:
         given = ", ".join(f"{key}={_written(value)}" for key, value in overrides.items())
         told.append(f"Set by the command, where a variant does not set it itself: {given}.")
@@ -69,20 +77,29 @@ def notes(
     return told
 
 
-def _what(found: Sequence[Compared], split: str, reference: str | None, one_class: bool) -> Iterator[str]:
+def _what(
+    found: Sequence[Compared], split: str, reference: str | None, one_class: bool, two_sided: bool
+) -> Iterator[str]:
     classes = "" if one_class else ", then classes"
-    yield f"Mean and SD (n - 1) over n {split} cases; seeds{classes} are averaged per case first."
-    if split != "test":
+    over = " ".join(filter(None, ("n", split, "cases")))
+    yield f"{SPREAD['sd']} over {over}; seeds{classes} are averaged per case first."
+    if split == "val":
         yield f"Scores are of {split} cases: no finished trial has test scores."
     if reference is None:
         yield "The sweep names no reference, so nothing is compared."
         return
     tests = [sum(_tested(row) is not None for row in each.means) for each in found]
-    each_of = "" if len(found) == 1 and one_class else " of each" if one_class else " of each class and"
+    each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
     yield (
-        f"p: paired one-sided t-test over cases, alternative: {_alternative(found, reference)}; adjusted by Holm's "
-        f"method for the {_span(tests)}{each_of}{' metric' if each_of else ''}."
+        f"p: paired {'two' if two_sided else 'one'}-sided t-test over cases, alternative: "
+        f"{_either(found, reference) if two_sided else _alternative(found, reference)}; adjusted by Holm's method for "
+        f"the {_span(tests)}{f' of each {joined(each_of)}' if each_of else ''}."
     )
+    beyond = [
+        row for each in found for row in each.means if row.difference and (row.difference.test.p or 0) > 1 - SIGNIFICANT
+    ]
+    if beyond and not two_sided:
+        yield f"p above {1 - SIGNIFICANT} speaks for the other side: there the reference ({reference}) does worse."
     if len(found) > 1 and any(tests):
         yield _behind_p(found)
     yield from _over_seeds(found)
@@ -140,6 +157,11 @@ def _detectable(found: Sequence[Compared]) -> Iterator[str]:
             f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {POWER:.0%} chance; smaller "
             "ones are missed more often."
         )
+
+
+def _either(found: Sequence[Compared], reference: str) -> str:
+    named = joined(list(labels([each.metric for each in found]).values()))
+    return f"{named} {'differs' if len(found) == 1 else 'differ'} from the reference's ({reference})"
 
 
 def _behind_p(found: Sequence[Compared]) -> str:

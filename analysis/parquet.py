@@ -1,7 +1,7 @@
 """Parquet files of one format: written whole, read together although their columns differ."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,16 +52,20 @@ def write_rows(
 
 
 def read_files(paths: Sequence[Path], base: Mapping[str, str], columns: Sequence[str] | None) -> "pd.DataFrame":
-    """Read files into one frame; `columns` None takes the base columns and whatever else the files have."""
+    """Read files into one frame; `columns` None takes the base columns and whatever else the files have.
+
+    Of `columns` that are not base columns, those are read that any file has.
+    """
     import pandas as pd
     import pyarrow as pa
 
     expected = _schema(base)
     if columns is not None:
-        expected = pa.schema([expected.field(name) for name in columns])
+        expected = pa.schema([expected.field(name) for name in columns if name in base])
+    more = None if columns is None else set(columns) - set(base)
     tables = [expected.empty_table()]
     for batch in _batches(paths):
-        tables += _read(batch, expected, everything=columns is None)
+        tables += _read(batch, expected, more)
     schema = _union(expected, [table.schema for table in tables])
     table = pa.concat_tables([_conform(table, schema) for table in tables]).replace_schema_metadata(None)
     # Nullable integers, so that a missing label split or setting does not turn the others into floats.
@@ -73,8 +77,11 @@ def _batches(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
     return (paths[start : start + _FILES_AT_ONCE] for start in range(0, len(paths), _FILES_AT_ONCE))
 
 
-def _read(paths: Sequence[Path], expected: "pa.Schema", everything: bool) -> "Iterator[pa.Table]":
-    """Read files, those of one schema together, with the expected columns that they have, or with all."""
+def _read(paths: Sequence[Path], expected: "pa.Schema", more: Collection[str] | None) -> "Iterator[pa.Table]":
+    """Read files, those of one schema together, with those of the expected and of `more` columns that they have.
+
+    None for `more` takes all columns.
+    """
     import pyarrow as pa
     import pyarrow.dataset as ds
 
@@ -83,7 +90,7 @@ def _read(paths: Sequence[Path], expected: "pa.Schema", everything: bool) -> "It
         groups.setdefault(_checked_schema(fragment), []).append(fragment)
     for found, fragments in groups.items():
         known = [field for field in expected if field.name in found.names]
-        extra = [field for field in found if field.name not in expected.names] if everything else []
+        extra = [field for field in found if field.name not in expected.names and (more is None or field.name in more)]
         yield _table(fragments, found, pa.schema([*known, *extra]))
 
 

@@ -158,7 +158,8 @@ def read_trials(
     Args:
         runs: the runs folder.
         trial_ids: trials to read, those without a file are passed over; None reads all.
-        columns: columns of `TRIAL_SCHEMA` to read; None reads all of them and the settings.
+        columns: columns of `TRIAL_SCHEMA` and settings to read, settings that no trial has are passed over; None reads
+            all.
 
     Returns:
         One row a trial, sorted by `trial_id`: the columns of `TRIAL_SCHEMA`, then the settings by name.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from analysis.difference import Difference
 from analysis.statistics import Interval
+from analysis.training_cases import TrainingCases
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Row:
     Attributes:
         variant: the variant's name.
         group: heading that the variant stands under; None without groups.
+        published: its row in the published table, where that has another name.
+        training: cases that it was trained on.
         class_id: the class; None for the mean over the foreground classes of each case.
         class_name: its name, or `mean`.
         is_reference: whether the others are compared with it.
@@ -53,6 +56,8 @@ class Row:
 
     variant: str
     group: str | None
+    published: str | None
+    training: TrainingCases
     class_id: int | None
     class_name: str
     is_reference: bool

@@ -17,11 +17,13 @@ class Variant:
         name: the row's name.
         trials: trial id of each seed.
         group: heading that it stands under with others; None without groups.
+        published: its row in the published table, where that has another name.
     """
 
     name: str
     trials: dict[int, str]
     group: str | None = None
+    published: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Sweep:
         dataset_folder: where the data set was when the sweep ran; None where that is not recorded.
         variants: in the order of the sweep file.
         overrides: settings that the command gave for all variants that don't set them themselves.
+        published: key of the published table that belongs to it, if any.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Sweep:
     dataset_folder: Path | None
     variants: tuple[Variant, ...]
     overrides: dict[str, Any]
+    published: str | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -103,8 +107,7 @@ def _parse(name: str, content: Any) -> Sweep:
         if len(set(seeds)) < len(seeds):
             raise ValueError(f"variant {entry['name']} has a seed twice")
         trials = {int(trial["seed"]): str(trial["id"]) for trial in entry["trials"]}
-        group = entry.get("group")
-        variants.append(Variant(str(entry["name"]), trials, None if group is None else str(group)))
+        variants.append(Variant(str(entry["name"]), trials, _word(entry.get("group")), _word(entry.get("published"))))
     names = [variant.name for variant in variants]
     if not variants or len(set(names)) < len(names):
         raise ValueError("expected one or more variants with different names")
@@ -115,9 +118,14 @@ def _parse(name: str, content: Any) -> Sweep:
         name=name,
         metric=str(content["metric"]),
         also=tuple(str(metric) for metric in content.get("also") or ()),
-        reference=None if reference is None else str(reference),
+        reference=_word(reference),
         dataset=str(content["dataset"]["name"]),
         dataset_folder=Path(content["dataset"]["path"]) if "path" in content["dataset"] else None,
         variants=tuple(variants),
         overrides=dict(content.get("overrides") or {}),
+        published=_word(content.get("published")),
     )
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None else str(value)
