@@ -59,6 +59,7 @@ class Pairs:
         reference: the same of the reference.
         variant_by_seed: the same cases at each of `seeds`, `[S, n, K + 1]`.
         reference_by_seed: the same of the reference.
+        cases: ids of these cases.
         seeds: seeds that both sides have.
         variant_seeds: seeds that only the variant has, left out.
         reference_seeds: seeds that only the reference has, left out.
@@ -71,6 +72,7 @@ class Pairs:
     reference: "Floats"
     variant_by_seed: "Floats"
     reference_by_seed: "Floats"
+    cases: tuple[str, ...]
     seeds: tuple[int, ...]
     variant_seeds: tuple[int, ...]
     reference_seeds: tuple[int, ...]
@@ -212,6 +214,7 @@ def pair(variant: Scores[int], reference: Scores[int]) -> Pairs:
         reference=values[1],
         variant_by_seed=by_seed[0],
         reference_by_seed=by_seed[1],
+        cases=tuple(np.array(variant.cases)[shared].tolist()),
         seeds=seeds,
         variant_seeds=tuple(sorted(ours - theirs)),
         reference_seeds=tuple(sorted(theirs - ours)),

@@ -1,20 +1,22 @@
 """What the figures of a sweep are drawn from: one value per variant and case, and pairs with the reference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of
+from analysis.ablation import ablation_table
+from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of, seed_values
+from analysis.difference import Difference
 from analysis.errors import AnalysisError
 from analysis.figures.settings import settings_of, varying_keys
-from analysis.metric import Metric, find_metric
+from analysis.metric import Metric
 from analysis.records import read_cases, read_trials
-from analysis.statistics import PairedTest, paired_t_test
-from analysis.sweep import Variant, hint, read_sweep
+from analysis.row import Row
+from analysis.sweep import hint, read_sweep
 
 if TYPE_CHECKING:
-    from analysis.aggregate import Flags, Floats
+    from analysis.aggregate import Floats
 
 _COLUMNS: Final = (
     *("trial_id", "dataset", "split", "case_id", "class_id", "class_name"),
@@ -59,19 +61,15 @@ class PairedCases:
 
     Attributes:
         variant: the variant's name.
-        cases: ids of the cases.
-        values: the variant's value on each, `[n]`.
-        reference: the reference's, `[n]`.
+        cases: ids of the cases, in the order of the difference's values.
         left_out: cases scored on either side that make no pair.
-        test: the test of the ablation table.
+        difference: of the ablation table.
     """
 
     variant: str
     cases: tuple[str, ...]
-    values: "Floats"
-    reference: "Floats"
     left_out: int
-    test: PairedTest
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -107,6 +105,11 @@ class Comparison:
         """Variants with a value on any case."""
         return tuple(variant for variant in self.variants if len(variant.there))
 
+    @property
+    def paired(self) -> tuple[PairedCases, ...]:
+        """Variants that share cases with the reference."""
+        return tuple(pairs for pairs in self.pairs if pairs.cases)
+
     def subject(self) -> str:
         """Name the metric, the class and the cases, for a caption."""
         metric = self.metric
@@ -137,7 +140,7 @@ def read_comparison(
     reference: str | None = None,
     class_name: str | None = None,
 ) -> Comparison:
-    """Read what has finished of `runs/sweeps/sweep_name`.
+    """Read what has finished of `runs/sweeps/sweep_name`: the rows of its ablation table, and what they were made from.
 
     Args:
         runs: the runs folder.
@@ -149,91 +152,61 @@ def read_comparison(
     Raises:
         AnalysisError: no such sweep, metric, variant or class, a damaged record, or scores that can't be compared.
     """
+    table = ablation_table(runs, sweep_name, metric, reference)
     sweep = read_sweep(runs, sweep_name)
-    chosen = find_metric(metric or sweep.metric)
-    base = _known("variant", reference, [variant.name for variant in sweep.variants]) or sweep.reference
     trials = read_trials(runs, sweep.trial_ids)
     finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
-    failed = trials[trials["status"] == "failed"]
-    kinds = dict(zip(failed["trial_id"].tolist(), failed["failure_kind"].fillna("unknown").tolist(), strict=True))
-
-    rows = read_cases(runs, finished, [*_COLUMNS, chosen.name])
-    split = "test" if "test" in set(rows["split"]) or rows.empty else "val"
-    by_trial = score_trials(rows[rows["split"] == split], [chosen.name])[chosen.name]
-    names = list(by_trial.classes.values())
-    column = FOREGROUND if _known("class", class_name, names) is None else names.index(str(class_name))
-
+    records = read_cases(runs, finished, [*_COLUMNS, table.metric.name])
+    by_trial = score_trials(records[records["split"] == table.split], [table.metric.name])[table.metric.name]
     scores = {variant.name: scores_of(by_trial, variant, finished) for variant in sweep.variants}
-    settings = settings_of(trials, {v.name: list(v.trials.values()) for v in sweep.variants})
-    others = [name for name in scores if base is not None and name != base]
+    classes = list(by_trial.classes.values())
+    if class_name is not None and class_name not in classes:
+        there = ", ".join(classes) or "none"
+        raise AnalysisError(f"There is no class '{class_name}'{hint(class_name, classes)}; there are {there}.")
+    column = FOREGROUND if class_name is None else classes.index(class_name)
+    class_id = None if class_name is None else list(by_trial.classes)[column]
+    rows = [row for row in table.rows if row.class_id == class_id]
+    settings = settings_of(trials, {variant.name: list(variant.trials.values()) for variant in sweep.variants})
+    base = scores.get(table.reference or "")
+    pairs = [_pairs(row, scores[row.variant], base, column) for row in rows if base is not None]
     return Comparison(
         sweep=sweep.name,
         dataset=sweep.dataset,
-        split=split,
-        metric=chosen,
+        split=table.split,
+        metric=table.metric,
         class_name=class_name,
         cases=by_trial.cases,
-        variants=tuple(_variant(v, scores[v.name], settings[v.name], kinds, column) for v in sweep.variants),
-        reference=base,
-        pairs=tuple(_pairs(name, scores[name], scores[str(base)], chosen, column) for name in others),
+        variants=tuple(_variant(row, scores[row.variant], settings[row.variant], column) for row in rows),
+        reference=table.reference,
+        pairs=tuple(own for own in pairs if own is not None),
         varying=varying_keys(settings.values()),
     )
 
 
-def _known(what: str, asked: str | None, names: list[str]) -> str | None:
-    if asked is not None and asked not in names:
-        raise AnalysisError(
-            f"There is no {what} '{asked}'{hint(asked, names)}; there are {', '.join(names) or 'none'}."
-        )
-    return asked
-
-
-def _variant(
-    variant: Variant, scores: Scores[int], settings: Mapping[str, Any], kinds: Mapping[str, str], column: int
-) -> VariantValues:
-    seeds = {seed: case_values(_one_seed(scores, place))[:, column] for place, seed in enumerate(scores.runs)}
-    classes = slice(None) if column == FOREGROUND else slice(column, column + 1)
+def _variant(row: Row, scores: Scores[int], settings: Mapping[str, Any], column: int) -> VariantValues:
+    by_seed = seed_values(scores)[:, :, column]
+    present = [own[own == own] for own in by_seed]
     return VariantValues(
-        name=variant.name,
+        name=row.variant,
         values=case_values(scores)[:, column],
         settings=settings,
         seeds={
-            seed: float(own[own == own].mean()) if (own == own).any() else float("nan") for seed, own in seeds.items()
+            seed: float(own.mean()) if len(own) else float("nan")
+            for seed, own in zip(scores.runs, present, strict=True)
         },
-        planned=len(variant.trials),
-        failed=tuple(kinds[trial] for trial in variant.trials.values() if trial in kinds),
-        empty=int(scores.empty[:, :, classes].sum()),
-        predictions=int(scores.scored[:, :, classes].sum()),
+        planned=row.trials.planned,
+        failed=row.trials.failed,
+        empty=row.empty_predictions,
+        predictions=row.predictions,
     )
 
 
-def _one_seed(scores: Scores[int], place: int) -> Scores[int]:
-    arrays = {name: getattr(scores, name)[place : place + 1] for name in ("values", "scored", "empty")}
-    return replace(scores, runs=scores.runs[place : place + 1], **arrays)
-
-
-def _pairs(name: str, variant: Scores[int], reference: Scores[int], metric: Metric, column: int) -> PairedCases:
-    import numpy as np
-
+def _pairs(row: Row, variant: Scores[int], reference: Scores[int], column: int) -> PairedCases | None:
+    if row.difference is None:
+        return None
     matched = pair(variant, reference)
-    # `pair` keeps the cases that both sides were scored on over the seeds that both have, in their order.
-    in_both, in_either = _scored_by(variant, matched.seeds), _scored_by(reference, matched.seeds)
-    in_both, in_either = in_both & in_either, in_both | in_either
     ours, theirs = matched.variant[:, column], matched.reference[:, column]
-    complete = ~np.isnan(ours) & ~np.isnan(theirs)
-    cases = np.array(variant.cases, dtype=object)[in_both][complete]
-    return PairedCases(
-        variant=name,
-        cases=tuple(cases.tolist()),
-        values=ours[complete],
-        reference=theirs[complete],
-        left_out=int(in_either.sum() - complete.sum()),
-        test=paired_t_test(*matched.of(column), metric.alternative),
-    )
-
-
-def _scored_by(scores: Scores[int], seeds: tuple[int, ...]) -> "Flags":
-    import numpy as np
-
-    flags: Flags = np.logical_or.reduce(scores.scored[[scores.runs.index(seed) for seed in seeds]], axis=(0, 2))
-    return flags
+    complete = (ours == ours) & (theirs == theirs)
+    cases = tuple(case for case, kept in zip(matched.cases, complete, strict=True) if kept)
+    scored = len(matched.cases) + len(matched.variant_cases) + len(matched.reference_cases)
+    return PairedCases(row.variant, cases, scored - len(cases), row.difference)

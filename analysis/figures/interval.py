@@ -1,57 +1,25 @@
-"""The mean of per-case values and its confidence interval."""
+"""The interval of a mean over cases, as figures draw it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from analysis.statistics import Interval, t_interval
 
 LEVEL: Final = 0.95
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A mean with its confidence interval.
-
-    Attributes:
-        mean: over n values.
-        low: lower end; None with fewer than two values.
-        high: upper end; None with fewer than two values.
-        n: values.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-    n: int
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Both ends; the mean where there is no interval, so that nothing is drawn."""
-        return (self.mean, self.mean) if self.low is None or self.high is None else (self.low, self.high)
-
-
-def case_interval(values: Iterable[float], level: float = LEVEL) -> Interval | None:
-    """Return mean and Student's t interval: mean ± t(n - 1, (1 + level) / 2) sd / sqrt(n).
-
-    >>> case_interval([1.0, 2.0, 3.0, float("nan")])
-    Interval(mean=2.0, low=-0.484137..., high=4.484137..., n=3)
+def case_interval(values: Iterable[float]) -> Interval:
+    """Return the t interval of what is there.
 
     Args:
         values: one a case; missing ones (NaN) are left out.
-        level: coverage.
-
-    Returns:
-        None where no value is there.
     """
-    import numpy as np
-    from scipy.stats import t
+    return t_interval([value for value in values if value == value], LEVEL)
 
-    there = np.asarray(list(values), dtype=float)
-    there = there[~np.isnan(there)]
-    n = len(there)
-    if n == 0:
-        return None
-    mean = float(there.mean())
-    if n == 1:
-        return Interval(mean, None, None, 1)
-    half = float(t.ppf((1 + level) / 2, n - 1) * there.std(ddof=1) / np.sqrt(n))
-    return Interval(mean, mean - half, mean + half, n)
+
+def ends(interval: Interval) -> tuple[float, float]:
+    """Return both limits; the mean where there is no interval, so that nothing is drawn; NaN where there is no mean."""
+    if interval.low is None or interval.high is None:
+        middle = float("nan") if interval.estimate is None else interval.estimate
+        return middle, middle
+    return interval.low, interval.high

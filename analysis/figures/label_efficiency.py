@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from analysis.figures.comparison import Comparison, VariantValues
-from analysis.figures.interval import LEVEL, Interval, case_interval
+from analysis.figures.interval import LEVEL, case_interval, ends
 from analysis.figures.legend import legend_right
 from analysis.figures.scale import scale_axis
 from analysis.figures.settings import Choice, as_number, choice_words, setting_label
 from analysis.figures.style import GREY, TWO_COLUMNS_MM, axis_label, line_style, new_figure, style
 from analysis.metric import Metric
+from analysis.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -28,12 +29,12 @@ class MethodLine:
 
     Attributes:
         name: the method.
-        points: interval over cases by number of labelled cases, in rising order; None where nothing was scored.
+        points: interval over cases by number of labelled cases, in rising order.
         all_labels: interval of the same method on all labels, drawn as a level; None where there is none.
     """
 
     name: str
-    points: dict[int, Interval | None]
+    points: dict[int, Interval]
     all_labels: Interval | None = None
 
 
@@ -82,7 +83,7 @@ def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None 
     for rest, group in groups.items():
         names = {variant.name for variant in group}
         name = names.pop() if len(names) == 1 else choice_words(rest, list(groups)) or group[0].name
-        points: dict[int, Interval | None] = {}
+        points: dict[int, Interval] = {}
         level = None
         for variant in group:
             given = variant.settings.get(SETTING)
@@ -92,10 +93,10 @@ def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None 
                 level = interval
             elif count is None:
                 remarks.append(f"{variant.name}: the data set's own labelled cases, number unknown, not drawn.")
-            elif points.get(int(count)) is None:
+            elif int(count) not in points or not points[int(count)].n:
                 points[int(count)] = interval
         lines.append(MethodLine(name, dict(sorted(points.items())), level))
-    if not any(sum(interval is not None for interval in line.points.values()) > 1 for line in lines):
+    if not any(sum(interval.n > 0 for interval in line.points.values()) > 1 for line in lines):
         return None
     shown = tuple(line for line in lines if line.points or line.all_labels is not None)
     return LabelEfficiency(comparisons[0].metric, shown, comparisons[0].subject(), tuple(dict.fromkeys(remarks)))
@@ -130,19 +131,18 @@ def label_efficiency_caption(data: LabelEfficiency) -> str:
 
 def _draw_line(axes: "Axes", line: MethodLine, place: int, scale: float) -> "list[Artist]":
     """Draw a method and return what stands at numbers of labelled cases."""
+    import numpy as np
+
     look = line_style(place)
-    there = {count: interval for count, interval in line.points.items() if interval is not None}
+    there = {count: interval for count, interval in line.points.items() if interval.n}
     artists: list[Artist] = []
     if there:
-        means = [scale * interval.mean for interval in there.values()]
-        ends = [interval.ends for interval in there.values()]
+        means = scale * np.array([interval.estimate for interval in there.values()], dtype=float)
+        low, high = scale * np.array([ends(interval) for interval in there.values()]).T
         bars = axes.errorbar(
             list(there),
             means,
-            yerr=[
-                [mean - scale * low for mean, (low, _) in zip(means, ends, strict=True)],
-                [scale * high - mean for mean, (_, high) in zip(means, ends, strict=True)],
-            ],
+            yerr=[means - low, high - means],
             color=look.colour,
             linestyle=look.dashes,
             marker=look.marker,
@@ -150,9 +150,9 @@ def _draw_line(axes: "Axes", line: MethodLine, place: int, scale: float) -> "lis
             label=line.name,
         )
         artists = list(bars.get_children())
-    if line.all_labels is not None:
+    if line.all_labels is not None and line.all_labels.estimate is not None:
         axes.axhline(
-            scale * line.all_labels.mean,
+            scale * line.all_labels.estimate,
             color=look.colour if there else GREY,
             linestyle=(0, (6, 2)),
             linewidth=0.8,

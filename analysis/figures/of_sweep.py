@@ -10,7 +10,7 @@ from analysis.errors import AnalysisError
 from analysis.figures.boxes import box_caption, box_figure
 from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.comparison import Comparison, read_comparison
-from analysis.figures.forest import forest, forest_caption, forest_figure
+from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
 from analysis.figures.label_efficiency import SETTING as LABELED
 from analysis.figures.label_efficiency import label_efficiency, label_efficiency_caption, label_efficiency_figure
@@ -163,9 +163,8 @@ def _of_scores(comparison: Comparison) -> Iterator[SweepFigure]:
     if efficiency is not None:
         draw = partial(label_efficiency_figure, efficiency)
         yield SweepFigure("label-efficiency", label_efficiency_caption(efficiency), draw)
-    effects = forest(comparison)
-    if effects is not None:
-        yield SweepFigure("forest", forest_caption(effects), partial(forest_figure, effects))
+    if comparison.paired:
+        yield SweepFigure("forest", forest_caption(comparison), partial(forest_figure, comparison))
         yield SweepFigure("paired", paired_caption(comparison), partial(paired_figure, comparison))
     if comparison.scored:
         yield SweepFigure("boxes", box_caption(comparison), partial(box_figure, comparison))

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from analysis.figures.comparison import Comparison, PairedCases
@@ -41,7 +42,7 @@ def paired_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
     Raises:
         ValueError: there is no reference or no pair.
     """
-    panels = [pairs for pairs in data.pairs if len(pairs.cases)]
+    panels = data.paired
     if not panels:
         raise ValueError("there is no case that a variant and the reference share")
     with style():
@@ -80,7 +81,7 @@ def paired_caption(data: Comparison) -> str:
             parts.append(f"{pairs.variant}: no pair, not drawn.")
             continue
         worst, best = extremes(pairs, data.metric)
-        change = scale * (pairs.values - pairs.reference)
+        change = [scale * value for value in pairs.difference.values]
         n = f"{len(pairs.cases)}" + (f", {pairs.left_out} without a pair left out" if pairs.left_out else "")
         parts.append(
             f"{pairs.variant}: n = {n}; best {pairs.cases[best]} ({change[best]:+.2f} {unit}), "
@@ -91,10 +92,9 @@ def paired_caption(data: Comparison) -> str:
 
 def extremes(pairs: PairedCases, metric: Metric) -> tuple[int, int]:
     """Return the places of the cases with the worst and the best difference; the first of equal ones."""
-    import numpy as np
-
-    gain = (pairs.values - pairs.reference) * (1 if metric.higher_is_better else -1)
-    return int(np.argmin(gain)), int(np.argmax(gain))
+    sign = 1 if metric.higher_is_better else -1
+    gain = [sign * value for value in pairs.difference.values]
+    return gain.index(min(gain)), gain.index(max(gain))
 
 
 def short_names(cases: Sequence[str]) -> dict[str, str]:
@@ -112,11 +112,12 @@ def short_names(cases: Sequence[str]) -> dict[str, str]:
 def _draw_lines(axes: "Axes", pairs: PairedCases, metric: Metric) -> None:
     scale = metric.scale
     named = extremes(pairs, metric)
-    for place, (before, after) in enumerate(zip(scale * pairs.reference, scale * pairs.values, strict=True)):
+    before_after = list(zip(pairs.difference.reference, pairs.difference.variant, strict=True))
+    for place, (before, after) in enumerate(before_after):
         worse = after < before if metric.higher_is_better else after > before
         axes.plot(
             [0, 1],
-            [before, after],
+            [scale * before, scale * after],
             color=VERMILLION if worse else BLUE if after != before else GREY,
             linestyle=(0, (3, 1.5)) if worse else "-",
             linewidth=1.2 if place in named else 0.6,
@@ -126,7 +127,7 @@ def _draw_lines(axes: "Axes", pairs: PairedCases, metric: Metric) -> None:
             markeredgewidth=0,
             zorder=3 if place in named else 2,
         )
-    means = [scale * float(pairs.reference.mean()), scale * float(pairs.values.mean())]
+    means = [scale * fmean(side) for side in zip(*before_after, strict=True)]
     axes.plot([0, 1], means, color=BLACK, linewidth=1.6, marker="D", markersize=3.5, zorder=4)
 
 
@@ -136,7 +137,7 @@ def _name_extremes(
     """Write the names of both cases beside their lines' right ends, moved apart where they would touch."""
     low, high = axes.get_ylim()
     step = (high - low) / height_mm * line_height_mm(SMALL_PT)
-    ends = {place: metric.scale * float(pairs.values[place]) for place in set(extremes(pairs, metric))}
+    ends = {place: metric.scale * pairs.difference.variant[place] for place in set(extremes(pairs, metric))}
     first, *rest = sorted(ends, key=lambda place: ends[place])
     for place, at in {first: ends[first], **{n: max(ends[n], ends[first] + step) for n in rest}}.items():
         axes.annotate(

@@ -46,4 +46,4 @@ def _settle(figure: "Figure") -> None:
     """Lay the figure out once; the layout moves a little with every drawing, so formats would differ."""
     if figure.get_layout_engine() is not None:
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)  # "none" would leave a placeholder, for which each saving draws twice

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from analysis.figures.comparison import Comparison, VariantValues
-from analysis.figures.interval import LEVEL, Interval, case_interval
+from analysis.figures.interval import LEVEL, case_interval, ends
 from analysis.figures.legend import legend_below
 from analysis.figures.scale import scale_axis
 from analysis.figures.settings import Choice, as_number, choice_words, setting_label
@@ -23,6 +23,7 @@ from analysis.figures.style import (
     wrapped,
 )
 from analysis.metric import Metric
+from analysis.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,13 +41,13 @@ class Point:
     Attributes:
         setting: the value.
         variant: the variant that has it.
-        interval: of the metric over cases, stored unit; None where nothing was scored.
+        interval: of the metric over cases, stored unit.
         seeds: mean over cases of each seed alone.
     """
 
     setting: float
     variant: str
-    interval: Interval | None
+    interval: Interval
     seeds: tuple[float, ...] = ()
 
 
@@ -123,10 +124,10 @@ def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "F
             _draw_curve(axes, curve, scale, line_style(place), single)
         values = sorted({point.setting for curve in data.curves for point in curve.points})
         base = next((p for c in data.curves for p in c.points if p.variant == data.reference), None)
-        if base is not None and base.interval is not None:
+        if base is not None and base.interval.estimate is not None:
             axes.plot(
                 [base.setting],
-                [scale * base.interval.mean],
+                [scale * base.interval.estimate],
                 "o",
                 markersize=7.5,
                 markerfacecolor="none",
@@ -145,7 +146,7 @@ def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "F
 
 def sensitivity_caption(data: Sensitivity) -> str:
     """Say what the figure shows and what is missing."""
-    counts = sorted({p.interval.n for c in data.curves for p in c.points if p.interval is not None})
+    counts = sorted({p.interval.n for c in data.curves for p in c.points if p.interval.n})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     seeds = any(len(point.seeds) > 1 for curve in data.curves for point in curve.points)
     text = (
@@ -173,10 +174,8 @@ def _draw_curve(axes: "Axes", curve: Curve, scale: float, look: LineStyle, singl
     import numpy as np
 
     x = np.array([point.setting for point in curve.points])
-    nan = float("nan")
-    mean = np.array([nan if p.interval is None else scale * p.interval.mean for p in curve.points])
-    ends = [(nan, nan) if p.interval is None else p.interval.ends for p in curve.points]
-    low, high = scale * np.array(ends).T
+    mean = scale * np.array([point.interval.estimate for point in curve.points], dtype=float)
+    low, high = scale * np.array([ends(point.interval) for point in curve.points]).T
     colour = BLUE if single else look.colour
     axes.fill_between(
         x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1, label=f"{100 * LEVEL:g} % CI" if single else None
@@ -202,7 +201,7 @@ def _draw_curve(axes: "Axes", curve: Curve, scale: float, look: LineStyle, singl
 
 
 def _mark_missing(axes: "Axes", data: Sensitivity) -> None:
-    gone = sorted({p.setting for c in data.curves for p in c.points if p.interval is None})
+    gone = sorted({p.setting for c in data.curves for p in c.points if not p.interval.n})
     if gone:
         axes.plot(
             gone, [0.03] * len(gone), linestyle="none", marker="x", markersize=4, color=VERMILLION,

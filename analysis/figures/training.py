@@ -36,12 +36,14 @@ class Panel:
         unit: label of the vertical axis; empty for a number without unit.
         scale: factor from the logged to the shown value.
         courses: by what the legend calls them, one course a trial.
+        limits: of the vertical axis; None fits it to the values.
     """
 
     title: str
     unit: str
     scale: float
     courses: Mapping[str, tuple[Course, ...]]
+    limits: tuple[float, float] | None = None
 
 
 def panels(logs: Sequence[TrainingLog]) -> list[Panel]:
@@ -58,7 +60,7 @@ def panels(logs: Sequence[TrainingLog]) -> list[Panel]:
     scored = [name for name in _names(logs, "validation") if name.endswith("_dice")]
     if scored:
         courses = {name.removesuffix("_dice").replace("_", " "): _of(logs, "validation", name) for name in scored}
-        found.append(Panel("Validation", "Dice [%]", 100.0, courses))
+        found.append(Panel("Validation", "Dice [%]", 100.0, courses, (0.0, 100.0)))
     named = _names(logs, "diagnostics")
     for name in named:
         if name.endswith(_CONSTANT) and name.removesuffix(_CONSTANT) in named:
@@ -89,9 +91,10 @@ def training_figure(logs: Sequence[TrainingLog], width_mm: float = TWO_COLUMNS_M
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
+        legends = [any(len(p.courses) > 1 for p in shown[row * columns :][:columns]) for row in range(rows)]
         for place, (axes, panel, title) in enumerate(zip(grid.flat, shown, titles, strict=False)):
             _draw_panel(axes, panel)
-            axes.set_title(title, pad=10 if len(panel.courses) > 1 else 4)
+            axes.set_title(title, pad=10 if legends[place // columns] else 4)
             axes.set_ylabel(panel.unit)
             axes.tick_params(labelbottom=place + columns >= len(shown))
         figure.supxlabel("Training step", fontsize=FONT_PT)
@@ -142,6 +145,8 @@ def _draw_panel(axes: "Axes", panel: Panel) -> None:
                 marker=marker if len(mean.steps) == 1 else None,
                 label=label,
             )
+    if panel.limits is not None:
+        axes.set_ylim(*panel.limits)
     if len(panel.courses) > 1:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2, borderaxespad=0, borderpad=0)
 

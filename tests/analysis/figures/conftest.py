@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from analysis.difference import Difference, adjusted
 from analysis.figures.comparison import Comparison, PairedCases, VariantValues
 from analysis.figures.style import style
 from analysis.metric import find_metric
-from analysis.statistics import paired_t_test
+from analysis.statistics import CrossedTest, paired_t_test
 
 AWKWARD = (
     "SimCVD",
@@ -42,6 +44,7 @@ def make_comparison() -> Callable[..., Comparison]:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         seeds: Mapping[str, Mapping[int, float]] | None = None,
         reference: str | None = "first",
+        over_seeds: Mapping[str, CrossedTest] | None = None,
     ) -> Comparison:
         chosen = find_metric(metric)
         arrays = {name: np.array(own, dtype=float) for name, own in values.items()}
@@ -54,21 +57,23 @@ def make_comparison() -> Callable[..., Comparison]:
             else VariantValues(name, own, given.get(name, {}), {}, 1, ("nan",))
             for name, own in arrays.items()
         )
-        pairs = []
+        pairs: list[PairedCases] = []
         for name, own in arrays.items():
             if base is not None and name != base:
                 there = ~np.isnan(own) & ~np.isnan(arrays[base])
                 ours, theirs = own[there], arrays[base][there]
-                pairs.append(
-                    PairedCases(
-                        variant=name,
-                        cases=tuple(np.array(cases)[there].tolist()),
-                        values=ours,
-                        reference=theirs,
-                        left_out=int((~there).sum()),
-                        test=paired_t_test(ours.tolist(), theirs.tolist(), chosen.alternative),
-                    )
+                difference = Difference(
+                    variant=tuple(ours.tolist()),
+                    reference=tuple(theirs.tolist()),
+                    seeds=(0,),
+                    alternative=chosen.alternative,
+                    test=paired_t_test(ours.tolist(), theirs.tolist(), chosen.alternative),
+                    over_seeds=(over_seeds or {}).get(name),
                 )
+                ids = tuple(np.array(cases)[there].tolist())
+                pairs.append(PairedCases(name, ids, int((~there).sum()), difference))
+        family = adjusted({own.variant: own.difference for own in pairs})
+        pairs = [replace(own, difference=family[own.variant]) for own in pairs]
         known = [own for own in given.values() if own]
         varying = tuple(k for k in (known[0] if known else {}) if len({str(own[k]) for own in known}) > 1)
         return Comparison("toy", "heart", "test", chosen, None, cases, variants, base, tuple(pairs), varying)

@@ -6,9 +6,11 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from analysis.figures.comparison import Comparison
-from analysis.figures.forest import forest, forest_caption, forest_figure
+from analysis.figures.forest import forest_caption, forest_figure
+from analysis.statistics import crossed_test
 
 Make = Callable[..., Comparison]
+NAN = float("nan")
 
 
 def test_squares_and_lines_are_differences_with_scipys_interval(make_comparison: Make) -> None:
@@ -19,8 +21,7 @@ def test_squares_and_lines_are_differences_with_scipys_interval(make_comparison:
         "worse": reference - draw.normal(0.05, 0.02, 25),
         "same": reference + draw.normal(0, 0.1, 25),
     }
-    data = forest(make_comparison(values))
-    assert data is not None
+    data = make_comparison(values)
     (axes,) = forest_figure(data).axes
     lines = [line for line in axes.get_lines() if line.get_marker() == "None" and len(line.get_xdata()) == 2]
     intervals = [np.asarray(line.get_xdata(), dtype=float) for line in lines if line.get_solid_capstyle() == "butt"]
@@ -31,15 +32,12 @@ def test_squares_and_lines_are_differences_with_scipys_interval(make_comparison:
         assert intervals[row] == pytest.approx([expected.low, expected.high])
         difference = (100 * (values[name] - reference)).mean()
         assert float(np.asarray(squares[row].get_xdata())[0]) == pytest.approx(difference)
-        p = stats.ttest_rel(values[name], reference, alternative="less").pvalue
-        assert data.effects[row].p == pytest.approx(p)
     assert [line.get_markerfacecolor() == "white" for line in squares] == [False, True]
 
 
 def test_numbers_stand_beside(make_comparison: Make) -> None:
     reference = [0.80, 0.70, 0.90, 0.60]
-    data = forest(make_comparison({"ref": reference, "a": [0.85, 0.80, 0.90, 0.55]}))
-    assert data is not None
+    data = make_comparison({"ref": reference, "a": [0.85, 0.80, 0.90, 0.55]})
     texts = [text.get_text() for text in forest_figure(data).axes[0].texts]
     # Differences 5, 10, 0, -5: mean 2.5, sd 6.455, t(3, 0.975) = 3.18245, half width 10.27.
     assert "+2.50 [−7.77, +12.77]" in texts  # noqa: RUF001
@@ -48,23 +46,22 @@ def test_numbers_stand_beside(make_comparison: Make) -> None:
 
 
 def test_better_is_left_for_distances(make_comparison: Make) -> None:
-    data = forest(make_comparison({"ref": [5.0, 6.0], "a": [4.0, 4.5]}, metric="hd95_mm"))
-    assert data is not None
-    label = forest_figure(data).axes[0].get_xlabel()
-    assert label == "HD95 [mm], difference to ref\n← better     worse →"
+    data = make_comparison({"ref": [5.0, 6.0], "a": [4.0, 4.5]}, metric="hd95_mm")
+    (axes,) = forest_figure(data).axes
+    assert axes.get_xlabel() == "HD95 [mm], difference to ref"
+    sides = {text.get_text(): text.get_horizontalalignment() for text in axes.texts}
+    assert (sides["← better"], sides["worse →"]) == ("right", "left")
     assert "alternative: the HD95 of ref is lower." in forest_caption(data)
 
 
 def test_no_pair_and_one_pair_are_said(make_comparison: Make) -> None:
     nan = float("nan")
     comparison = make_comparison({"ref": [0.5, 0.6], "none": [nan, nan], "one": [0.6, nan]})
-    data = forest(comparison)
-    assert data is not None
-    texts = [text.get_text() for text in forest_figure(data).axes[0].texts]
+    texts = [text.get_text() for text in forest_figure(comparison).axes[0].texts]
     assert texts.count("no pair") == 1
     assert "+10.00 [-]" in texts
     assert texts.count("-") == 3
-    caption = forest_caption(data)
+    caption = forest_caption(comparison)
     assert "one: 1 scored cases without a pair, left out." in caption
     assert "none: 1 of 1 trials failed (nan)." in caption
 
@@ -74,8 +71,7 @@ def test_a_far_outlier_is_an_arrow_and_named(make_comparison: Make) -> None:
     reference = draw.normal(0.8, 0.05, 20)
     values = {"ref": reference} | {n: reference + draw.normal(0, 0.02, 20) for n in "abc"}
     values["broken"] = reference - 0.6 + draw.normal(0, 0.02, 20)
-    data = forest(make_comparison(values))
-    assert data is not None
+    data = make_comparison(values)
     (axes,) = forest_figure(data).axes
     assert min(axes.get_xlim()) > -10
     assert [line.get_marker() for line in axes.get_lines()].count("<") == 1
@@ -83,17 +79,54 @@ def test_a_far_outlier_is_an_arrow_and_named(make_comparison: Make) -> None:
     assert "Arrows: outside of the axis (broken)." in forest_caption(data)
 
 
-def test_without_reference_or_pairs_there_is_none(make_comparison: Make) -> None:
-    assert forest(make_comparison({"a": [0.5], "b": [0.6]}, reference=None)) is None
-    assert forest(make_comparison({"a": [0.5]})) is None
-    assert forest(make_comparison({"a": [0.5], "b": [float("nan")]})) is None
+def test_p_is_that_of_scipy_after_holm(make_comparison: Make) -> None:
+    draw = np.random.default_rng(5)
+    reference = draw.normal(0.8, 0.05, 20)
+    values = {"ref": reference} | {n: reference - draw.normal(k * 0.004, 0.02, 20) for k, n in enumerate("abc")}
+    data = make_comparison(values)
+    raw = {n: stats.ttest_rel(values[n], reference, alternative="less").pvalue for n in "abc"}
+    first, second, third = sorted(raw, key=lambda name: raw[name])
+    adjusted = {first: min(1, 3 * raw[first])}
+    adjusted[second] = max(adjusted[first], min(1, 2 * raw[second]))
+    adjusted[third] = max(adjusted[second], raw[third])
+    texts = [text.get_text() for text in forest_figure(data).axes[0].texts]
+    for p in adjusted.values():
+        assert f"{p:.3f}" in texts
+    assert "adjusted by Holm's method for 3 comparisons" in forest_caption(data)
+
+
+def test_the_interval_over_seeds_is_a_thin_line_and_decides_on_the_filling(make_comparison: Make) -> None:
+    draw = np.random.default_rng(1)
+    reference = 0.8 + draw.normal(0, 0.05, (3, 20))
+    ours = reference - 0.05 + draw.normal(0, 0.002, (3, 20)) + np.array([[-0.08], [0.0], [0.08]])
+    crossed = crossed_test(ours, reference, "reference higher")
+    assert crossed.interval.low is not None
+    assert crossed.interval.high is not None
+    values = {"ref": reference.mean(axis=0), "a": ours.mean(axis=0)}
+    data = make_comparison(values, over_seeds={"a": crossed})
+    (axes,) = forest_figure(data).axes
+    (thin,) = [line for line in axes.get_lines() if line.get_marker() == "|"]
+    assert list(thin.get_xdata()) == pytest.approx([100 * crossed.interval.low, 100 * crossed.interval.high])
+    (square,) = [line for line in axes.get_lines() if line.get_marker() == "s"]
+    assert data.pairs[0].difference.interval.high < 0  # type: ignore[operator]
+    assert square.get_markerfacecolor() == "white"
+    assert "p over seeds" in {text.get_text() for text in axes.texts}
+    assert "Thin line: 95 % interval over seeds and cases." in forest_caption(data)
+
+
+@pytest.mark.parametrize(
+    ("values", "reference"), [({"a": [0.5], "b": [0.6]}, None), ({"a": [0.5]}, "a"), ({"a": [0.5], "b": [NAN]}, "a")]
+)
+def test_without_reference_or_pairs_there_is_none(
+    make_comparison: Make, values: dict[str, list[float]], reference: str | None
+) -> None:
+    with pytest.raises(ValueError, match="no case that a variant and the reference share"):
+        forest_figure(make_comparison(values, reference=reference))
 
 
 def test_twelve_long_names_are_readable(
     twelve: Comparison, check_texts: Callable[[Figure], list[str]], awkward: tuple[str, ...]
 ) -> None:
-    data = forest(twelve)
-    assert data is not None
-    texts = ["".join(text.split()) for text in check_texts(forest_figure(data))]
+    texts = ["".join(text.split()) for text in check_texts(forest_figure(twelve))]
     for name in awkward[1:]:
         assert "".join(name.split()) in texts

@@ -45,6 +45,7 @@ def test_each_course_is_drawn_as_logged(lines_of: Callable[..., Any]) -> None:
     assert validation["student"] == ([20, 40], [50, 60])
     assert validation["teacher"] == ([20, 40], [40, 70])
     assert shown["Validation"].get_ylabel() == "Dice [%]"
+    assert shown["Validation"].get_ylim() == (0, 100)  # else one point alone fills the axis with hundredths
     error = lines_of(shown["SDM error"])
     assert error["student"][1] == [0.4, 0.3, 0.2]
     assert error["best constant"][1] == [0.1, 0.11, 0.12]
