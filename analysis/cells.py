@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from analysis.ablation import Table
 from analysis.metric import Metric
@@ -30,6 +30,19 @@ def shown_p(value: float | None) -> str:
 def mean_and_sd(row: Row, metric: Metric, between: str = "±") -> str:
     """Return mean and SD in one cell."""
     return f"{shown(row.mean, metric)}{between}{shown(row.sd, metric)}" if row.mean is not None else MISSING
+
+
+def half_width(row: Row) -> float | None:
+    """Return half of the 95 % t interval of a row's mean, in the stored unit; None where it does not exist."""
+    low, high = row.interval.low, row.interval.high
+    return None if low is None or high is None else (high - low) / 2
+
+
+def mean_and_spread(row: Row, metric: Metric, between: str, spread: Literal["sd", "ci"]) -> str:
+    """Return mean and SD, or mean and half of its 95 % t interval, in one cell."""
+    if spread == "sd" or row.mean is None:
+        return mean_and_sd(row, metric, between)
+    return f"{shown(row.mean, metric)}{between}{shown(half_width(row), metric)}"
 
 
 def trial_cells(row: Row, short: bool = False) -> dict[str, str]:

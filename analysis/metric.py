@@ -18,7 +18,7 @@ class Metric:
     Attributes:
         name: the column.
         label: the field's name.
-        unit: unit shown.
+        unit: unit shown; empty where there is none.
         scale: factor from the stored to the shown value.
         higher_is_better: whether more is better.
     """
@@ -28,6 +28,16 @@ class Metric:
     unit: str
     scale: float
     higher_is_better: bool
+
+    @property
+    def bracketed(self) -> str:
+        """The unit as headings write it; nothing where there is none."""
+        return f"[{self.unit}]" if self.unit else ""
+
+    @property
+    def heading(self) -> str:
+        """Label and unit."""
+        return f"{self.label} {self.bracketed}".strip()
 
     @property
     def alternative(self) -> Alternative:

@@ -11,6 +11,7 @@ from rich.console import Console
 from scipy import stats
 
 import analysis.ablation
+from analysis.cells import shown_p
 from analysis.errors import AnalysisError
 from analysis.tables import (
     Overview,
@@ -164,7 +165,7 @@ def test_markdown_has_one_row_a_variant(write_sweep: WriteSweep) -> None:
     assert lines[4] == (
         "| a\\|b | 60.00 ± 14.14 | 0.148 | 50.00 ± 0.00 | - | 3.00 ± 1.41 | - | 1.00 ± 0.00 | - | 2 | 1/1 | 0 | 0 | 0 |"
     )
-    assert lines[5].startswith("| SimCVD | 80.00 ± 28.28 | ref | 50.00 ± 0.00 | ref |")
+    assert lines[5].startswith("| SimCVD | **80.00 ± 28.28** | ref | 50.00 ± 0.00 | ref |")
     assert "- a\\|b: no p-value for Jaccard, HD95 and ASD: all pairs are identical." in lines
 
 
@@ -205,7 +206,7 @@ def test_metrics_of_one_label_are_told_apart(write_sweep: WriteSweep) -> None:
     assert "toy: HD95 [voxel] and HD95 [mm] on" in printed(overview, 100)[0]  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("width", [60, 80, 100, 140])
+@pytest.mark.parametrize("width", [60, 80, 100, 170])
 @pytest.mark.parametrize("classes", [1, 2])
 def test_every_number_is_shown_once_and_whole_at_any_width(write_sweep: WriteSweep, width: int, classes: int) -> None:
     given = variants(classes=classes)
@@ -225,16 +226,16 @@ def test_every_number_is_shown_once_and_whole_at_any_width(write_sweep: WriteSwe
                 assert row.sd is not None
                 factor = scale[table.metric.name]
                 assert f"{row.mean * factor:.2f}±{row.sd * factor:.2f}" in text
-    table_text = text.partition("- ")[0]
+    table_text = text.partition("\n- ")[0]
     ps = table_text.count("p<") + table_text.count("p=") + table_text.count("p>")
-    assert ps == (0 if width == 140 else 4 * 2 * len(blocks))  # below the mean, or beside it
+    assert ps == (0 if width == 170 else 4 * 2 * len(blocks))  # below the mean, or beside it
 
 
 def test_p_is_below_its_mean_where_the_terminal_is_narrow_and_beside_it_where_it_is_wide(
     write_sweep: WriteSweep,
 ) -> None:
     overview = shown(write_sweep)
-    narrow, wide = printed(overview, 80), printed(overview, 140)
+    narrow, wide = printed(overview, 80), printed(overview, 170)
     found = [table.rows[0].difference for table in overview.tables]
     ps = ["" if each is None or each.p_holm is None else f"{each.p_holm:.3f}" for each in found]
     ps = ["<0.001" if p == "0.000" else p for p in ps]
@@ -243,7 +244,10 @@ def test_p_is_below_its_mean_where_the_terminal_is_narrow_and_beside_it_where_it
     below = narrow[place + 1].split("bound)")[-1].split()[:4]
     assert [word.removeprefix("p").removeprefix("=") for word in below] == ps
     line = next(line for line in wide if line.startswith("Supervised")).removeprefix(NAMES[0]).split()
-    assert (line[1:8:2], ["±" in word for word in line[0:8:2]]) == (ps, [True] * 4)
+    assert (line[1:12:3], ["±" in word for word in line[0:12:3]]) == (ps, [True] * 4)
+    over_seeds = ["" if each is None else shown_p(each.over_seeds_holm) for each in found]
+    assert line[2:12:3] == over_seeds
+    assert [word.removeprefix("seeds").removeprefix("=") for word in narrow[place + 2].split()] == over_seeds
 
 
 def test_columns_that_never_vary_become_a_sentence_where_it_is_narrow(write_sweep: WriteSweep) -> None:

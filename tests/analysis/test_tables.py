@@ -52,17 +52,26 @@ def printed(table: Table, width: int) -> list[str]:
 def test_markdown_shows_percent_with_two_decimals(table: Table) -> None:
     lines = render_markdown(table).splitlines()
     assert lines[0] == "# toy: Dice [%] on test cases of toy, reference projection.dropout=0.1"
-    assert lines[2] == "| variant | mean | SD | diff | p | n | seeds | failed | unfinished | empty |"
-    # Mean 0.9 - 0.045 - 0.01 * 1.45 + 0.0005 = 0.841; sd (0.01 + 0.001) * sd(0..9); difference -0.01 * 1.45.
-    assert lines[4] == "| projection.dropout=0.0 | 84.10 | 3.33 | -1.45 | <0.001 | 10 | 2/2 | 0 | 0 | 0 |"
+    assert lines[2] == (
+        "| variant | mean ± SD | difference | 95 % CI | g | p | p over seeds "
+        "| n | seeds | failed | unfinished | empty |"
+    )
+    # Mean 0.9 - 0.045 - 0.01 * 1.45 + 0.0005 = 0.841; sd (0.01 + 0.001) * sd(0..9); difference -0.01 * 1.45, its sd
+    # 0.001 * 3.0277, so the interval is +-2.2622 * 0.0030277 / sqrt(10) and g -1.45 / 0.30277 * 0.9143.
+    assert lines[4] == (
+        "| projection.dropout=0.0 | <ins>84.10 ± 3.33</ins> | -1.45 | -1.67 to -1.23 | -4.38 | <0.001 | <0.001 "
+        "| 10 | 2/2 | 0 | 0 | 0 |"
+    )
     assert lines[9].endswith("| 1/2 | 1 | 0 | 0 |")
-    assert lines[10] == "| projection.dropout=0.1 | 85.55 | 3.03 | ref | - | 10 | 2/2 | 0 | 0 | 0 |"
+    assert lines[10] == (
+        "| projection.dropout=0.1 | **85.55 ± 3.03** | ref | - | - | ref | ref | 10 | 2/2 | 0 | 0 | 0 |"
+    )
     assert any("1 of 2 trials failed (out_of_memory)" in line for line in lines[11:])
 
 
 def test_markdown_keeps_its_columns_when_a_name_has_a_bar(write_sweep: WriteSweep) -> None:
     text = render_markdown(ablation_table(write_sweep({"a|b": {0: trial(0, 0)}}, reference=None), "toy"))
-    assert "| a\\|b | 85.50 |" in text
+    assert "| a\\|b | 85.50 ± 3.03 |" in text
 
 
 def test_csv_has_full_precision_and_stored_units(table: Table) -> None:
@@ -127,7 +136,7 @@ def test_a_difference_that_rounds_to_nothing_has_no_minus(write_sweep: WriteSwee
 
 def test_missing_values_are_dashes_and_empty_fields(write_sweep: WriteSweep) -> None:
     table = ablation_table(write_sweep({"a": {0: None}, "ref": {0: trial(0, 0)}}), "toy")
-    assert "| a | - | - | - | - | 0 | 0/1 | 0 | 1 | 0 |" in render_markdown(table)
+    assert "| a | - | - | - | - | - | 0 | 0/1 | 0 | 1 | 0 |" in render_markdown(table)
     assert next(csv.DictReader(io.StringIO(render_csv(table))))["mean"] == ""
     assert any(line.split()[:2] == ["a", "-"] for line in printed(table, 60))
 

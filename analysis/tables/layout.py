@@ -1,56 +1,90 @@
-"""How the overview of several metrics is laid out in a terminal of a given width."""
+"""How several metrics are laid out in a terminal of a given width."""
 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analysis.cells import MISSING, common_key, mean_and_sd, shown_p, trial_cells
+from analysis.cells import MISSING, common_key, mean_and_spread, shown, shown_p, trial_cells
 from analysis.metric import Metric
-from analysis.row import Row
+from analysis.published.values import DOUBTFUL
+from analysis.tables.sheet import Line, Rank, Sheet, Value
 
 
 @dataclass(frozen=True)
-class Line:
-    """The texts of one row.
+class Extra:
+    """What belongs to a mean.
+
+    Attributes:
+        head: its heading where it stands beside the mean.
+        text: what it says there.
+        below: what it says below the mean, where no heading says what it is.
+    """
+
+    head: str
+    text: str
+    below: str
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of one line.
 
     Attributes:
         name: the variant.
         is_reference: whether the others are compared with it.
-        values: mean and SD of each metric.
-        ps: p of each metric.
+        values: mean and spread of each metric.
+        ranks: how to highlight each of them.
+        extras: of each metric, the same heads in every line.
         rest: heading and text of what follows.
     """
 
     name: str
     is_reference: bool
     values: list[str]
-    ps: list[str]
+    ranks: list[Rank | None]
+    extras: list[list[Extra]]
     rest: dict[str, str]
 
     @staticmethod
-    def of(rows: Sequence[Row], metrics: Sequence[Metric], between: str = "±", short: bool = True) -> "Line":
-        """Write the rows of one variant and class, one a metric."""
-        first = rows[0]
-        counts = sorted({row.n for row in rows})
-        return Line(
-            name=first.variant,
-            is_reference=first.is_reference,
-            values=[mean_and_sd(row, metric, between) for row, metric in zip(rows, metrics, strict=True)],
-            ps=[
-                "ref" if row.is_reference else shown_p(row.difference.p_holm if row.difference else None)
-                for row in rows
-            ],
+    def of(line: Line, sheet: Sheet) -> "Texts":
+        """Write a line."""
+        counts = sorted({value.row.n for value in line.values})
+        training = line.row.training
+        trained = {"labelled": training.labeled, "unlab.": training.unlabeled} if sheet.training_differs else {}
+        return Texts(
+            name=line.row.variant,
+            is_reference=line.row.is_reference,
+            values=[mean_and_spread(v.row, v.metric, "±", sheet.style.spread) + v.stars for v in line.values],
+            ranks=[value.rank for value in line.values],
+            extras=[_extras(value, sheet) for value in line.values],
             rest={
+                **{head: MISSING if count is None else str(count) for head, count in trained.items()},
                 "n": str(counts[0]) if len(counts) == 1 else f"{counts[0]}-{counts[-1]}",
-                **trial_cells(first, short),
+                **trial_cells(line.row, short=True),
             },
         )
 
-    def p_below(self, place: int) -> str:
-        """Return p as the second line of a metric's cell."""
-        p = self.ps[place]
-        return p if p in {"ref", MISSING} else f"p{p}" if p[0] in "<>" else f"p={p}"
+
+def _extras(value: Value, sheet: Sheet) -> list[Extra]:
+    found = []
+    if sheet.style.significance == "p":
+        found.append(_extra_p("p", "p", value, value.p))
+        if sheet.over_seeds:
+            found.append(_extra_p("p seeds", "seeds", value, value.p_over_seeds))
+    if sheet.has_published:
+        known = value.published
+        text = MISSING if known is None else shown(known.value, value.metric) + DOUBTFUL * known.doubtful
+        found.append(Extra("publ.", text, MISSING if known is None else f"publ.{text}"))
+    return found
+
+
+def _extra_p(head: str, short: str, value: Value, p: float | None) -> Extra:
+    if value.row.is_reference:
+        # Said once below the mean, not once for each test.
+        return Extra(head, "ref", "ref" if head == "p" else "")
+    text = shown_p(p)
+    return Extra(head, text, text if text == MISSING else f"{short}{text}" if text[0] in "<>" else f"{short}={text}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +92,7 @@ class Layout:
     """What stands where.
 
     Attributes:
-        beside: whether p stands beside the mean, else below it.
+        beside: whether p and the like stand beside the mean, else below it.
         parts: places of the metrics in each grid, the grids below each other.
         heads: columns that follow the metrics of the first grid.
         key: what all variants' names start with and the heading says instead; empty where names are whole.
@@ -77,7 +111,7 @@ class Layout:
         return self.key.rsplit(".", 1)[-1] or "variant"
 
 
-def choose_layout(lines: Sequence[Line], metrics: Sequence[Metric], width: int) -> Layout:
+def choose_layout(lines: Sequence[Texts], metrics: Sequence[Metric], width: int) -> Layout:
     """Choose the layout that shows most among those that fit into `width`.
 
     Args:
@@ -96,7 +130,9 @@ def choose_layout(lines: Sequence[Line], metrics: Sequence[Metric], width: int) 
     return Layout(beside, parts, heads, layout.key, max(left, 8))
 
 
-def _wishes(lines: Sequence[Line], metrics: int) -> Iterator[tuple[bool, tuple[tuple[int, ...], ...], tuple[str, ...]]]:
+def _wishes(
+    lines: Sequence[Texts], metrics: int
+) -> Iterator[tuple[bool, tuple[tuple[int, ...], ...], tuple[str, ...]]]:
     """Yield whether p stands beside, the parts and the columns after them, the best layout first."""
     every = tuple(lines[0].rest)
     varying = tuple(head for head in every if len({line.rest[head] for line in lines}) > 1)
@@ -117,7 +153,7 @@ def _even_parts(total: int, count: int) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(range(start, end)) for start, end in itertools.pairwise(ends))
 
 
-def _taken(lines: Sequence[Line], metrics: Sequence[Metric], layout: Layout) -> Iterator[int]:
+def _taken(lines: Sequence[Texts], metrics: Sequence[Metric], layout: Layout) -> Iterator[int]:
     """Yield the columns that each grid takes beside the names, with the gaps before them."""
     heads = sum(1 + max(len(head), *(len(line.rest[head]) for line in lines)) for head in layout.heads)
     for part in layout.parts:
@@ -125,11 +161,16 @@ def _taken(lines: Sequence[Line], metrics: Sequence[Metric], layout: Layout) -> 
         heads = 0
 
 
-def _metric_width(lines: Sequence[Line], metric: Metric, place: int, beside: bool) -> int:
-    value = max(len(metric.label), len(metric.unit) + 2, *(len(line.values[place]) for line in lines))
+def _metric_width(lines: Sequence[Texts], metric: Metric, place: int, beside: bool) -> int:
+    value = max(len(metric.label), len(metric.bracketed), *(len(line.values[place]) for line in lines))
+    heads = range(len(lines[0].extras[place]))
     if beside:
-        return 2 + value + 1 + max(len(line.ps[place]) for line in lines)
-    return 1 + max(value, *(len(line.p_below(place)) for line in lines))
+        return 2 + value + sum(1 + max(_beside_width(line.extras[place][head]) for line in lines) for head in heads)
+    return 1 + max(value, *(len(line.extras[place][head].below) for line in lines for head in heads), 0)
+
+
+def _beside_width(extra: Extra) -> int:
+    return max(len(extra.text), *map(len, extra.head.split()))
 
 
 def _width_on_two_lines(names: Sequence[str]) -> int:
