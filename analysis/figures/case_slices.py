@@ -1,4 +1,4 @@
-"""Single cases for qualitative figures: which to show, and which slices of them.
+"""Single cases for qualitative figures, and which slices of them to show.
 
 An array's own axes are kept: planes are called x-y, x-z and y-z after them, the first axis of a plane runs to the right
 and the second upwards. Whether that is left or right of the patient only the image's affine could say.
@@ -8,13 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.figures.comparison import Comparison
-
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-    from analysis.aggregate import Floats
 
     Labels = npt.NDArray[np.integer[Any]]
 
@@ -39,7 +35,7 @@ class QualitativeCase:
 
     name: str
     role: str
-    image: "Floats"
+    image: "npt.NDArray[np.floating[Any]]"
     reference: "Labels"
     predictions: Mapping[str, "Labels"]
     spacing_mm: tuple[float, float, float]
@@ -90,21 +86,6 @@ class Slice:
         """Return the size of a pixel along the first and the second axis of the plane."""
         first, second = (size for axis, size in enumerate(spacing_mm) if axis != _CROSSED[self.plane])
         return first, second
-
-
-def pick_cases(comparison: Comparison, variant: str) -> dict[str, str]:
-    """Return the cases on which a variant is best, median (the worse of the middle two) and worst, by role.
-
-    Raises:
-        ValueError: no such variant, or it has no value.
-    """
-    own = next((own for own in comparison.variants if own.name == variant), None)
-    if own is None or not len(own.there):
-        raise ValueError(f"there is no variant '{variant}' with values")
-    values = dict(zip(comparison.cases, own.values.tolist(), strict=True))
-    sign = -1 if comparison.metric.higher_is_better else 1
-    order = sorted((case for case, value in values.items() if value == value), key=lambda case: sign * values[case])
-    return {"best": order[0], "median": order[len(order) // 2], "worst": order[-1]}
 
 
 def choose_slice(case: QualitativeCase, plane: str, margin: float = 0.2) -> Slice:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from analysis.ablation import ablation_table
+from analysis.ablation import CASE_COLUMNS, ablation_table
 from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of, seed_values
 from analysis.difference import Difference
 from analysis.errors import AnalysisError
@@ -18,11 +18,6 @@ from analysis.sweep import hint, read_sweep
 if TYPE_CHECKING:
     from analysis.aggregate import Floats
 
-_COLUMNS: Final = (
-    *("trial_id", "dataset", "split", "case_id", "class_id", "class_name"),
-    *("reference_voxels", "empty_prediction", "empty_reference"),
-)
-
 
 @dataclass(frozen=True)
 class VariantValues:
@@ -32,7 +27,7 @@ class VariantValues:
         name: the variant's name.
         values: all finished seeds averaged per case, `[N]` on the comparison's cases; NaN is missing.
         settings: every setting as resolved, by dotted key; empty where no trial has a record.
-        seeds: mean over cases of each finished seed alone; NaN where no case has a value.
+        by_seed: each scored seed's own values, `[N]`.
         planned: trials planned, one a seed.
         failed: failure kind of each trial that failed.
         empty: predictions that are empty although the label has the class, over seeds, cases and classes.
@@ -42,7 +37,7 @@ class VariantValues:
     name: str
     values: "Floats"
     settings: Mapping[str, Any]
-    seeds: Mapping[int, float]
+    by_seed: Mapping[int, "Floats"]
     planned: int
     failed: tuple[str, ...] = ()
     empty: int = 0
@@ -53,6 +48,12 @@ class VariantValues:
         """The values that are there."""
         present: Floats = self.values[self.values == self.values]
         return present
+
+    @property
+    def seed_means(self) -> tuple[float, ...]:
+        """Mean over cases of each seed alone that has a value."""
+        present = [own[own == own] for own in self.by_seed.values()]
+        return tuple(float(own.mean()) for own in present if len(own))
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,11 @@ class Comparison:
             if lost:
                 kinds = ", ".join(dict.fromkeys(variant.failed))
                 found.append(f"{name}: {lost} of {planned} trials failed ({kinds}).")
-            if open_ := planned - lost - len(variant.seeds):
+            if open_ := planned - lost - len(variant.by_seed):
                 found.append(f"{name}: {open_} of {planned} trials not finished or not scored.")
             if variant.empty:
                 found.append(f"{name}: {variant.empty} of {variant.predictions} predictions empty.")
-            if missing := len(self.cases) - len(variant.there) if variant.seeds else 0:
+            if missing := len(self.cases) - len(variant.there) if variant.by_seed else 0:
                 found.append(f"{name}: {missing} of {len(self.cases)} cases without {self.metric.label}, left out.")
         return found
 
@@ -156,7 +157,7 @@ def read_comparison(
     sweep = read_sweep(runs, sweep_name)
     trials = read_trials(runs, sweep.trial_ids)
     finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
-    records = read_cases(runs, finished, [*_COLUMNS, table.metric.name])
+    records = read_cases(runs, finished, [*CASE_COLUMNS, table.metric.name])
     by_trial = score_trials(records[records["split"] == table.split], [table.metric.name])[table.metric.name]
     scores = {variant.name: scores_of(by_trial, variant, finished) for variant in sweep.variants}
     classes = list(by_trial.classes.values())
@@ -184,16 +185,11 @@ def read_comparison(
 
 
 def _variant(row: Row, scores: Scores[int], settings: Mapping[str, Any], column: int) -> VariantValues:
-    by_seed = seed_values(scores)[:, :, column]
-    present = [own[own == own] for own in by_seed]
     return VariantValues(
         name=row.variant,
         values=case_values(scores)[:, column],
         settings=settings,
-        seeds={
-            seed: float(own.mean()) if len(own) else float("nan")
-            for seed, own in zip(scores.runs, present, strict=True)
-        },
+        by_seed=dict(zip(scores.runs, seed_values(scores)[:, :, column], strict=True)),
         planned=row.trials.planned,
         failed=row.trials.failed,
         empty=row.empty_predictions,

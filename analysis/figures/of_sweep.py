@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from analysis.errors import AnalysisError
 from analysis.figures.boxes import box_caption, box_figure
-from analysis.figures.case_slices import QualitativeCase
+from analysis.figures.cases_of_sweep import CasesOfSweep, read_cases_of_sweep
 from analysis.figures.comparison import Comparison, read_comparison
 from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
+from analysis.figures.importance import importance_caption, importance_figure
 from analysis.figures.label_efficiency import SETTING as LABELED
 from analysis.figures.label_efficiency import label_efficiency, label_efficiency_caption, label_efficiency_figure
 from analysis.figures.paired import paired_caption, paired_figure
@@ -20,10 +21,12 @@ from analysis.figures.qualitative import qualitative_caption, qualitative_figure
 from analysis.figures.save import save_figure
 from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sensitivity_figure
 from analysis.figures.study import Study
+from analysis.figures.study_file import EVALUATOR, read_study
 from analysis.figures.surface import surface_caption, surface_figure
 from analysis.figures.training import training_caption, training_figure
 from analysis.figures.training_log import read_training_log
 from analysis.files import write_whole
+from analysis.metric import Metric
 from analysis.sweep import Variant, read_sweep
 
 if TYPE_CHECKING:
@@ -46,12 +49,31 @@ class SweepFigure:
 
 
 @dataclass(frozen=True)
-class WrittenFigure:
-    """A figure in its files: PDF, SVG and PNG."""
+class SweepFigures:
+    """All figures that apply to a sweep.
 
-    name: str
-    caption: str
+    Attributes:
+        figures: in the order in which a reader wants them.
+        remarks: which do not apply although one would look for them, and why, in sentences.
+    """
+
+    figures: tuple[SweepFigure, ...]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WrittenFigures:
+    """The files of a sweep's figures.
+
+    Attributes:
+        folder: where they are.
+        files: PDF, SVG and PNG of each, then the captions.
+        remarks: as of `SweepFigures`.
+    """
+
+    folder: Path
     files: tuple[Path, ...]
+    remarks: tuple[str, ...]
 
 
 def sweep_figures(
@@ -59,11 +81,8 @@ def sweep_figures(
     sweep_name: str,
     metric: str | None = None,
     reference: str | None = None,
-    *,
-    training: bool = True,
-    study: Study | None = None,
-    cases: Sequence[QualitativeCase] = (),
-) -> Iterator[SweepFigure]:
+    dataset: Path | None = None,
+) -> SweepFigures:
     """Choose the figures of `runs/sweeps/sweep_name` that its finished trials allow.
 
     | figure | where |
@@ -72,33 +91,28 @@ def sweep_figures(
     | `label-efficiency` | a method has values for two numbers of labelled cases or more |
     | `forest`, `paired` | a variant shares scored cases with the reference |
     | `boxes` | any variant has a value |
-    | `training-VARIANT` | a trial of it has a log |
-    | `history`, `parallel` | a study is given and has a value |
-    | `slices`, `surfaces` | cases are given |
+    | `slices`, `surfaces` | the reference has masks, and the data set is there |
+    | `history`, `importance`, `parallel` | the sweep has searched settings |
+    | `training-VARIANT` | a trial of it has a log, and the metric and reference are the sweep's own |
 
     Args:
         runs: the runs folder.
         sweep_name: folder name of the sweep.
         metric: a column of the case records; None takes the sweep's.
         reference: name of the variant to compare with; None takes the sweep's.
-        training: whether to draw training curves, one figure a variant.
-        study: the search that the sweep belongs to.
-        cases: images with predictions of its variants.
+        dataset: the data set folder, where the images are; None takes the one that the sweep ran on.
 
     Raises:
-        AnalysisError: as `read_comparison`, or a damaged log.
+        AnalysisError: no such sweep, metric, variant or data set, a damaged file, or scores that can't be compared.
     """
+    sweep = read_sweep(runs, sweep_name)
     comparison = read_comparison(runs, sweep_name, metric, reference)
-    yield from _of_scores(comparison)
-    if training:
-        yield from _of_logs(runs, read_sweep(runs, sweep_name).variants)
-    if study is not None and study.counting:
-        yield SweepFigure("history", history_caption(study), partial(history_figure, study))
-        yield SweepFigure("parallel", parallel_caption(study), partial(parallel_figure, study))
-    if cases:
-        shown = comparison.metric
-        yield SweepFigure("slices", qualitative_caption(cases), partial(qualitative_figure, cases, metric=shown))
-        yield SweepFigure("surfaces", surface_caption(cases), partial(surface_figure, cases))
+    cases = read_cases_of_sweep(runs, sweep, comparison, dataset)
+    found = [*_of_scores(comparison), *_of_cases(cases, comparison.metric)]
+    if (comparison.metric.name, comparison.reference) == (sweep.metric, sweep.reference):
+        found += _of_study(read_study(runs / "sweeps" / sweep_name / "study.journal", comparison.metric))
+        found += _of_logs(runs, sweep.variants)
+    return SweepFigures(tuple(found), () if cases.cases or not comparison.scored else cases.remarks)
 
 
 def write_figures(
@@ -106,25 +120,20 @@ def write_figures(
     sweep_name: str,
     metric: str | None = None,
     reference: str | None = None,
-    *,
-    training: bool = True,
-    study: Study | None = None,
-    cases: Sequence[QualitativeCase] = (),
-    on_figure: Callable[[WrittenFigure], None] | None = None,
-) -> list[WrittenFigure]:
+    dataset: Path | None = None,
+    on_figure: Callable[[str, int, int], None] = lambda name, done, total: None,
+) -> WrittenFigures:
     """Write the figures of a sweep to `runs/sweeps/NAME/figures` and their captions to `captions.md` beside them.
 
     Another metric than the sweep's, or another reference, has a folder of its own in it.
 
     Args:
-        runs: as of `sweep_figures`, like the others.
+        runs: as of `sweep_figures`, like the next four.
         sweep_name: see there.
         metric: see there.
         reference: see there.
-        training: see there.
-        study: see there.
-        cases: see there.
-        on_figure: is told each figure written.
+        dataset: see there.
+        on_figure: is told the name of each figure before it is drawn, how many are done, and how many there are.
 
     Raises:
         AnalysisError: as `sweep_figures`, or nothing can be drawn yet.
@@ -134,19 +143,19 @@ def write_figures(
     if metric not in (None, sweep.metric) or reference not in (None, sweep.reference):
         against = f"-vs-{file_name(reference)}" if reference not in (None, sweep.reference) else ""
         folder /= f"{metric or sweep.metric}{against}"
-    written = []
-    for figure in sweep_figures(runs, sweep_name, metric, reference, training=training, study=study, cases=cases):
-        files = save_figure(figure.draw(), folder / figure.name)
-        written.append(WrittenFigure(figure.name, figure.caption, files))
-        if on_figure is not None:
-            on_figure(written[-1])
-    if not written:
+    found = sweep_figures(runs, sweep_name, metric, reference, dataset)
+    if not found.figures:
         raise AnalysisError(
             f"The sweep {sweep_name} in {runs} has neither scores nor logs to draw; wait for its first trial."
         )
-    captions = [f"## {figure.name}\n\n{figure.caption}\n" for figure in written]
-    write_whole(folder / "captions.md", "\n".join([f"# Figures of {sweep_name}\n", *captions]).encode())
-    return written
+    files: list[Path] = []
+    for done, figure in enumerate(found.figures):
+        on_figure(figure.name, done, len(found.figures))
+        files += save_figure(figure.draw(), folder / figure.name)
+    captions = folder / "captions.md"
+    text = [f"# Figures of {sweep_name}\n", *(f"## {figure.name}\n\n{figure.caption}\n" for figure in found.figures)]
+    write_whole(captions, "\n".join([*text, *(f"{remark}\n" for remark in found.remarks)]).encode())
+    return WrittenFigures(folder, (*files, captions), found.remarks)
 
 
 def file_name(name: object) -> str:
@@ -168,6 +177,23 @@ def _of_scores(comparison: Comparison) -> Iterator[SweepFigure]:
         yield SweepFigure("paired", paired_caption(comparison), partial(paired_figure, comparison))
     if comparison.scored:
         yield SweepFigure("boxes", box_caption(comparison), partial(box_figure, comparison))
+
+
+def _of_cases(found: CasesOfSweep, metric: Metric) -> Iterator[SweepFigure]:
+    if found.cases:
+        caption = qualitative_caption(found.cases, metric=metric, remarks=found.remarks)
+        yield SweepFigure("slices", caption, partial(qualitative_figure, found.cases, found.variants, metric=metric))
+        caption = surface_caption(found.cases, remarks=found.remarks)
+        yield SweepFigure("surfaces", caption, partial(surface_figure, found.cases, found.variants))
+
+
+def _of_study(study: Study | None) -> Iterator[SweepFigure]:
+    if study is not None and study.counting:
+        yield SweepFigure("history", history_caption(study), partial(history_figure, study))
+        if study.importances:
+            caption = importance_caption(study.name, EVALUATOR, len(study.counting))
+            yield SweepFigure("importance", caption, partial(importance_figure, study.importances))
+        yield SweepFigure("parallel", parallel_caption(study), partial(parallel_figure, study))
 
 
 def _of_logs(runs: Path, variants: Sequence[Variant]) -> Iterator[SweepFigure]:

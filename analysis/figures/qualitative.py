@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.figures.case_slices import PLANES, QualitativeCase, Slice, choose_slice
 from analysis.figures.page import Page, scale_bar
-from analysis.figures.style import SKY, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, style
+from analysis.figures.style import SKY, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
 from analysis.metric import METRIC_BY_NAME, Metric
 
 if TYPE_CHECKING:
@@ -63,12 +63,19 @@ def qualitative_figure(
     return page.figure
 
 
-def qualitative_caption(cases: Sequence[QualitativeCase], planes: Sequence[str] = PLANES) -> str:
+def qualitative_caption(
+    cases: Sequence[QualitativeCase],
+    planes: Sequence[str] = PLANES,
+    metric: Metric = METRIC_BY_NAME["dice"],
+    remarks: Sequence[str] = (),
+) -> str:
     """Say what the figure shows: cases, slices (counted from 0) and which predictions are empty."""
     parts = [
-        "Solid red: prediction; dashed blue: reference. Planes are named after the axes of the array, the first runs "
-        "to the right, the second upwards; no orientation in the patient is implied. Slices: those with the largest "
-        "reference area."
+        "Solid red: prediction; dashed blue: reference; in each, every class has its contour. Planes are named after "
+        "the axes of the array, the first runs to the right, the second upwards; no orientation in the patient is "
+        "implied. Slices: those with the largest area of the reference, or, where it is empty, of the predictions.",
+        *([f"Number: {axis_label(metric)} of the case."] if any(case.scores for case in cases) else []),
+        *remarks,
     ]
     for case in cases:
         cuts = ", ".join(f"{plane} slice {choose_slice(case, plane).at}" for plane in planes)

@@ -163,7 +163,7 @@ def _points(group: Sequence[VariantValues], key: str) -> tuple[Point, ...]:
             setting=as_number(variant.settings[key]) or 0.0,
             variant=variant.name,
             interval=case_interval(variant.values),
-            seeds=tuple(mean for mean in variant.seeds.values() if mean == mean),
+            seeds=variant.seed_means,
         )
         for variant in group
     ]

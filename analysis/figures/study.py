@@ -1,7 +1,7 @@
 """A search over settings as plain data: what its figures are drawn from, whoever ran it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from analysis.metric import Metric
@@ -40,11 +40,13 @@ class Study:
         name: its name.
         metric: the objective.
         trials: in any order.
+        importances: share of the objective's variance that each searched setting explains; empty where not known.
     """
 
     name: str
     metric: Metric
     trials: tuple[StudyTrial, ...]
+    importances: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def counting(self) -> list[StudyTrial]:

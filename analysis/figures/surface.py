@@ -1,7 +1,8 @@
 """Surfaces of the reference and of predictions in 3D, beside each other: projected, sorted by depth, shaded.
 
 Drawn as flat polygons in mm rather than with matplotlib's 3D axes: parallel projection has one scale everywhere, so a
-bar in mm is right, and faces turned away need not be drawn.
+bar in mm is right, and faces turned away need not be drawn. Polygons become pixels once, whatever the file's format:
+a hundred thousand of them would make a vector file that no one can open.
 """
 
 import math
@@ -10,17 +11,20 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.page import Page, scale_bar
-from analysis.figures.style import BLUE, TWO_COLUMNS_MM, VERMILLION, style
+from analysis.figures.style import BLUE, DPI, TWO_COLUMNS_MM, VERMILLION, style
 from analysis.figures.surface_nets import surface_of
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    import numpy as np
+    import numpy.typing as npt
     from matplotlib.figure import Figure
 
     from analysis.aggregate import Floats
     from analysis.figures.case_slices import Labels
 
 REFERENCE: Final = "Reference"
+FINEST_VOXELS: Final = 96
+"""Voxels across, beyond which faces would be smaller than the pixels of a panel."""
 _MARGIN_MM: Final = 2.0
 _BAR_SHARE: Final = 0.14
 """Room below the surfaces, for the bar, as a share of their width."""
@@ -65,7 +69,8 @@ def surface_figure(
     rows: list[Mapping[str, Drawing]] = []
     for case in cases:
         volumes = {REFERENCE: case.reference} | {n: case.predictions[n] for n in names if n in case.predictions}
-        rows.append({name: seen(labels, case.spacing_mm, view_degrees) for name, labels in volumes.items()})
+        merged = voxels_merged(case)
+        rows.append({name: seen(labels, case.spacing_mm, view_degrees, merged) for name, labels in volumes.items()})
     windows = []
     for row in rows:
         points = np.concatenate([drawing.polygons.reshape(-1, 2) for drawing in row.values()])
@@ -84,22 +89,48 @@ def surface_figure(
                     text = "empty" if name in row else "no prediction"
                     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
                 else:
-                    _draw(axes, row[name], BLUE if name == REFERENCE else VERMILLION)
+                    colour = BLUE if name == REFERENCE else VERMILLION
+                    picture = _picture(row[name], colour, low, high, page.panel_mm)
+                    axes.imshow(picture, extent=(low[0], high[0], low[1], high[1]), aspect="auto", zorder=0)
             scale_bar(panels[0], "black", "white")
     return page.figure
 
 
-def surface_caption(cases: Sequence[QualitativeCase], view_degrees: tuple[float, float] = (-60.0, 25.0)) -> str:
+def surface_caption(
+    cases: Sequence[QualitativeCase], view_degrees: tuple[float, float] = (-60.0, 25.0), remarks: Sequence[str] = ()
+) -> str:
     """Say what the figure shows."""
-    return (
+    text = (
         f"Surfaces of {', '.join(case.title for case in cases)}: the reference in blue, predictions in red, classes in "
         f"shades; parallel projection, azimuth {view_degrees[0]:g} and elevation {view_degrees[1]:g} degrees in the "
         "array's axes, the third upwards. Steps of the voxel grid are smoothed by less than half a voxel."
     )
+    merged = sorted({voxels_merged(case) for case in cases})
+    coarse = [f"Blocks of {n} x {n} x {n} voxels are drawn as one." for n in merged if n > 1]
+    return " ".join([text, *coarse, *remarks])
 
 
-def seen(labels: "Labels", spacing_mm: tuple[float, float, float], view_degrees: tuple[float, float]) -> Drawing:
-    """Return the faces of all classes that are turned to the eye, the furthest first."""
+def voxels_merged(case: QualitativeCase) -> int:
+    """Return how many voxels along each axis are drawn as one, so that no volume has more than `FINEST_VOXELS`."""
+    import numpy as np
+
+    foreground = np.logical_or.reduce([case.reference > 0, *(labels > 0 for labels in case.predictions.values())])
+    filled = [np.flatnonzero(foreground.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1))]
+    widest = max(int(along[-1]) + 1 - int(along[0]) if len(along) else 1 for along in filled)
+    return -(-widest // FINEST_VOXELS)
+
+
+def seen(
+    labels: "Labels", spacing_mm: tuple[float, float, float], view_degrees: tuple[float, float], merged: int = 1
+) -> Drawing:
+    """Return the faces of all classes that are turned to the eye, the furthest first.
+
+    Args:
+        labels: `[X, Y, Z]`.
+        spacing_mm: size of a voxel.
+        view_degrees: azimuth and elevation of the eye.
+        merged: so many voxels along each axis are one, inside where half of them are.
+    """
     import numpy as np
 
     azimuth, elevation = (math.radians(angle) for angle in view_degrees)
@@ -112,7 +143,8 @@ def seen(labels: "Labels", spacing_mm: tuple[float, float, float], view_degrees:
     light /= np.linalg.norm(light)
     corners, lightness, classes = [np.zeros((0, 4, 3))], [np.zeros(0)], [np.zeros(0)]
     for label in np.unique(labels[labels > 0]):
-        surface = surface_of(labels == label, spacing_mm)
+        first, second, third = (merged * size for size in spacing_mm)
+        surface = surface_of(_coarser(labels == label, merged), (first, second, third))
         front = surface.normals() @ toward > 0
         corners.append(surface.corners()[front])
         lightness.append(np.clip(surface.shading_normals()[front] @ light, 0.0, 1.0))
@@ -125,17 +157,39 @@ def seen(labels: "Labels", spacing_mm: tuple[float, float, float], view_degrees:
     )
 
 
-def _draw(axes: "Axes", drawing: Drawing, colour: str) -> None:
+def _coarser(mask: "npt.NDArray[np.bool_]", merged: int) -> "npt.NDArray[np.bool_]":
+    """Merge blocks of voxels; the first block begins with the first voxel, what lacks at the end is outside."""
     import numpy as np
+
+    if merged == 1:
+        return mask
+    padded = np.pad(mask, [(0, -length % merged) for length in mask.shape])
+    x, y, z = (length // merged for length in padded.shape)
+    coarse: npt.NDArray[np.bool_] = padded.reshape(x, merged, y, merged, z, merged).mean(axis=(1, 3, 5)) >= 0.5
+    return coarse
+
+
+def _picture(drawing: Drawing, colour: str, low: "Floats", high: "Floats", width_mm: float) -> "npt.NDArray[np.uint8]":
+    """Paint the faces on a transparent ground that spans `low` to `high` and is so wide on paper: RGBA `[H, W, 4]`."""
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
+    from matplotlib.figure import Figure
 
     base = np.array(to_rgb(colour))
     pale = 0.55 * (1 - 1 / np.maximum(drawing.classes, 1))[:, None]
     own = base + (1 - base) * pale
     colours = np.clip(own * (0.45 + 0.6 * drawing.lightness[:, None]), 0, 1)
     polygons: Any = drawing.polygons
-    axes.add_collection(
-        PolyCollection(polygons, facecolors=colours, edgecolors=colours, linewidths=0.15, rasterized=True),
-        autolim=False,
-    )
+    wide, high_mm = width_mm, width_mm * float((high - low)[1] / (high - low)[0])
+    figure = Figure(figsize=(wide / 25.4, high_mm / 25.4), dpi=DPI, facecolor="none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    faces = PolyCollection(polygons, facecolors=colours, edgecolors=colours, linewidths=0.15)
+    axes.add_collection(faces, autolim=False)
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())

@@ -42,7 +42,7 @@ def make_comparison() -> Callable[..., Comparison]:
         values: Mapping[str, Sequence[float]],
         metric: str = "dice",
         settings: Mapping[str, Mapping[str, Any]] | None = None,
-        seeds: Mapping[str, Mapping[int, float]] | None = None,
+        seeds: Mapping[str, Mapping[int, Sequence[float]]] | None = None,
         reference: str | None = "first",
         over_seeds: Mapping[str, CrossedTest] | None = None,
     ) -> Comparison:
@@ -51,8 +51,12 @@ def make_comparison() -> Callable[..., Comparison]:
         cases = tuple(f"heart_{n:03d}" for n in range(len(next(iter(arrays.values())))))
         base = next(iter(arrays)) if reference == "first" else reference
         given = settings or {}
+
+        def by_seed(name: str) -> dict[int, Any]:
+            return {n: np.array(own) for n, own in (seeds or {}).get(name, {0: arrays[name]}).items()}
+
         variants = tuple(
-            VariantValues(name, own, given.get(name, {}), (seeds or {}).get(name, {0: float(np.nanmean(own))}), 1)
+            VariantValues(name, own, given.get(name, {}), by_seed(name), 1)
             if not np.isnan(own).all()
             else VariantValues(name, own, given.get(name, {}), {}, 1, ("nan",))
             for name, own in arrays.items()

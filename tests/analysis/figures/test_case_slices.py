@@ -1,11 +1,9 @@
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from analysis.figures.case_slices import QualitativeCase, choose_slice, pick_cases
-from analysis.figures.comparison import Comparison
+from analysis.figures.case_slices import QualitativeCase, choose_slice
 
 
 def a_case(reference: Any, prediction: Any = None, spacing: tuple[float, float, float] = (1, 1, 1)) -> QualitativeCase:
@@ -55,19 +53,6 @@ def test_an_empty_reference_falls_back_to_the_prediction() -> None:
     assert choose_slice(a_case(empty, prediction), "x-y").at == 6
     cut = choose_slice(a_case(empty), "x-y")
     assert (cut.at, cut.window_mm) == (4, (0, 6, 0, 7))
-
-
-def test_best_median_and_worst_are_picked(make_comparison: Callable[..., Comparison]) -> None:
-    values = {"a": [0.5, 0.9, float("nan"), 0.1, 0.7]}
-    assert pick_cases(make_comparison(values), "a") == {
-        "best": "heart_001",
-        "median": "heart_000",
-        "worst": "heart_003",
-    }
-    distances = pick_cases(make_comparison(values, metric="hd95_mm"), "a")
-    assert distances == {"best": "heart_003", "median": "heart_004", "worst": "heart_001"}
-    with pytest.raises(ValueError, match="no variant 'b'"):
-        pick_cases(make_comparison(values), "b")
 
 
 def test_arrays_of_other_shapes_are_refused() -> None:

@@ -63,8 +63,8 @@ def test_pairs_are_of_the_cases_that_they_name(runs: Path) -> None:
 
 def test_seeds_are_means_over_cases(runs: Path) -> None:
     variant = read_comparison(runs, "toy").variants[0]
-    assert list(variant.seeds) == [0, 1]
-    for seed, mean in variant.seeds.items():
+    assert list(variant.by_seed) == [0, 1]
+    for seed, mean in zip(variant.by_seed, variant.seed_means, strict=True):
         assert mean == pytest.approx(statistics.fmean(row["dice"] for row in made_up(-0.02, seed)))
 
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from analysis.errors import AnalysisError
-from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.of_sweep import sweep_figures, write_figures
-from analysis.figures.study import Study, StudyTrial
-from analysis.metric import find_metric
+from analysis.masks import MaskWriter
 from analysis.records import write_trial
+from simcvd.data.store import write_case
 
 WriteSweep = Callable[..., Path]
 MakeTrial = Callable[..., dict[str, Any]]
@@ -43,35 +45,41 @@ def dropout(write_sweep: WriteSweep, make_trial: MakeTrial) -> Path:
 
 
 def names(*given: Any, **more: Any) -> list[str]:
-    return [figure.name for figure in sweep_figures(*given, **more)]
+    return [figure.name for figure in sweep_figures(*given, **more).figures]
 
 
 def test_the_figures_that_apply_are_chosen(dropout: Path) -> None:
     assert names(dropout, "toy") == ["sensitivity-projection.dropout", "forest", "paired", "boxes", "training-ref"]
-    assert "training-ref" not in names(dropout, "toy", training=False)
 
 
 def test_files_and_captions_are_written_and_written_alike(dropout: Path) -> None:
-    told: list[str] = []
-    written = write_figures(dropout, "toy", on_figure=lambda figure: told.append(figure.name))
+    told: list[tuple[str, int, int]] = []
+    written = write_figures(dropout, "toy", on_figure=lambda *progress: told.append(progress))
     folder = dropout / "sweeps" / "toy" / "figures"
-    assert told == [figure.name for figure in written]
-    files = {file for figure in written for file in figure.files}
-    assert files | {folder / "captions.md"} == set(folder.iterdir())
-    assert {file.suffix for file in files} == {".pdf", ".svg", ".png"}
+    drawn = names(dropout, "toy")
+    assert told == [(name, place, len(drawn)) for place, name in enumerate(drawn)]
+    assert written.folder == folder
+    assert set(written.files) == set(folder.iterdir())
+    kinds = ("pdf", "svg", "png")
+    assert [file.name for file in written.files] == [*(f"{n}.{k}" for n in drawn for k in kinds), "captions.md"]
     captions = (folder / "captions.md").read_text()
     assert "## boxes\n\nDice [%] on 5 test cases of toy." in captions
+    (remark,) = written.remarks
+    assert remark.startswith("Slices and surfaces left out: no trial of ref has kept masks")
+    assert captions.endswith(f"{remark}\n")
     before = {file: file.read_bytes() for file in folder.iterdir()}
     write_figures(dropout, "toy")
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_another_metric_or_reference_has_its_own_folder(dropout: Path) -> None:
-    first = write_figures(dropout, "toy", metric="hd95_mm", training=False)
-    second = write_figures(dropout, "toy", reference="p=0.5", training=False)
+def test_another_metric_or_reference_has_its_own_folder(dropout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.figures.of_sweep.save_figure", lambda figure, stem: (stem,))
+    first = write_figures(dropout, "toy", metric="hd95_mm")
+    second = write_figures(dropout, "toy", reference="p=0.5")
     folder = dropout / "sweeps" / "toy" / "figures"
-    assert first[0].files[0].parent == folder / "hd95_mm"
-    assert second[0].files[0].parent == folder / "dice-vs-p=0.5"
+    assert first.folder == folder / "hd95_mm"
+    assert second.folder == folder / "dice-vs-p=0.5"
+    assert not [file for file in (*first.files, *second.files) if "training" in file.name]
 
 
 def test_labelled_cases_give_label_efficiency_alone(write_sweep: WriteSweep, make_trial: MakeTrial) -> None:
@@ -84,17 +92,36 @@ def test_labelled_cases_give_label_efficiency_alone(write_sweep: WriteSweep, mak
 
 def test_one_variant_alone_has_its_boxes(write_sweep: WriteSweep) -> None:
     runs = write_sweep({"only $x$": {0: rows(0, 0)}}, reference=None)
-    assert [figure.name for figure in write_figures(runs, "toy")] == ["boxes"]
+    assert names(runs, "toy") == ["boxes"]
 
 
-def test_study_and_cases_are_drawn_where_given(write_sweep: WriteSweep) -> None:
+def test_a_search_is_drawn(write_sweep: WriteSweep) -> None:
     runs = write_sweep({"ref": {0: rows(0, 0)}})
-    study = Study("s", find_metric("dice"), (StudyTrial(0, {"loss.sdm": 0.1}, 0.5, "complete"),))
+    storage = JournalStorage(JournalFileBackend(str(runs / "sweeps" / "toy" / "study.journal")))
+    study = optuna.create_study(storage=storage, direction="maximize")
+    study.optimize(lambda trial: trial.suggest_float("loss.sdm", 0, 1), n_trials=3)
+    assert names(runs, "toy") == ["boxes", "history", "parallel"]
+    study.optimize(lambda trial: trial.suggest_float("loss.sdm", 0, 1), n_trials=9)
+    assert names(runs, "toy") == ["boxes", "history", "importance", "parallel"]
+    assert names(runs, "toy", metric="hd95_mm") == ["boxes"]
+
+
+def test_kept_masks_are_drawn_beside_their_images(write_sweep: WriteSweep, tmp_path: Path) -> None:
+    runs = write_sweep({"ref": {0: rows(0, 0)}})
     labels = np.zeros((6, 6, 6), dtype=np.uint8)
     labels[2:4, 2:4, 2:4] = 1
-    case = QualitativeCase("c0", "best", np.zeros((6, 6, 6)), labels, {"ref": labels}, (1.0, 1.0, 1.0))
-    found = [figure.name for figure in write_figures(runs, "toy", study=study, cases=[case])]
-    assert found == ["boxes", "history", "parallel", "slices", "surfaces"]
+    with MaskWriter(runs, "ref-s0") as writer:
+        for number in range(5):
+            writer.add(f"c{number}", labels)
+            image = np.zeros(labels.shape, np.float32)
+            place = (image.shape, (0, 0, 0))
+            write_case(tmp_path / "data", f"c{number}", image, labels, (1, 1, 1), np.eye(4), *place, classes=1)
+    written = write_figures(runs, "toy", dataset=tmp_path / "data")
+    assert written.remarks == ()
+    assert {file.stem for file in written.files} == {"boxes", "slices", "surfaces", "captions"}
+    text = (written.folder / "captions.md").read_text()
+    assert text.count("Cases chosen by the Dice of ref, seed 0.") == 2
+    assert "best: c4" in text
 
 
 def test_names_of_files_are_safe_and_different(write_sweep: WriteSweep) -> None:

@@ -115,7 +115,7 @@ def test_nothing_to_show_is_refused() -> None:
         qualitative_figure([a_case(())])
 
 
-@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("count", [1, 7])
 def test_the_figure_fits_a_page_and_names_do_not_touch(
     count: int, awkward: tuple[str, ...], check_texts: Callable[[Figure], list[str]]
 ) -> None:

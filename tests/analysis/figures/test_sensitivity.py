@@ -30,7 +30,7 @@ def dropout(make_comparison: Make) -> Comparison:
     return make_comparison(
         {name: 0.8 + draw.normal(0, 0.05, 15) for name in names},
         settings={name: {"projection.dropout": float(name[2:]), "method": "simcvd"} for name in names},
-        seeds={name: {0: 0.79, 1: 0.8, 2: 0.82} for name in names},
+        seeds={name: {0: [0.79] * 15, 1: [0.8] * 15, 2: [0.82] * 15} for name in names},
     )
 
 

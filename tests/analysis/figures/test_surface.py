@@ -3,11 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from analysis.figures.case_slices import QualitativeCase
-from analysis.figures.surface import seen, surface_caption, surface_figure
+from analysis.figures.surface import FINEST_VOXELS, seen, surface_caption, surface_figure, voxels_merged
 
 SHAPE = (14, 16, 12)
 
@@ -57,13 +56,46 @@ def test_panels_show_reference_and_predictions_at_one_scale(check_texts: Callabl
         width, height = figure.get_size_inches()
         mm = (box_.width * width / np.ptp(row[0].get_xlim()), box_.height * height / np.ptp(row[0].get_ylim()))
         assert mm[0] == pytest.approx(mm[1])
-    drawn = [[found for found in axes.collections if isinstance(found, PolyCollection)] for axes in figure.axes]
-    assert [len(found) for found in drawn] == [1, 1, 0, 1, 0, 1]
-    expected = seen(shifted, (1.0, 1.0, 1.5), (-60.0, 25.0)).polygons
-    paths = drawn[1][0].get_paths()
-    assert len(paths) == len(expected)
-    assert paths[0].vertices[:4] == pytest.approx(expected[0])
-    assert drawn[0][0].get_rasterized()
+    assert [len(axes.get_images()) for axes in figure.axes] == [1, 1, 0, 1, 0, 1]
+
+
+def test_pictures_lie_where_the_faces_are() -> None:
+    shifted = box(slice(6, 12), slice(4, 12), slice(3, 9))
+    axes = surface_figure([a_case({"a": shifted})]).axes[1]
+    (image,) = axes.get_images()
+    painted = np.asarray(image.get_array())[:, :, 3] > 128
+    left, right, bottom, top = image.get_extent()
+    rows, columns = np.nonzero(painted)
+    height, width = painted.shape
+    points = seen(shifted, (1.0, 1.0, 1.5), (-60.0, 25.0)).polygons.reshape(-1, 2)
+    pixel = (right - left) / width
+    found = [
+        left + columns.min() * pixel,
+        left + (columns.max() + 1) * pixel,
+        top - (rows.max() + 1) * (top - bottom) / height,
+        top - rows.min() * (top - bottom) / height,
+    ]
+    expected = [points[:, 0].min(), points[:, 0].max(), points[:, 1].min(), points[:, 1].max()]
+    assert found == pytest.approx(expected, abs=2 * pixel)
+    red, blue = (axes.get_images()[0].get_array() for axes in surface_figure([a_case({"a": shifted})]).axes[::-1])
+    for picture, strongest in ((red, 0), (blue, 2)):
+        opaque = np.asarray(picture)[np.asarray(picture)[:, :, 3] == 255]
+        assert (opaque[:, :3].argmax(axis=1) == strongest).all()
+
+
+def test_large_masks_are_drawn_from_blocks_and_said() -> None:
+    labels = np.zeros((2 * FINEST_VOXELS + 30, 8, 9), dtype=np.uint8)
+    labels[5 : 2 * FINEST_VOXELS + 6, 2:7, 1:8] = 1
+    case = QualitativeCase("c", "", np.zeros(labels.shape), labels, {"a": labels}, (0.5, 1.0, 1.0))
+    assert voxels_merged(case) == 3
+    whole, coarse = (seen(labels, case.spacing_mm, (-90.0, 0.0), merged) for merged in (1, 3))
+    assert len(coarse.polygons) < len(whole.polygons) / 5
+    for axis in (0, 1):
+        for end in (np.min, np.max):
+            sides = [end(drawing.polygons[:, :, axis]) for drawing in (whole, coarse)]
+            assert sides[0] == pytest.approx(sides[1], abs=2.5)  # by at most a block of 1.5 x 3 x 3 mm
+    assert "Blocks of 3 x 3 x 3 voxels are drawn as one." in surface_caption([case])
+    assert "Blocks" not in surface_caption([a_case({})])
 
 
 def test_everything_may_be_empty() -> None:

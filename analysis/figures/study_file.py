@@ -1,0 +1,61 @@
+"""Read a search from its Optuna journal, `RUNS/sweeps/NAME/study.journal`."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from analysis.errors import AnalysisError
+from analysis.figures.study import Study, StudyTrial
+from analysis.metric import Metric
+
+FEWEST_TRIALS: Final = 10
+"""Importances told from fewer trials are noise."""
+EVALUATOR: Final = "PED-ANOVA"
+
+
+def read_study(path: Path, metric: Metric) -> Study | None:
+    """Read the one study of a journal.
+
+    Args:
+        path: the journal.
+        metric: what its objective is.
+
+    Returns:
+        The study; None where there is no journal.
+
+    Raises:
+        AnalysisError: the journal is damaged, holds another number of studies than one, or its objective is to go the
+            other way than the metric.
+    """
+    if not path.is_file():
+        return None
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
+        storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+        names = optuna.get_all_study_names(storage)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise AnalysisError(f"The search {path} can't be read ({reason}); move it away to draw the rest.") from error
+    if len(names) != 1:
+        found = ", ".join(names) or "none"
+        raise AnalysisError(f"The search {path} should hold one study, found {found}; move it away to draw the rest.")
+    study = optuna.load_study(study_name=names[0], storage=storage)
+    upwards = study.direction is optuna.study.StudyDirection.MAXIMIZE
+    if upwards != metric.higher_is_better:
+        raise AnalysisError(
+            f"The search {path} {'maximises' if upwards else 'minimises'} its objective, which can't be "
+            f"{metric.label}; name the metric that it was run for."
+        )
+    trials = tuple(_trial(trial) for trial in study.get_trials(deepcopy=False))
+    plain = Study(names[0], metric, trials)
+    if len(plain.counting) < FEWEST_TRIALS:
+        return plain
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    return Study(names[0], metric, trials, {key: float(share) for key, share in shares.items()})
+
+
+def _trial(trial: Any) -> StudyTrial:
+    value = trial.values[0] if trial.values else None
+    return StudyTrial(trial.number, trial.params, value, trial.state.name.lower())
