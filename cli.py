@@ -79,7 +79,23 @@ class TableFormat(StrEnum):
 
     terminal = "terminal"
     md = "md"
+    latex = "latex"
+    html = "html"
     csv = "csv"
+
+
+class SpreadChoice(StrEnum):
+    """What stands beside a mean."""
+
+    sd = "sd"
+    ci = "ci"
+
+
+class SignificanceChoice(StrEnum):
+    """How tests are shown."""
+
+    p = "p"
+    stars = "stars"
 
 
 # ---- options that several commands share ----
@@ -478,31 +494,90 @@ def status(
 
 @app.command()
 def tables(
-    place: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
+    places: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP...",
+            help="RUNS/sweeps/NAME or a NAME in --out, or several; or a CSV or parquet file of scores.",
+        ),
+    ],
     runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
     form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = TableFormat.terminal,
     metric: Annotated[
-        str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ...; repeatable. Default: the sweep's own."),
     ] = None,
     reference: Annotated[
         str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
     ] = None,
+    two_sided: Annotated[
+        bool, typer.Option("--two-sided", help="Test for any difference. Default: for the reference being better.")
+    ] = False,
+    spread: Annotated[
+        SpreadChoice, typer.Option(help="Beside a mean: SD over cases, or half of its 95 % interval.")
+    ] = SpreadChoice.sd,
+    significance: Annotated[SignificanceChoice, typer.Option(help="p-values, or stars.")] = SignificanceChoice.p,
+    published: Annotated[bool, typer.Option("--published", help="Show the paper's values beside ours.")] = False,
+    block: Annotated[
+        str | None,
+        typer.Option(
+            "--published-block", metavar="NAME", help="la-16, la-8 or pancreas-12, where the data set does not tell."
+        ),
+    ] = None,
+    case: Annotated[str | None, typer.Option(metavar="COLUMN", help="File of scores: column of the case.")] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="File of scores: column of the method or setting.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="File of scores: column of the seed, if any.")
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="COLUMN", help="File of scores: column of the class, if any.")
+    ] = None,
+    higher_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--higher-is-better/--lower-is-better",
+            help="File of scores: direction of the metric, where its name does not tell.",
+        ),
+    ] = None,
 ) -> None:
-    """Print a sweep's ablation table with paired tests.
+    """Print the ablation table of a sweep with paired tests.
 
-    Of a sweep with several metrics: all of them in one table; --metric prints one with its differences.
+    Of a sweep with several metrics: all of them in one table; --metric prints one with its differences. Several sweeps
+    are stacked. A file of per-case scores of another tool needs --case, --variant and --metric.
     """
-    from analysis.tables import render_csv, render_markdown, render_terminal, sweep_table
+    from analysis.tables import Style, render_csv, render_html, render_latex, render_markdown, render_terminal
+    from analysis.tables.request import Request, ScoreColumns, is_scores_file, sheet_of_scores, sheet_of_sweeps
 
-    folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
-    table = sweep_table(folder, name, metric, reference)
+    request = Request(tuple(metric or ()), reference, two_sided, Style(spread.value, significance.value))
+    columns = ScoreColumns(case, variant, seed, class_name, higher_is_better)
+    if len(places) == 1 and is_scores_file(places[0]):
+        if published and block is None:
+            raise UserError(
+                "A file of scores does not tell which published table it belongs to; add --published-block."
+            )
+        sheet = sheet_of_scores(Path(places[0]), columns, request, block)
+    elif columns.given:
+        raise UserError(
+            f"{', '.join(columns.given)} is for one CSV or parquet file of scores, not for {', '.join(places)}."
+        )
+    else:
+        found = [_sweep_place(Path(place)) if "/" in place else (runs, place) for place in places]
+        sheet = sheet_of_sweeps(found, request, published, block)
     if form is TableFormat.terminal:
         from rich.console import Console
 
         console = Console()
-        console.print(render_terminal(table, console.width))
-    else:
-        typer.echo(render_markdown(table) if form is TableFormat.md else render_csv(table), nl=False)
+        console.print(render_terminal(sheet, console.width))
+        return
+    render = {
+        TableFormat.md: render_markdown,
+        TableFormat.latex: render_latex,
+        TableFormat.html: render_html,
+        TableFormat.csv: render_csv,
+    }[form]
+    typer.echo(render(sheet), nl=False)
 
 
 @app.command("methods")

@@ -121,7 +121,7 @@ def write_figures(
     metric: str | None = None,
     reference: str | None = None,
     dataset: Path | None = None,
-    on_figure: Callable[[str, int, int], None] = lambda name, done, total: None,
+    on_figure: Callable[[int, int], None] = lambda done, total: None,
 ) -> WrittenFigures:
     """Write the figures of a sweep to `runs/sweeps/NAME/figures` and their captions to `captions.md` beside them.
 
@@ -133,7 +133,7 @@ def write_figures(
         metric: see there.
         reference: see there.
         dataset: see there.
-        on_figure: is told the name of each figure before it is drawn, how many are done, and how many there are.
+        on_figure: is told how many figures are written and how many there are, before each and at the end.
 
     Raises:
         AnalysisError: as `sweep_figures`, or nothing can be drawn yet.
@@ -150,8 +150,9 @@ def write_figures(
         )
     files: list[Path] = []
     for done, figure in enumerate(found.figures):
-        on_figure(figure.name, done, len(found.figures))
+        on_figure(done, len(found.figures))
         files += save_figure(figure.draw(), folder / figure.name)
+    on_figure(len(found.figures), len(found.figures))
     captions = folder / "captions.md"
     text = [f"# Figures of {sweep_name}\n", *(f"## {figure.name}\n\n{figure.caption}\n" for figure in found.figures)]
     write_whole(captions, "\n".join([*text, *(f"{remark}\n" for remark in found.remarks)]).encode())
@@ -159,8 +160,9 @@ def write_figures(
 
 
 def file_name(name: object) -> str:
-    """Return a variant's name with everything that file systems dislike as `_`."""
-    return "".join(letter if letter.isalnum() or letter in "._=-" else "_" for letter in str(name))
+    """Return a variant's name with everything that file systems dislike as `_`, none at its end."""
+    safe = "".join(letter if letter.isalnum() or letter in "._=-" else "_" for letter in str(name))
+    return safe.rstrip("._") or "_"
 
 
 def _of_scores(comparison: Comparison) -> Iterator[SweepFigure]:

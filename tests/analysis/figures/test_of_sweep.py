@@ -12,7 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from analysis.errors import AnalysisError
-from analysis.figures.of_sweep import sweep_figures, write_figures
+from analysis.figures.of_sweep import file_name, sweep_figures, write_figures
 from analysis.masks import MaskWriter
 from analysis.records import write_trial
 from simcvd.data.store import write_case
@@ -53,11 +53,11 @@ def test_the_figures_that_apply_are_chosen(dropout: Path) -> None:
 
 
 def test_files_and_captions_are_written_and_written_alike(dropout: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[int, int]] = []
     written = write_figures(dropout, "toy", on_figure=lambda *progress: told.append(progress))
     folder = dropout / "sweeps" / "toy" / "figures"
     drawn = names(dropout, "toy")
-    assert told == [(name, place, len(drawn)) for place, name in enumerate(drawn)]
+    assert told == [(done, len(drawn)) for done in range(len(drawn) + 1)]
     assert written.folder == folder
     assert set(written.files) == set(folder.iterdir())
     kinds = ("pdf", "svg", "png")
@@ -134,6 +134,15 @@ def test_names_of_files_are_safe_and_different(write_sweep: WriteSweep) -> None:
         line = {"step": 1, "steps": 1, "losses": {"dice": 0.5}}
         (runs / "trials" / trial / "log.jsonl").write_text(json.dumps(line) + "\n")
     assert names(runs, "toy") == ["training-a_b", "training-A_b-1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Supervised (upper bound)", "Supervised__upper_bound"), ("Entropy min.", "Entropy_min"), ("p=0.5", "p=0.5")]
+    + [("..", "_"), ("a/../b", "a_.._b"), ("$τ$", "_τ")],
+)
+def test_names_of_files_are_those_of_variants(name: str, expected: str) -> None:
+    assert file_name(name) == expected
 
 
 def test_a_sweep_without_anything_is_refused(write_sweep: WriteSweep) -> None:
