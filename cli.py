@@ -580,6 +580,37 @@ def tables(
     typer.echo(render(sheet), nl=False)
 
 
+@app.command()
+def figures(
+    place: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
+    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
+    ] = None,
+) -> None:
+    """Draw a sweep's figures as PDF, SVG and PNG, with captions, into RUNS/sweeps/NAME/figures.
+
+    Sensitivity curves, forest plot, paired cases, boxes, label efficiency, slices and surfaces of the best, median and
+    worst case, training curves: those that apply to what has finished.
+    """
+    from analysis.figures.of_sweep import write_figures
+
+    folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
+    with _Progress("drawing", "figures") as progress:
+        written = write_figures(folder, name, metric, reference, dataset, progress)
+    for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
+        kinds = [path.suffix[1:] for path in formats]
+        typer.echo(f"{file}.{kinds[0] if len(kinds) == 1 else '{' + ','.join(kinds) + '}'}")
+    for remark in written.remarks:
+        typer.echo(remark, err=True)
+
+
 @app.command("methods")
 def list_methods() -> None:
     """List the training methods with their papers."""

@@ -121,20 +121,28 @@ def ablation_table(
     return _read(runs, sweep, [metric or sweep.metric], reference, two_sided).main
 
 
-def overview(runs: Path, sweep_name: str, reference: str | None = None, *, two_sided: bool = False) -> Overview:
-    """Build the tables of all metrics that `runs/sweeps/sweep_name` names; the records are read once.
+def overview(
+    runs: Path,
+    sweep_name: str,
+    reference: str | None = None,
+    metrics: Sequence[str] | None = None,
+    *,
+    two_sided: bool = False,
+) -> Overview:
+    """Build the tables of several metrics of `runs/sweeps/sweep_name`; the records are read once.
 
     Args:
         runs: the runs folder.
         sweep_name: folder name of the sweep.
         reference: name of the variant to compare with; None takes the sweep's.
+        metrics: columns of the case records; None takes all that the sweep names.
         two_sided: as for `ablation_table`.
 
     Raises:
         AnalysisError: as `ablation_table`.
     """
     sweep = read_sweep(runs, sweep_name)
-    return _read(runs, sweep, sweep.metrics, reference, two_sided)
+    return _read(runs, sweep, metrics or sweep.metrics, reference, two_sided)
 
 
 def _read(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | None, two_sided: bool) -> Overview:

@@ -3,11 +3,13 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from analysis.ablation import Table
 from analysis.metric import Metric
 from analysis.row import Row
+
+if TYPE_CHECKING:
+    from analysis.ablation import Table
 
 MISSING: Final = "-"
 
@@ -15,9 +17,9 @@ Record = dict[str, str | int | float | None]
 
 
 def shown(value: float | None, metric: Metric, sign: str = "") -> str:
-    """Return a value in the metric's shown unit with two decimals."""
+    """Return a value in the metric's shown unit with its decimals."""
     # Adding 0 after rounding turns -0.00 into 0.00.
-    return MISSING if value is None else f"{round(value * metric.scale, 2) + 0.0:{sign}.2f}"
+    return MISSING if value is None else f"{round(value * metric.scale, metric.digits) + 0.0:{sign}.{metric.digits}f}"
 
 
 def shown_p(value: float | None) -> str:
@@ -71,7 +73,7 @@ def escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def record(row: Row, table: Table) -> Record:
+def record(row: Row, table: "Table") -> Record:
     """Return a row as a line of CSV: stored units (Dice from 0 to 1), full precision, None where missing."""
     found = row.difference
     test = found.test if found else None

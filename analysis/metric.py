@@ -21,6 +21,7 @@ class Metric:
         unit: unit shown; empty where there is none.
         scale: factor from the stored to the shown value.
         higher_is_better: whether more is better.
+        digits: decimals shown.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Metric:
     unit: str
     scale: float
     higher_is_better: bool
+    digits: int = 2
 
     @property
     def bracketed(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from analysis.aggregate import Pairs
+from analysis.cells import shown
 from analysis.difference import Difference
 from analysis.metric import Metric, joined, labels
 from analysis.row import Row
@@ -86,7 +87,7 @@ def _what(
     if split == "val":
         yield f"Scores are of {split} cases: no finished trial has test scores."
     if reference is None:
-        yield "The sweep names no reference, so nothing is compared."
+        yield "No reference is named, so nothing is compared."
         return
     tests = [sum(_tested(row) is not None for row in each.means) for each in found]
     each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
@@ -151,7 +152,7 @@ def _detectable(found: Sequence[Compared]) -> Iterator[str]:
         spread = median(stdev(own.values) for own in tested)
         least = detectable_difference(spread, n, SIGNIFICANT / len(tested), POWER, metric.alternative)
         if least is not None:
-            told.setdefault(n, []).append(f"{label} {least * metric.scale:.2f} {metric.unit}")
+            told.setdefault(n, []).append(f"{label} {shown(least, metric)} {metric.unit}".strip())
     for n, sizes in told.items():
         yield (
             f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {POWER:.0%} chance; smaller "

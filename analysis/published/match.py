@@ -33,13 +33,13 @@ def published_of(
         key: the sweep's `published`.
         dataset: the name of its data set.
         labeled: labelled training cases of each of its variants.
-        block: part of Tables I and II, one of `BLOCKS`; None tells it from the data set.
+        block: part of Tables I and II, one of `BLOCKS`, for a sweep of no other table; None tells it from the data set.
 
     Raises:
         AnalysisError: the sweep belongs to no table, or it can't be told to which block.
     """
     rows = read_published()
-    if key in PARTS and block is None:
+    if key in PARTS:
         table, group = PARTS[key]
         own = tuple(row for row in rows if row.table == table and row.group == group)
         # The reference row stands once in a table, whatever the part.

@@ -75,7 +75,7 @@ def _extras(value: Value, sheet: Sheet) -> list[Extra]:
     if sheet.has_published:
         known = value.published
         text = MISSING if known is None else shown(known.value, value.metric) + DOUBTFUL * known.doubtful
-        found.append(Extra("publ.", text, MISSING if known is None else f"publ.{text}"))
+        found.append(Extra("publ.", text, MISSING if known is None else f"publ. {text}"))
     return found
 
 
@@ -125,7 +125,7 @@ def choose_layout(lines: Sequence[Texts], metrics: Sequence[Metric], width: int)
         names = [layout.heading, *(line.name.removeprefix(layout.key) for line in lines)]
         whole = max(map(len, names))
         left = width - max(_taken(lines, metrics, layout))
-        if left >= (whole if beside else _width_on_two_lines(names)):
+        if left >= (whole if beside else width_on_two_lines(names)):
             return Layout(beside, parts, heads, layout.key, min(left, whole))
     return Layout(beside, parts, heads, layout.key, max(left, 8))
 
@@ -173,7 +173,7 @@ def _beside_width(extra: Extra) -> int:
     return max(len(extra.text), *map(len, extra.head.split()))
 
 
-def _width_on_two_lines(names: Sequence[str]) -> int:
+def width_on_two_lines(names: Sequence[str]) -> int:
     """Return the width from which on every name takes two lines at most, with no word cut."""
     words = [name.split() or [name] for name in names]
     halves = [

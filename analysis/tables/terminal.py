@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.cells import common_key, half_width, mean_and_spread, shown, trial_cells
 from analysis.metric import Metric
-from analysis.tables.layout import Layout, Texts, choose_layout
+from analysis.tables.layout import Layout, Texts, choose_layout, width_on_two_lines
 from analysis.tables.sheet import Line, Rank, Section, Sheet, Value
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ NARROW: Final = 80
 
 _STYLES: Final[dict[Rank | None, str]] = {"best": "bold", "second": "underline", None: ""}
 _QUIET: Final = ("failed", "open", "unfinished", "empty")
+_TRAINING: Final = ("labelled", "unlabelled")
 
 
 def terminal(sheet: Sheet, width: int) -> "RenderableType":
@@ -52,10 +53,8 @@ def _notes(sheet: Sheet) -> "list[RenderableType]":
 def _one_metric(sheet: Sheet, width: int) -> "list[RenderableType]":
     from rich.text import Text
 
-    narrow = width < NARROW
+    narrow, heads = _fitting(sheet, width)
     key = common_key(list(dict.fromkeys(line.row.variant for line in sheet.lines))) if narrow else ""
-    every = [_cells(line, sheet, narrow) for line in sheet.lines]
-    heads = [head for head in every[0] if not narrow or head not in _QUIET or any(c[head] != "0" for c in every)]
     parts: list[RenderableType] = []
     for block in sheet.blocks:
         if block.class_name is not None:
@@ -77,6 +76,26 @@ def _one_metric(sheet: Sheet, width: int) -> "list[RenderableType]":
     return [*parts, Text(""), *_notes(sheet)]
 
 
+def _fitting(sheet: Sheet, width: int) -> tuple[bool, list[str]]:
+    """Return whether to be compact, and the headings of the columns that then fit."""
+    names = list(dict.fromkeys(line.row.variant for line in sheet.lines))
+    for narrow in (False, True):
+        every = [_cells(line, sheet, narrow) for line in sheet.lines]
+        zeros = {head for head in _QUIET if all(cells.get(head, "0") == "0" for cells in every)}
+        key = common_key(names) if narrow else ""
+        for dropped in (zeros, {*zeros, *_TRAINING}, {*_QUIET, *_TRAINING}) if narrow else (set(),):
+            heads = [head for head in every[0] if head not in dropped]
+            taken = sum(
+                1 + max(*map(len, head.split() if narrow else [head]), *(len(cells[head]) for cells in every))
+                for head in heads[1:]
+            )
+            if (narrow or width >= NARROW) and width - taken >= width_on_two_lines(
+                [n.removeprefix(key) for n in names]
+            ):
+                return narrow, heads
+    return True, heads
+
+
 def _cells(line: Line, sheet: Sheet, compact: bool) -> dict[str, str]:
     """Return heading and text of every column."""
     value = line.values[0]
@@ -84,7 +103,7 @@ def _cells(line: Line, sheet: Sheet, compact: bool) -> dict[str, str]:
     beside = row.sd if spread == "sd" else half_width(row)
     apart = {"mean": shown(row.mean, metric) + value.stars, "SD" if spread == "sd" else "±CI": shown(beside, metric)}
     together = {f"mean±{'SD' if spread == 'sd' else 'CI'}": mean_and_spread(row, metric, "±", spread) + value.stars}
-    training = {"labelled": row.training.labeled, "unlabelled": row.training.unlabeled}
+    training = dict(zip(_TRAINING, (row.training.labeled, row.training.unlabeled), strict=True))
     difference = row.difference.test.difference if row.difference else None
     return {
         "variant": row.variant,

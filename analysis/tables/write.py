@@ -1,5 +1,6 @@
 """The table files of a sweep."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,16 +30,31 @@ class WrittenTables:
 
 
 def sweep_table(
-    runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None, *, two_sided: bool = False
+    runs: Path,
+    sweep_name: str,
+    metric: str | Sequence[str] | None = None,
+    reference: str | None = None,
+    *,
+    two_sided: bool = False,
 ) -> Table | Overview:
-    """Build what a sweep is to be shown as: the overview of its metrics, or the table of its only one or of `metric`.
+    """Build what a sweep is to be shown as: the overview of its metrics, or the table of its only one.
+
+    Args:
+        runs: the runs folder.
+        sweep_name: folder name of the sweep.
+        metric: one or several columns of the case records; None takes those that the sweep names.
+        reference: name of the variant to compare with; None takes the sweep's.
+        two_sided: as for `ablation_table`.
 
     Raises:
         AnalysisError: as `ablation_table`.
     """
-    if metric is not None or not read_sweep(runs, sweep_name).also:
-        return ablation_table(runs, sweep_name, metric, reference, two_sided=two_sided)
-    return overview(runs, sweep_name, reference, two_sided=two_sided)
+    metrics = (
+        [metric] if isinstance(metric, str) else list(dict.fromkeys(metric or read_sweep(runs, sweep_name).metrics))
+    )
+    if len(metrics) == 1:
+        return ablation_table(runs, sweep_name, metrics[0], reference, two_sided=two_sided)
+    return overview(runs, sweep_name, reference, metrics, two_sided=two_sided)
 
 
 def write_tables(runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None) -> WrittenTables:

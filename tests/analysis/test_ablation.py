@@ -196,7 +196,7 @@ def test_what_the_command_set_for_all_is_said(write_sweep: WriteSweep) -> None:
 def test_a_sweep_without_reference_compares_nothing(write_sweep: WriteSweep) -> None:
     table = ablation_table(write_sweep({"a": {0: made_up(0, 0)}}, reference=None), "toy")
     assert row_of(table, "a").difference is None
-    assert "The sweep names no reference, so nothing is compared." in table.notes
+    assert "No reference is named, so nothing is compared." in table.notes
 
 
 def test_variants_may_share_a_trial(write_sweep: WriteSweep) -> None:

@@ -1,0 +1,118 @@
+"""What `simcvd tables` was asked for, as a sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from analysis.ablation import Overview, Table
+from analysis.errors import AnalysisError
+from analysis.published import PublishedTable, published_of
+from analysis.scores_file import SUFFIXES, read_scores, tables_of_scores
+from analysis.tables.sheet import Sheet, make_sheet
+from analysis.tables.style import Style
+from analysis.tables.write import sweep_table
+
+
+@dataclass(frozen=True)
+class Request:
+    """What holds for sweeps and for files of scores.
+
+    Attributes:
+        metrics: what to show; empty takes those that the sweep names.
+        reference: the variant to compare with; None takes the sweep's.
+        two_sided: whether the tests ask for a difference to either side.
+        style: how values are shown.
+    """
+
+    metrics: tuple[str, ...] = ()
+    reference: str | None = None
+    two_sided: bool = False
+    style: Style = field(default_factory=Style)
+
+
+@dataclass(frozen=True)
+class ScoreColumns:
+    """Which columns a file of scores has, as options name them; None where it was not said."""
+
+    case: str | None = None
+    variant: str | None = None
+    seed: str | None = None
+    class_name: str | None = None
+    higher_is_better: bool | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """Options that were given."""
+        direction = {None: None, True: "--higher-is-better", False: "--lower-is-better"}[self.higher_is_better]
+        named = {"--case": self.case, "--variant": self.variant, "--seed": self.seed, "--class": self.class_name}
+        return [*(option for option, value in named.items() if value is not None), *([direction] if direction else [])]
+
+
+def is_scores_file(place: str) -> bool:
+    """Tell whether a place is a file of scores, there or not, rather than a sweep."""
+    return Path(place).suffix in SUFFIXES and not Path(place).is_dir()
+
+
+def sheet_of_sweeps(
+    places: Sequence[tuple[Path, str]], request: Request, published: bool = False, block: str | None = None
+) -> Sheet:
+    """Lay out one or several sweeps.
+
+    Args:
+        places: runs folder and name of each.
+        request: what to show.
+        published: whether to show the paper's values beside ours.
+        block: part of Tables I and II to take them from; None tells it from the data set.
+
+    Raises:
+        AnalysisError: as `sweep_table`, `make_sheet` and `published_of`.
+    """
+    if len(set(places)) < len(places):
+        raise AnalysisError("A sweep is named twice; name each once.")
+    tables = [
+        sweep_table(runs, name, request.metrics or None, request.reference, two_sided=request.two_sided)
+        for runs, name in places
+    ]
+    names = [name for _, name in places]
+    headings = names if len(set(names)) == len(names) else [str(runs / name) for runs, name in places]
+    papers = [_paper(table, block) for table in tables] if published or block is not None else None
+    return make_sheet(tables, request.style, papers, headings)
+
+
+def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: str | None = None) -> Sheet:
+    """Lay out the scores that another tool wrote.
+
+    Args:
+        path: the file.
+        columns: which of its columns hold what.
+        request: what to show; its metrics are columns too.
+        block: part of Tables I and II to show beside them; None shows none.
+
+    Raises:
+        AnalysisError: as `tables_of_scores`, or columns were not named.
+    """
+    missing = [
+        option
+        for option, value in (("--case", columns.case), ("--variant", columns.variant), ("--metric", request.metrics))
+        if not value
+    ]
+    if columns.case is None or columns.variant is None or missing:
+        known = ", ".join(map(str, read_scores(path).columns))
+        raise AnalysisError(f"Name the columns of {path.name} with {', '.join(missing)}; it has {known}.")
+    found = tables_of_scores(
+        path,
+        columns.case,
+        columns.variant,
+        request.metrics,
+        seed=columns.seed,
+        class_name=columns.class_name,
+        reference=request.reference,
+        higher_is_better=columns.higher_is_better,
+        two_sided=request.two_sided,
+    )
+    return make_sheet([found], request.style, None if block is None else [_paper(found, block)])
+
+
+def _paper(table: Table | Overview, block: str | None) -> PublishedTable:
+    main = table.main if isinstance(table, Overview) else table
+    return published_of(main.published, main.dataset, [row.training.labeled for row in main.rows], block)
