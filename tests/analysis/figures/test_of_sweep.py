@@ -138,8 +138,10 @@ def test_names_of_files_are_safe_and_different(write_sweep: WriteSweep) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("Supervised (upper bound)", "Supervised__upper_bound"), ("Entropy min.", "Entropy_min"), ("p=0.5", "p=0.5")]
-    + [("..", "_"), ("a/../b", "a_.._b"), ("$τ$", "_τ")],
+    [
+        *(("Supervised (upper bound)", "Supervised__upper_bound"), ("Entropy min.", "Entropy_min"), ("p=0.5", "p=0.5")),
+        *(("..", "_"), ("a/../b", "a_.._b"), ("$τ$", "_τ")),
+    ],
 )
 def test_names_of_files_are_those_of_variants(name: str, expected: str) -> None:
     assert file_name(name) == expected
