@@ -27,13 +27,20 @@ def settings_page() -> str:
     single = {key: field for key, field in schema["properties"].items() if key not in sections}
     blocks = [INTRODUCTION, _table(single, "", TrialConfig().model_dump(mode="json"))]
     for key, field in sections.items():
-        section = schema["$defs"][field["$ref"].rsplit("/", 1)[-1]]
-        blocks += [
-            f"## {key}\n\n{section['description']}\n",
-            _table(section["properties"], f"{key}.", field["default"]),
-        ]
+        blocks += _section(schema["$defs"], key, field)
     blocks += ["## Presets\n\nWhat a preset changes; everything else keeps its default.\n", _presets()]
     return "\n".join(blocks)
+
+
+def _section(schemas: dict[str, Any], key: str, field: dict[str, Any]) -> Iterator[str]:
+    """Yield a section's heading, its table and those of the sections in it."""
+    section = schemas[field["$ref"].rsplit("/", 1)[-1]]
+    inner = {name: value for name, value in section["properties"].items() if "$ref" in value}
+    single = {name: value for name, value in section["properties"].items() if name not in inner}
+    yield f"{'#' * (2 + key.count('.'))} {key}\n\n{section['description']}\n"
+    yield _table(single, f"{key}.", field["default"])
+    for name, value in inner.items():
+        yield from _section(schemas, f"{key}.{name}", value)
 
 
 def _table(fields: dict[str, Any], prefix: str, defaults: dict[str, Any]) -> str:

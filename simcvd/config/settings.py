@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from simcvd.config.augment import AugmentConfig
 from simcvd.config.methods import (
     ChaitanyaConfig,
     CPSConfig,
@@ -16,6 +17,7 @@ from simcvd.config.methods import (
     EntropyMinConfig,
     ICTConfig,
     MeanTeacherConfig,
+    MethodSettings,
     SASSNetConfig,
     UAMTConfig,
 )
@@ -125,13 +127,6 @@ class NoiseConfig(Settings):
     clip: Weight = Field(0.2, description="Largest absolute value.")
 
 
-class AugmentConfig(Settings):
-    """Augmentation of training crops: image, label and SDM alike."""
-
-    rotate: bool = Field(True, description="Multiples of 90 degrees in the XY plane.")
-    flip: bool = Field(True, description="Mirroring, each axis of the XY plane with probability one half.")
-
-
 class SDMConfig(Settings):
     """Target of the SDM head."""
 
@@ -184,6 +179,10 @@ class TrialConfig(Settings):
         if any(s > c for s, c in zip(self.inference.stride_vox, self.data.crop_vox, strict=True)):
             raise ValueError("inference.stride_vox is larger than data.crop_vox, so windows would leave voxels unseen")
         return self
+
+    def unread(self) -> set[str]:
+        """Return the sections of other methods."""
+        return {name for name, value in self if isinstance(value, MethodSettings) and name != self.method}
 
     @property
     def ema_decay(self) -> float:

@@ -14,3 +14,7 @@ class Settings(BaseModel):
     """Base of all settings: frozen, strict, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    def unread(self) -> set[str]:
+        """Return the fields that change nothing, given the others; a trial's identity leaves them out."""
+        return set()

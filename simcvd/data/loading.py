@@ -1,5 +1,6 @@
 """From cases to a step's crops: memory-mapped or resident on the device, prepared while the step before runs."""
 
+import functools
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from simcvd.data.batch import Batch
 from simcvd.data.sampling import case_at, crop_generator
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.data.store import CaseFile, TrainingView
+from simcvd.transforms.augmentation import augment_image
 from simcvd.transforms.geometry import Geometry, apply_geometry, cut, draw_geometry
 
 Item = TypeVar("Item")
@@ -30,7 +32,8 @@ class CropLoader:
     Args:
         view: training cases; unlabelled ones come without labels.
         config: sizes, seed, augmentation.
-        device: where the crops are needed. Images that fit into a quarter of a GPU's free memory are kept there.
+        device: where the crops are needed. Images that fit into a quarter of a GPU's free memory are kept there, unless
+            their intensities are augmented, which the CPU does.
         with_unlabeled: whether unlabelled crops are needed at all.
         rank: this worker's number.
         workers: how many workers share a batch.
@@ -78,7 +81,7 @@ class CropLoader:
         geometry = self._draw("labeled", place, case)
         if case.label is None:
             raise AssertionError(f"labelled case {case.id} was opened without its label")
-        image = apply_geometry(self._tensor(case, "image", geometry), geometry).float()
+        image = self._image("labeled", place, case, geometry)
         label = apply_geometry(self._tensor(case, "label", geometry)[None], geometry)[0].long()
         if config.sdm.scope == "patch":
             maps = torch.from_numpy(signed_distance_maps(label.cpu().numpy().astype(np.uint8), self._classes))
@@ -90,7 +93,7 @@ class CropLoader:
     def _unlabeled_crop(self, place: int) -> tuple[Tensor, Tensor]:
         case = self._unlabeled[case_at(self._config.seed, "unlabeled", place, len(self._unlabeled))]
         geometry = self._draw("unlabeled", place, case)
-        return apply_geometry(self._tensor(case, "image", geometry), geometry).float(), _depth(case, geometry)
+        return self._image("unlabeled", place, case, geometry), _depth(case, geometry)
 
     def _draw(self, stream: str, place: int, case: CaseFile) -> Geometry:
         config = self._config
@@ -98,6 +101,15 @@ class CropLoader:
         generator = crop_generator(config.seed, stream, place)
         augment = config.augment
         return draw_geometry(generator, (x, y, z), config.data.crop_vox, rotate=augment.rotate, flip=augment.flip)
+
+    def _image(self, stream: str, place: int, case: CaseFile, geometry: Geometry) -> Tensor:
+        """Return the augmented image; student and teacher get the same one."""
+        image = apply_geometry(self._tensor(case, "image", geometry), geometry).float()
+        augment = self._config.augment
+        if not augment.changes_intensities:
+            return image
+        generator = functools.partial(crop_generator, self._config.seed, stream, place)
+        return torch.from_numpy(augment_image(image.numpy(), augment, generator))
 
     def _tensor(self, case: CaseFile, part: str, geometry: Geometry) -> Tensor:
         resident = self._resident.get((case.id, part))
@@ -118,7 +130,9 @@ class CropLoader:
     def _place_on_device(self) -> dict[tuple[str, str], Tensor]:
         if self._device.type != "cuda":
             return {}
-        parts = {(case.id, "image"): case.image for case in [*self._labeled, *self._unlabeled]}
+        parts: dict[tuple[str, str], NDArray[np.generic]] = {}
+        if not self._config.augment.changes_intensities:
+            parts |= {(case.id, "image"): case.image for case in [*self._labeled, *self._unlabeled]}
         for case in self._labeled:
             if case.label is not None and case.sdm is not None:
                 parts |= {(case.id, "label"): case.label, (case.id, "sdm"): case.sdm}

@@ -20,6 +20,6 @@ def case_at(seed: int, stream: str, place: int, cases: int) -> int:
     return int(order[position])
 
 
-def crop_generator(seed: int, stream: str, place: int) -> np.random.Generator:
-    """Return the generator that draws the crop at `place` of a stream."""
-    return np.random.default_rng(derived_seed(seed, stream, "crop", place))
+def crop_generator(seed: int, stream: str, place: int, use: str = "crop") -> np.random.Generator:
+    """Return the generator that draws the crop at `place` of a stream, or what `use` names of it."""
+    return np.random.default_rng(derived_seed(seed, stream, use, place))

@@ -87,6 +87,7 @@ def test_short_runs_get_a_faster_teacher() -> None:
         ("augment.flip=false", False),
         ("ema.decay=0.99", 0.99),
         ("ema.decay=auto", "auto"),
+        ("augment.local_shuffle.probability=0.5", 0.5),
     ],
 )
 def test_assignment_changes_one_setting(text: str, expected: object) -> None:
@@ -160,6 +161,49 @@ def test_equal_numbers_written_differently_are_one_trial() -> None:
     assert config_hash(apply_settings(config, {"loss.contrast": 1}), "d") == config_hash(
         apply_settings(config, {"loss.contrast": 1.0}), "d"
     )
+
+
+@pytest.mark.parametrize(
+    ("preset", "method", "expected"),
+    [
+        ("la", "simcvd", "simcvd-s0-6f5a2a79bd01"),
+        ("la", "ua_mt", "ua_mt-s0-6caa1498146a"),
+        ("pancreas", "simcvd", "simcvd-s0-fa92e44750dd"),
+        ("phantom", "simcvd", "simcvd-s0-24c0cbc4247b"),
+    ],
+)
+def test_trials_of_earlier_versions_are_still_found(preset: str, method: str, expected: str) -> None:
+    """Their names, as they were before there were augmentations of the intensities."""
+    assert trial_id(apply_settings(load_preset(preset), {"method": method}), "digest") == expected
+
+
+def test_an_augmentation_that_is_off_is_no_part_of_the_identity() -> None:
+    config = load_preset("phantom")
+    size, switch = {"augment.in_painting.boxes": 3}, {"augment.in_painting.probability": 0.5}
+    assert config_hash(apply_settings(config, size), "d") == config_hash(config, "d")
+    found = {config_hash(apply_settings(config, changes), "d") for changes in ({}, switch, switch | size)}
+    assert len(found) == 3
+    for name in ("local_shuffle", "nonlinear_intensity", "in_painting", "out_painting"):
+        found.add(config_hash(apply_settings(config, {f"augment.{name}.probability": 1}), "d"))
+    assert len(found) == 7
+
+
+def test_a_section_of_another_method_is_no_part_of_the_identity() -> None:
+    config = load_preset("phantom")
+    other = {"ua_mt.passes": 4}
+    assert config_hash(apply_settings(config, other), "d") == config_hash(config, "d")
+    ua_mt = apply_settings(config, {"method": "ua_mt"})
+    assert config_hash(apply_settings(ua_mt, other), "d") != config_hash(ua_mt, "d")
+
+
+def test_the_papers_simcvd_augments_no_intensities() -> None:
+    assert not load_preset("la").augment.changes_intensities
+    assert apply_settings(load_preset("la"), {"augment.out_painting.probability": 0.1}).augment.changes_intensities
+
+
+def test_sides_of_boxes_are_a_range() -> None:
+    with pytest.raises(UserError, match=r"min_side is 0.6, expected no more than max_side, 0.57"):
+        apply_settings(load_preset("la"), {"augment.out_painting.min_side": 0.6})
 
 
 def test_settings_import_no_torch() -> None:

@@ -65,6 +65,31 @@ def test_label_and_map_belong_to_the_image(view: TrainingView, config: TrialConf
         assert torch.equal(batch.sdm[:, 0] <= 0, batch.label == 1)
 
 
+@pytest.mark.parametrize("name", ["local_shuffle", "nonlinear_intensity", "in_painting", "out_painting"])
+def test_augmented_intensities_leave_crop_label_and_map(view: TrainingView, config: TrialConfig, name: str) -> None:
+    """In both streams; crops come from the same places and are turned the same, so unchanged voxels are equal."""
+    augmented = apply_settings(config, {f"augment.{name}.probability": 1})
+    plain, batch, again = _loader(view, config)(3), _loader(view, augmented)(3), _loader(view, augmented)(3)
+    assert torch.equal(batch.label, plain.label)
+    assert torch.equal(batch.sdm, plain.sdm)
+    assert torch.equal(batch.depth_labeled, plain.depth_labeled)
+    for images in ("image_labeled", "image_unlabeled"):
+        before, after = getattr(plain, images), getattr(batch, images)
+        assert torch.equal(after, getattr(again, images))
+        assert after.dtype == torch.float32
+        changed = (before != after).flatten(1).float().mean(1)
+        assert (changed > 0.02).all()
+        assert changed.max() < 1 or name == "nonlinear_intensity"
+        assert not torch.equal(before[0] != after[0], before[1] != after[1]) or name == "nonlinear_intensity"
+
+
+def test_two_workers_share_augmented_crops(view: TrainingView, config: TrialConfig) -> None:
+    config = apply_settings(config, {"augment.local_shuffle.probability": 0.5, "augment.out_painting.probability": 0.5})
+    whole = _loader(view, config)(3)
+    shares = [_loader(view, config, rank=rank, workers=2)(3) for rank in range(2)]
+    assert torch.equal(whole.image_labeled, torch.cat([share.image_labeled for share in shares]))
+
+
 def test_two_workers_share_the_batch_of_one(view: TrainingView, config: TrialConfig) -> None:
     whole = _loader(view, config)(3)
     shares = [_loader(view, config, rank=rank, workers=2)(3) for rank in range(2)]
