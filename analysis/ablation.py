@@ -12,7 +12,8 @@ from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_tria
 from analysis.difference import Difference, adjusted, compare, pooled_seed_variance
 from analysis.errors import AnalysisError
 from analysis.metric import Metric, find_metric
-from analysis.notes import Compared, notes
+from analysis.notes import notes
+from analysis.notes_on_tests import Compared
 from analysis.records import read_cases, read_trials
 from analysis.row import Row, Trials
 from analysis.statistics import Alternative, t_interval

@@ -2,15 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
-from analysis.aggregate import Pairs
-from analysis.cells import shown
 from analysis.difference import Difference
-from analysis.metric import Metric, joined, labels
+from analysis.metric import joined, labels
+from analysis.notes_on_tests import SIGNIFICANT, Compared, notes_on_tests
 from analysis.row import Row
-from analysis.statistics import detectable_difference
 
 FEW_CASES: Final = 10
 """Below this a note says that p is rough: the t-test then leans on differences being normally distributed."""
@@ -18,34 +15,10 @@ FEW_CASES: Final = 10
 SPREAD: Final = {"sd": "Mean and SD (n - 1)", "ci": "Mean and half of its 95 % t interval"}
 """How the first note begins, by what stands beside the mean."""
 
-SIGNIFICANT: Final = 0.05
-
 DOUBTFUL: Final = 0.01
 """p of the test of normality below which a note doubts the t-test: it is asked of every comparison."""
 
-POWER: Final = 0.8
-
 _NAMED: Final = 5
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One metric of a sweep.
-
-    Attributes:
-        metric: what is compared.
-        rows: all rows, the foreground mean of every variant among them.
-        pairs: comparison of each variant with the reference.
-    """
-
-    metric: Metric
-    rows: Sequence[Row]
-    pairs: Mapping[str, Pairs]
-
-    @property
-    def means(self) -> list[Row]:
-        """Rows of the foreground mean, one a variant."""
-        return [row for row in self.rows if row.class_id is None]
 
 
 def notes(
@@ -89,101 +62,7 @@ def _what(
     if reference is None:
         yield "No reference is named, so nothing is compared."
         return
-    tests = [sum(_tested(row) is not None for row in each.means) for each in found]
-    each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
-    yield (
-        f"p: paired {'two' if two_sided else 'one'}-sided t-test over cases, alternative: "
-        f"{_either(found, reference) if two_sided else _alternative(found, reference)}; adjusted by Holm's method for "
-        f"the {_span(tests)}{f' of each {joined(each_of)}' if each_of else ''}."
-    )
-    beyond = [
-        row for each in found for row in each.means if row.difference and (row.difference.test.p or 0) > 1 - SIGNIFICANT
-    ]
-    if beyond and not two_sided:
-        yield f"p above {1 - SIGNIFICANT} speaks for the other side: there the reference ({reference}) does worse."
-    if len(found) > 1 and any(tests):
-        yield _behind_p(found)
-    yield from _over_seeds(found)
-    yield from _detectable(found)
-
-
-def _alternative(found: Sequence[Compared], reference: str) -> str:
-    metrics = [each.metric for each in found]
-    if len(metrics) == 1:
-        side = "higher" if metrics[0].higher_is_better else "lower"
-        return f"the {metrics[0].label} of the reference ({reference}) is {side}"
-    higher = joined([label for metric, label in labels(metrics).items() if metric.higher_is_better])
-    lower = joined([label for metric, label in labels(metrics).items() if not metric.higher_is_better])
-    sides = [f"higher {higher}" if higher else "", f"lower {lower}" if lower else ""]
-    return f"the reference ({reference}) has {joined([side for side in sides if side])}"
-
-
-def _tested(row: Row) -> Difference | None:
-    """Return the difference of a row whose t-test has a p."""
-    return row.difference if row.difference is not None and row.difference.test.p is not None else None
-
-
-def _span(counts: Sequence[int]) -> str:
-    low, high = min(counts), max(counts)
-    return f"{low if low == high else f'{low} to {high}'} comparison{'' if high == 1 else 's'}"
-
-
-def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
-    """Say what the p over seeds and cases is, where a comparison has one."""
-    tested = [row.difference for each in found for row in each.means if row.difference is not None]
-    if not any(each.over_seeds is not None and each.over_seeds.p is not None for each in tested):
-        return
-    yield (
-        "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "
-        "trained networks as they are; only p over seeds says whether the variants would differ with other seeds too."
-    )
-
-
-def _detectable(found: Sequence[Compared]) -> Iterator[str]:
-    """Say how small a difference the cases at hand can show, by the usual spread of the differences."""
-    from statistics import median, stdev
-
-    told: dict[int, list[str]] = {}
-    for each, label in zip(found, labels([each.metric for each in found]).values(), strict=True):
-        tested = [own for own in map(_tested, each.means) if own is not None]
-        if not tested:
-            continue
-        metric, n = each.metric, Counter(own.test.n for own in tested).most_common(1)[0][0]
-        spread = median(stdev(own.values) for own in tested)
-        least = detectable_difference(spread, n, SIGNIFICANT / len(tested), POWER, metric.alternative)
-        if least is not None:
-            told.setdefault(n, []).append(f"{label} {shown(least, metric)} {metric.unit}".strip())
-    for n, sizes in told.items():
-        yield (
-            f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {POWER:.0%} chance; smaller "
-            "ones are missed more often."
-        )
-
-
-def _either(found: Sequence[Compared], reference: str) -> str:
-    named = joined(list(labels([each.metric for each in found]).values()))
-    return f"{named} {'differs' if len(found) == 1 else 'differ'} from the reference's ({reference})"
-
-
-def _behind_p(found: Sequence[Compared]) -> str:
-    """Say how many cases each p rests on: the usual number, then what differs from it."""
-    named = labels([each.metric for each in found])
-    counts = {
-        (row.variant, named[each.metric]): tested.test.n
-        for each in found
-        for row in each.means
-        if (tested := _tested(row)) is not None
-    }
-    usual = Counter(counts.values()).most_common(1)[0][0]
-    unusual: dict[tuple[str, int], list[str]] = {}
-    for (variant, label), n in counts.items():
-        if n != usual:
-            unusual.setdefault((variant, n), []).append(label)
-    groups: dict[tuple[int, str], list[str]] = {}
-    for (variant, n), own in unusual.items():
-        groups.setdefault((n, "" if len(own) == len(found) else f"{joined(own)} of "), []).append(variant)
-    others = "".join(f"; on {n}: {which}{', '.join(variants)}" for (n, which), variants in groups.items())
-    return f"Each p rests on {usual} cases that both sides have{others}."
+    yield from notes_on_tests(found, reference, one_class, two_sided)
 
 
 def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
@@ -222,6 +101,11 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
         yield "no p-value", f": {found.test.why_no_p}"
     if found is not None and found.over_seeds is not None and found.test.p is not None and found.over_seeds.why_no_p:
         yield "no p over seeds", f": {found.over_seeds.why_no_p}"
+    if found is not None and found.alternative != "different" and (found.test.p or 0) > 1 - SIGNIFICANT:
+        yield (
+            "better than the reference",
+            f" (one-sided p above {1 - SIGNIFICANT} before it is adjusted); the two-sided test asks for both sides",
+        )
     if _undone_by_seeds(found):
         yield "p over cases below 0.05", " but p over seeds is not: other seeds could undo the difference"
     if found is not None and found.normality is not None and found.normality < DOUBTFUL:

@@ -16,7 +16,7 @@ _SPECIAL: Final = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
     "±": r"$\pm$",
     "\N{MULTIPLICATION SIGN}": r"$\times$",
     "·": r"$\cdot$",
@@ -34,6 +34,9 @@ _SPECIAL: Final = {
 _OMICRON_LIKE: Final = {"omicron": "o"}
 """Greek letters that LaTeX has no command for."""
 
+_NARROW: Final = 5
+"""Columns that fit into one column of a page."""
+
 _MARKED: Final = ("p", "p over seeds")
 """Headings whose note is a footnote."""
 
@@ -41,14 +44,14 @@ _MARKED: Final = ("p", "p over seeds")
 def latex(sheet: Sheet) -> str:
     """Return a complete `table` environment: caption, rules, groups, footnotes.
 
-    Columns of counts that say the same in every row become a footnote. Several metrics take `table*`, over both columns
-    of a page; a table that is too wide for it is scaled down.
+    Columns of counts that say the same in every row become a footnote. Many columns take `table*`, over both columns of
+    a page; a table that is too wide for its place is scaled down.
     """
     every = columns(sheet)
     same = same_everywhere(sheet, every)
     shown = [column for column in every if column not in same]
     marks = _marks(sheet, shown)
-    kind = "table*" if len(sheet.metrics) > 1 else "table"
+    kind = "table*" if len(shown) > _NARROW else "table"
     lines = [
         r"% \usepackage{booktabs,adjustbox}",
         rf"\begin{{{kind}}}[tbp]",
