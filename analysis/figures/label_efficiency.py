@@ -114,7 +114,7 @@ def label_efficiency_figure(data: LabelEfficiency, width_mm: float = TWO_COLUMNS
             _move_aside(axes, artists, _ASIDE_PT * (place - (len(drawn) - 1) / 2))
         axes.set_xlabel(setting_label(SETTING))
         axes.set_ylabel(axis_label(data.metric))
-        legend_right(figure, axes, 0.32 * width_mm)
+        legend_right(figure, axes, 0.32 * width_mm, last=[_level_name(line) for line in data.lines])
     return figure
 
 
@@ -127,6 +127,10 @@ def label_efficiency_caption(data: LabelEfficiency) -> str:
     if any(line.all_labels is not None for line in data.lines):
         text += " Levels: the same method on all labels."
     return " ".join([text, *data.remarks])
+
+
+def _level_name(line: MethodLine) -> str:
+    return f"{line.name}, all labels"
 
 
 def _draw_line(axes: "Axes", line: MethodLine, place: int, scale: float) -> "list[Artist]":
@@ -159,7 +163,7 @@ def _draw_line(axes: "Axes", line: MethodLine, place: int, scale: float) -> "lis
             marker=look.marker,
             clip_on=False,
             zorder=0,
-            label=f"{line.name}, all labels",
+            label=_level_name(line),
         )
     return artists
 

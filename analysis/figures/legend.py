@@ -31,15 +31,18 @@ def legend_below(figure: "Figure", axes: "Axes", most_columns: int, last: Sequen
     down = range(0, len(names), -(-len(names) // columns))
     height = max(_height_mm(names[start : start + down.step]) for start in down)
     figure.set_figheight(figure.get_figheight() + height / 25.4)
-    figure.legend([handles[n] for n in order], names, loc="outside lower center", ncols=columns, columnspacing=1.2)
+    figure.legend(
+        [handles[place] for place in order], names, loc="outside lower center", ncols=columns, columnspacing=1.2
+    )
 
 
-def legend_right(figure: "Figure", axes: "Axes", width_mm: float) -> None:
+def legend_right(figure: "Figure", axes: "Axes", width_mm: float, last: Sequence[str] = ()) -> None:
     """Add a legend of this width beside all axes and make the figure as high as it, where it is not."""
     handles, labels = axes.get_legend_handles_labels()
-    names = [wrapped(label, width_mm - _HANDLE_MM, SMALL_PT) for label in labels]
+    order = sorted(range(len(labels)), key=lambda place: labels[place] in last)
+    names = [wrapped(labels[place], width_mm - _HANDLE_MM, SMALL_PT) for place in order]
     figure.set_figheight(max(figure.get_figheight(), (_height_mm(names) + _MARGIN_MM) / 25.4))
-    figure.legend(handles, names, loc="outside right center")
+    figure.legend([handles[place] for place in order], names, loc="outside right center")
 
 
 def _height_mm(names: Sequence[str]) -> float:

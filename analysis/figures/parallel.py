@@ -79,15 +79,15 @@ class Axis:
         return [(self.position(value), number(value, 3)) for value in sorted(shown)]
 
 
-def make_axis(name: str, values: Sequence[Any]) -> Axis:
-    """Choose the axis of a setting from the values drawn: logarithmic where they span a factor of ten or more."""
+def make_axis(name: str, values: Sequence[Any], log: bool = False) -> Axis:
+    """Make the axis of a setting for the values drawn; a logarithmic one needs all of them above 0."""
     there = [value for value in values if value is not None]
     numbers = [found for value in there if (found := as_number(value)) is not None and not isinstance(value, str)]
     if len(numbers) < len(there):
         return Axis(name, categories=tuple(sorted(set(there), key=str)))
     low, high = min(numbers), max(numbers)
     distinct = tuple(sorted(set(numbers)))
-    return Axis(name, low, high, log=low > 0 and high >= 10 * low, few=distinct if len(distinct) <= _FEW else ())
+    return Axis(name, low, high, log=log and low > 0, few=distinct if len(distinct) <= _FEW else ())
 
 
 def parallel_figure(study: Study, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
@@ -107,7 +107,9 @@ def parallel_figure(study: Study, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
         keys = list(dict.fromkeys(key for trial in trials for key in trial.params))
         scale = study.metric.scale
         objective = [scale * float(trial.value or 0.0) for trial in trials]
-        axes_of = [make_axis(key, [trial.params.get(key) for trial in trials]) for key in keys]
+        axes_of = [
+            make_axis(key, [trial.params.get(key) for trial in trials], key in study.logarithmic) for key in keys
+        ]
         axes_of.append(Axis(axis_label(study.metric), min(objective), max(objective)))
         each_mm = (width_mm - 12) / len(axes_of)
         names = [wrapped(axis.name, each_mm - 2, SMALL_PT) for axis in axes_of]

@@ -1,18 +1,20 @@
 """The axis of a numeric setting: linear or logarithmic, with 0, and labels that do not touch."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis.figures.style import number, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_WIDE: Final = 8.0
+
 
 def scale_axis(axes: "Axes", values: Sequence[float], length_mm: float, kept: float | None = None) -> None:
     """Scale the x axis for the values drawn and label each of them, unless labels would touch.
 
-    The axis is logarithmic where the values span a factor of ten or more and none is negative; 0 then stands left of
+    The axis is logarithmic where the values span a factor of eight or more and none is negative; 0 then stands left of
     the smallest positive value, on a linear stretch.
 
     Args:
@@ -24,7 +26,7 @@ def scale_axis(axes: "Axes", values: Sequence[float], length_mm: float, kept: fl
     from matplotlib.ticker import NullLocator
 
     positive = [value for value in values if value > 0]
-    if values[0] >= 0 and len(positive) > 1 and positive[-1] >= 10 * positive[0]:
+    if values[0] >= 0 and len(positive) > 1 and positive[-1] >= _WIDE * positive[0]:
         if values[0] == 0:
             axes.set_xscale("symlog", linthresh=positive[0], linscale=0.5)
         else:

@@ -112,7 +112,7 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
 def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "Figure":
     """Draw a metric over a setting.
 
-    The axis is logarithmic where the values span a factor of ten or more and none is negative; 0 then stands left of
+    The axis is logarithmic where the values span a factor of eight or more and none is negative; 0 then stands left of
     the smallest positive value, on a linear stretch. Every value drawn is labelled unless labels would touch.
     """
     with style():

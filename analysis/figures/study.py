@@ -40,12 +40,14 @@ class Study:
         name: its name.
         metric: the objective.
         trials: in any order.
+        logarithmic: settings that were searched on a logarithmic scale.
         importances: share of the objective's variance that each searched setting explains; empty where not known.
     """
 
     name: str
     metric: Metric
     trials: tuple[StudyTrial, ...]
+    logarithmic: frozenset[str] = frozenset()
     importances: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -1,5 +1,6 @@
 """Read a search from its Optuna journal, `RUNS/sweeps/NAME/study.journal`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,13 +48,15 @@ def read_study(path: Path, metric: Metric) -> Study | None:
             f"The search {path} {'maximises' if upwards else 'minimises'} its objective, which can't be "
             f"{metric.label}; name the metric that it was run for."
         )
-    trials = tuple(_trial(trial) for trial in study.get_trials(deepcopy=False))
-    plain = Study(names[0], metric, trials)
+    recorded = study.get_trials(deepcopy=False)
+    searched = [item for trial in recorded for item in trial.distributions.items()]
+    logarithmic = frozenset(key for key, distribution in searched if getattr(distribution, "log", False))
+    plain = Study(names[0], metric, tuple(map(_trial, recorded)), logarithmic)
     if len(plain.counting) < FEWEST_TRIALS:
         return plain
     evaluator = optuna.importance.PedAnovaImportanceEvaluator()
     shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return Study(names[0], metric, trials, {key: float(share) for key, share in shares.items()})
+    return replace(plain, importances={key: float(share) for key, share in shares.items()})
 
 
 def _trial(trial: Any) -> StudyTrial:

@@ -12,7 +12,7 @@ from analysis.metric import find_metric
 
 def study(*given: dict[str, Any], metric: str = "dice") -> Study:
     trials = tuple(StudyTrial(n, own, 0.5 + 0.1 * n, "complete") for n, own in enumerate(given))
-    return Study("s", find_metric(metric), (*trials, StudyTrial(99, {"lr": 5.0}, None, "fail")))
+    return Study("s", find_metric(metric), (*trials, StudyTrial(99, {"lr": 5.0}, None, "fail")), frozenset({"lr"}))
 
 
 def test_each_line_meets_its_values() -> None:
@@ -24,10 +24,11 @@ def test_each_line_meets_its_values() -> None:
 
 
 def test_axes_suit_their_values() -> None:
-    log = make_axis("lr", [1e-4, 1e-2, 0.1])
+    log = make_axis("lr", [1e-4, 1e-2, 0.1], log=True)
     assert log.log
     assert log.position(1e-2) == pytest.approx(2 / 3)
-    linear = make_axis("p", [0.0, 0.25, 0.5])
+    assert not make_axis("lr", [1e-4, 1e-2, 0.1]).log
+    linear = make_axis("p", [0.0, 0.25, 0.5], log=True)
     assert (linear.log, linear.position(0.25)) == (False, 0.5)
     assert [label for _, label in linear.ticks()] == ["0", "0.25", "0.5"]
     words = make_axis("pool", ["max", "average", "max", None])
@@ -36,7 +37,7 @@ def test_axes_suit_their_values() -> None:
     assert make_axis("on", [True, False]).categories == (False, True)
     assert make_axis("same", [3, 3]).position(3) == 0.5
     assert [label for _, label in make_axis("same", [3, 3]).ticks()] == ["3"]
-    many = make_axis("lr", [10 ** (-4 + 0.1 * n) for n in range(31)])
+    many = make_axis("lr", [10 ** (-4 + 0.1 * n) for n in range(31)], log=True)
     assert [label for _, label in many.ticks()] == ["0.0001", "0.001", "0.01", "0.1"]
 
 

@@ -20,6 +20,7 @@ def search(path: Path, trials: int, direction: str = "maximize", name: str = "se
 
     def objective(trial: Any) -> float:
         rate = trial.suggest_float("projection.dropout", 0.0, 0.5)
+        trial.suggest_float("training.learning_rate", 1e-4, 1e-1, log=True)
         trial.suggest_categorical("projection.pooling", ["max", "average"])
         if trial.number == 2:
             raise optuna.TrialPruned
@@ -38,6 +39,7 @@ def test_trials_and_importances_are_those_of_the_journal(tmp_path: Path) -> None
     assert [trial.state for trial in study.trials].count("pruned") == 1
     first = study.trials[0]
     assert first.value == pytest.approx(0.8 - abs(first.params["projection.dropout"] - 0.1))
+    assert study.logarithmic == {"training.learning_rate"}
     assert sum(study.importances.values()) == pytest.approx(1)
     assert study.importances["projection.dropout"] > study.importances["projection.pooling"]
 
