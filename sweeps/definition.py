@@ -1,6 +1,7 @@
 """Sweep files: what to compare, read and checked before anything runs."""
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,7 @@ from simcvd.errors import UserError
 Seed = Annotated[int, Field(ge=0)]
 Metric = Literal["dice", "jaccard", "hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"]
 PRESET = "preset"
+DEFAULT_PRESET = "la"
 
 
 class _Model(BaseModel):
@@ -24,6 +26,12 @@ class VariantEntry(_Model):
     """One named row of the table and the settings that make it."""
 
     name: Annotated[str, Field(min_length=1)] = Field(description="Row name in tables and figures.")
+    group: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Heading that it stands under, with the variants of the same group next to it."
+    )
+    published: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Its row in the published table, where that has another name."
+    )
     set: dict[str, Any] = Field({}, description="Dotted settings that differ from the base.")
 
     @field_validator("set")
@@ -43,6 +51,11 @@ class SweepFile(_Model):
     )
     variants: Annotated[list[VariantEntry], Field(min_length=1)] | None = Field(
         None, description="Rows named one by one."
+    )
+    include: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="Sweeps whose variants make up this one, a group each; what several of them have is listed once, "
+        "where it comes first.",
     )
     reference: str | dict[str, Any] | None = Field(
         None, description="Variant that the others are tested against: its name or settings that single it out."
@@ -75,35 +88,48 @@ class SweepFile(_Model):
 
     @model_validator(mode="after")
     def _one_way_to_vary(self) -> Self:
-        if (self.axes is None) == (self.variants is None):
-            raise ValueError("expected either axes or variants")
+        if sum(way is not None for way in (self.axes, self.variants, self.include)) != 1:
+            raise ValueError("expected one of axes, variants and include")
         names = [variant.name for variant in self.variants or ()]
         if len(set(names)) < len(names):
             raise ValueError("two variants have the same name")
         return self
 
+    @model_validator(mode="after")
+    def _groups_stand_together(self) -> Self:
+        groups = [group for group, _ in itertools.groupby(variant.group for variant in self.variants or ()) if group]
+        if len(set(groups)) < len(groups):
+            apart = next(group for group in groups if groups.count(group) > 1)
+            raise ValueError(f"the variants of the group {apart} don't stand together; put them next to each other")
+        return self
+
+    @property
+    def rows(self) -> list[VariantEntry]:
+        """The variants, those of axes with the names that they get."""
+        if self.variants is not None:
+            return self.variants
+        axes = self.axes or {}
+        labels = {key: _short(key, axes) for key in axes}
+        rows = []
+        for values in itertools.product(*axes.values()):
+            settings = dict(zip(axes, values, strict=True))
+            name = ", ".join(f"{labels[key]}={_shown(value)}" for key, value in settings.items())
+            rows.append(VariantEntry(name=name, set=settings))
+        return rows
+
     @property
     def swept(self) -> frozenset[str]:
         """Dotted keys that differ between variants."""
-        keys = set(self.axes or ())
-        for variant in self.variants or ():
-            keys |= variant.set.keys()
-        return frozenset(keys)
+        return frozenset(key for row in self.rows for key in row.set)
 
     @property
     def set_by_all(self) -> frozenset[str]:
         """Dotted keys that every variant sets itself, so that a value given for all of them would reach none."""
-        if self.variants is None:
-            return frozenset(self.axes or ())
-        return frozenset.intersection(*(frozenset(variant.set) for variant in self.variants))
+        return frozenset.intersection(*(frozenset(row.set) for row in self.rows))
 
     def kept(self, changes: Iterable[str]) -> dict[str, list[str]]:
         """Return the keys of `changes` that some variants but not all set themselves, each with their names."""
-        own = {
-            key: [variant.name for variant in self.variants or () if key in variant.set]
-            for key in changes
-            if key not in self.set_by_all
-        }
+        own = {key: [row.name for row in self.rows if key in row.set] for key in changes if key not in self.set_by_all}
         return {key: names for key, names in own.items() if names}
 
 
@@ -113,22 +139,17 @@ def load_sweep(name_or_path: str) -> SweepFile:
     Raises:
         UserError: no such sweep, unreadable file, unknown key or wrong value.
     """
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
-        return _parse(_read(Path(name_or_path)), name_or_path)
-    entries = _catalogue()
-    if name_or_path not in entries:
-        near = difflib.get_close_matches(name_or_path, entries, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ";"
-        raise UserError(
-            f"There is no built-in sweep '{name_or_path}'{hint} built in: {', '.join(entries)}; "
-            "or give a path ending in .yaml."
-        )
-    return _parse(entries[name_or_path], f"sweep {name_or_path}")
+    sweep = _read_sweep(name_or_path)
+    if sweep.include is None:
+        return sweep
+    parts = [_part(name, sweep) for name in sweep.include]
+    # A file has either variants or include; from here on, it has the variants that it includes.
+    return sweep.model_copy(update={"variants": [row for rows in parts for row in rows]})
 
 
 def list_sweeps() -> list[SweepFile]:
     """Return the sweeps of the catalogue, by name."""
-    return [_parse(text, f"sweep {name}") for name, text in _catalogue().items()]
+    return [load_sweep(name) for name in _catalogue()]
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -162,6 +183,45 @@ def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         flat |= dotted(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return flat
+
+
+def _short(key: str, axes: Mapping[str, Any]) -> str:
+    last = key.rsplit(".", 1)[-1]
+    return last if sum(other.rsplit(".", 1)[-1] == last for other in axes) == 1 else key
+
+
+def _shown(value: Any) -> str:
+    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _part(name: str, whole: SweepFile) -> list[VariantEntry]:
+    """Return the variants of a sweep that another one includes, with what its base sets."""
+    part = _read_sweep(name)
+    if part.include is not None:
+        raise UserError(
+            f"The sweep {whole.name} includes {name}, which includes others; name these: {', '.join(part.include)}."
+        )
+    own, theirs = (sweep.base.get(PRESET, DEFAULT_PRESET) for sweep in (part, whole))
+    if own != theirs:
+        raise UserError(
+            f"The sweep {whole.name} has the preset {theirs} and includes {name}, which has {own}; give both the same."
+        )
+    base = {key: value for key, value in part.base.items() if key != PRESET}
+    return [row.model_copy(update={"group": row.group or part.name, "set": base | row.set}) for row in part.rows]
+
+
+def _read_sweep(name_or_path: str) -> SweepFile:
+    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+        return _parse(_read(Path(name_or_path)), name_or_path)
+    entries = _catalogue()
+    if name_or_path not in entries:
+        near = difflib.get_close_matches(name_or_path, entries, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        raise UserError(
+            f"There is no built-in sweep '{name_or_path}'{hint} built in: {', '.join(entries)}; "
+            "or give a path ending in .yaml."
+        )
+    return _parse(entries[name_or_path], f"sweep {name_or_path}")
 
 
 def _catalogue() -> dict[str, str]:

@@ -1,6 +1,7 @@
 """From a sweep file to its trials, each with the identity that its results carry."""
 
 import itertools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +9,7 @@ from typing import Any
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.definition import PRESET, SweepFile, dotted
-
-DEFAULT_PRESET = "la"
+from sweeps.definition import DEFAULT_PRESET, PRESET, SweepFile, VariantEntry, dotted
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,16 @@ class Variant:
         settings: what sets it apart from the others, dotted keys.
         trials: one per seed.
         reference: whether the others are tested against it.
+        group: heading that it stands under, if any.
+        published: its row in the published table, where that has another name.
     """
 
     name: str
     settings: Mapping[str, Any]
     trials: tuple[TrialSpec, ...]
     reference: bool = False
+    group: str | None = None
+    published: str | None = None
 
 
 def expand(
@@ -58,7 +61,8 @@ def expand(
     """Resolve a sweep to its variants and trials.
 
     Later ones win: preset, the sweep's base, `overrides`, the variant's settings, the seed. An override that no variant
-    would take is refused; where only some variants set the key, these keep their value and the others take it.
+    would take is refused; where only some variants set the key, these keep their value and the others take it. A sweep
+    that includes others has each variant once, where it comes first.
 
     Args:
         sweep: the sweep file.
@@ -83,17 +87,21 @@ def expand(
     base = load_preset(str(preset or sweep.base.get(PRESET, DEFAULT_PRESET)))
     base = apply_settings(base, shared | changes)
 
-    rows = {name: apply_settings(base, settings) for name, settings in _rows(sweep)}
+    rows = [(row, apply_settings(base, row.set)) for row in sweep.rows]
+    if sweep.include is not None:
+        rows = _each_once(rows, dataset_digest)
     _refuse_doubles(sweep, rows, dataset_digest, changes)
-    reference = _reference(sweep, base, rows)
+    reference = _reference(sweep, base, {row.name: config for row, config in rows})
     return [
         Variant(
-            name=name,
-            settings=settings,
-            trials=tuple(_trial(rows[name], name, seed, dataset_digest) for seed in (seeds or sweep.seeds)),
-            reference=name == reference,
+            name=row.name,
+            settings=row.set,
+            trials=tuple(_trial(config, row.name, seed, dataset_digest) for seed in (seeds or sweep.seeds)),
+            reference=row.name == reference,
+            group=row.group,
+            published=row.published,
         )
-        for name, settings in _rows(sweep)
+        for row, config in rows
     ]
 
 
@@ -126,6 +134,8 @@ def resolved(
         "variants": [
             {
                 "name": variant.name,
+                "group": variant.group,
+                "published": variant.published,
                 "set": dict(variant.settings),
                 "trials": [{"seed": trial.seed, "id": trial.id} for trial in variant.trials],
             }
@@ -134,25 +144,15 @@ def resolved(
     }
 
 
-def _rows(sweep: SweepFile) -> list[tuple[str, dict[str, Any]]]:
-    if sweep.variants is not None:
-        return [(variant.name, variant.set) for variant in sweep.variants]
-    axes = sweep.axes or {}
-    labels = {key: _short(key, axes) for key in axes}
-    rows = []
-    for values in itertools.product(*axes.values()):
-        settings = dict(zip(axes, values, strict=True))
-        rows.append((", ".join(f"{labels[key]}={_shown(value)}" for key, value in settings.items()), settings))
-    return rows
+_Row = tuple[VariantEntry, TrialConfig]
 
 
-def _short(key: str, axes: Mapping[str, Any]) -> str:
-    last = key.rsplit(".", 1)[-1]
-    return last if sum(other.rsplit(".", 1)[-1] == last for other in axes) == 1 else key
-
-
-def _shown(value: Any) -> str:
-    return "x".join(map(str, value)) if isinstance(value, list) else str(value)
+def _each_once(rows: Sequence[_Row], dataset_digest: str) -> list[_Row]:
+    """Leave out what an earlier row trains already."""
+    first: dict[str, _Row] = {}
+    for row in rows:
+        first.setdefault(config_hash(row[1], dataset_digest), row)
+    return list(first.values())
 
 
 def _trial(config: TrialConfig, variant: str, seed: int, dataset_digest: str) -> TrialSpec:
@@ -160,18 +160,19 @@ def _trial(config: TrialConfig, variant: str, seed: int, dataset_digest: str) ->
     return TrialSpec(trial_id(config, dataset_digest), config, variant, seed)
 
 
-def _refuse_doubles(
-    sweep: SweepFile, rows: Mapping[str, TrialConfig], dataset_digest: str, changes: Mapping[str, Any]
-) -> None:
-    if len(rows) < len(_rows(sweep)):
-        raise UserError(f"A value is listed twice in the axes of the sweep {sweep.name}; list each once.")
+def _refuse_doubles(sweep: SweepFile, rows: Sequence[_Row], dataset_digest: str, changes: Mapping[str, Any]) -> None:
+    for name, count in Counter(row.name for row, _ in rows).items():
+        if count > 1 and sweep.include is not None:
+            raise UserError(f"The sweep {sweep.name} includes {count} different variants called '{name}'; rename them.")
+        if count > 1:
+            raise UserError(f"A value is listed twice in the axes of the sweep {sweep.name}; list each once.")
     names: dict[str, str] = {}
-    for name, config in rows.items():
-        first = names.setdefault(config_hash(config, dataset_digest), name)
-        if first != name:
+    for row, config in rows:
+        first = names.setdefault(config_hash(config, dataset_digest), row.name)
+        if first != row.name:
             cause = f", or change what is set for all ({', '.join(changes)})" if changes else ""
             raise UserError(
-                f"The variants '{first}' and '{name}' of the sweep {sweep.name} are one trial; drop one{cause}."
+                f"The variants '{first}' and '{row.name}' of the sweep {sweep.name} are one trial; drop one{cause}."
             )
 
 

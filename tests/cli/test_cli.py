@@ -80,7 +80,9 @@ def test_sweeps_lists_what_is_built_in_in_80_columns(run):
     done = run("sweeps")
     assert done.exit_code == 0
     lines = done.output.splitlines()
-    assert [re.match(r"(\w+) +\S", line)[1] for line in lines] == ["dropout", "methods"]
+    assert [re.match(r"(\w+) +\S", line)[1] for line in lines] == [
+        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling")
+    ]
     assert max(map(len, lines)) <= 80
 
 

@@ -41,7 +41,9 @@ def test_the_built_in_methods_sweep_has_every_method_in_the_order_of_table_i() -
 
 def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
     sweeps = list_sweeps()
-    assert [sweep.name for sweep in sweeps] == ["dropout", "methods"]
+    assert [sweep.name for sweep in sweeps] == [
+        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling")
+    ]
     assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
 
 
@@ -71,8 +73,22 @@ def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
     ("text", "sentence"),
     [
         ("name: mine\nsearch: {loss.sdm: {uniform: [0, 1]}}", "search, which this version can't run"),
-        ("name: mine", "either axes or variants"),
-        ("name: mine\naxes: {loss.sdm: [0]}\nvariants: [{name: a}]", "either axes or variants"),
+        ("name: mine", "expected one of axes, variants and include"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nvariants: [{name: a}]", "expected one of axes, variants and include"),
+        ("name: mine\ninclude: [dropout]\nvariants: [{name: a}]", "expected one of axes, variants and include"),
+        ("name: mine\ninclude: []", "include"),
+        ("name: mine\ninclude: [dropuot]", "did you mean dropout"),
+        ("name: mine\ninclude: [dropout, paper]", "includes paper, which includes others; name these: methods, "),
+        (
+            "name: mine\nbase: {preset: pancreas}\ninclude: [dropout]",
+            "preset pancreas and includes dropout, which has la",
+        ),
+        ("name: mine\nvariants: [{name: a, group: ''}]", "variants.0.group"),
+        (
+            "name: mine\nvariants: [{name: a, group: x}, {name: b, group: y}, {name: c, group: x}]",
+            "the variants of the group x don't stand together",
+        ),
+        ("name: mine\nvariants: [{name: a, grup: x}]", "unknown key, known are name, group"),
         ("name: mine\naxes: {loss.sdm: []}", "axes.loss.sdm"),
         ("name: mine\naxes: {loss.sdm: [0]}\nseeds: [1, 1]", "a seed is given twice"),
         ("name: mine\naxes: {loss.sdm: [0]}\nmetric: f1", "metric"),

@@ -74,6 +74,18 @@ def test_the_methods_sweep_has_twelve_rows_and_takes_a_number_of_labels() -> Non
         assert len({trial.id for trial in all_trials(variants)}) == 36
 
 
+def test_groups_and_published_names_of_variants_reach_the_resolved_sweep() -> None:
+    rows = [
+        {"name": "a", "group": "weights", "set": {"loss.sdm": 0}, "published": "w/o SDM loss"},
+        {"name": "b", "group": "weights", "set": {"loss.contrast": 0}},
+        {"name": "c", "set": {}},
+    ]
+    sweep = _sweep(variants=rows)
+    content = resolved(sweep, expand(sweep, "d"), dataset_name="x", dataset_digest="d", dataset_path="/x")
+    assert [variant["group"] for variant in content["variants"]] == ["weights", "weights", None]
+    assert [variant["published"] for variant in content["variants"]] == ["w/o SDM loss", None, None]
+
+
 def test_seeds_of_the_call_replace_those_of_the_file() -> None:
     variants = expand(load_sweep("dropout"), "d", seeds=[4, 2])
     assert [trial.seed for trial in variants[0].trials] == [4, 2]
@@ -130,11 +142,14 @@ def test_the_resolved_sweep_names_every_trial() -> None:
     changes = {"training": {"steps": 5}}
     content = resolved(sweep, variants, changes, dataset_name="boxes", dataset_digest="d", dataset_path="/data/boxes")
     assert content["reference"] == "dropout=0.1"
-    assert (content["metric"], content["also"]) == ("dice", [])
+    assert (content["metric"], content["also"]) == ("dice", ["jaccard", "hd95_vox", "asd_vox"])
+    assert content["published"] == "table-iv-dropout"
     assert content["overrides"] == {"training.steps": 5}
     assert content["dataset"] == {"name": "boxes", "digest": "d", "path": "/data/boxes"}
     assert content["variants"][0] == {
         "name": "dropout=0.0",
+        "group": None,
+        "published": None,
         "set": {"projection.dropout": 0.0},
         "trials": [{"seed": 0, "id": variants[0].trials[0].id}],
     }

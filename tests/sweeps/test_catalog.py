@@ -1,0 +1,181 @@
+"""The built-in sweeps against the paper's tables: rows, settings and trials."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.published import published_of
+from simcvd.config import PRESETS, config_hash, load_preset, trial_id
+from simcvd.config.edit import flatten
+from simcvd.errors import UserError
+from sweeps.definition import list_sweeps, load_sweep
+from sweeps.expand import Variant, all_trials, expand
+
+ON = {"local_shuffle": 0.5, "nonlinear_intensity": 0.9, "in_painting": 0.9, "out_painting": 0.9}
+ABLATIONS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
+    "dropout": (
+        "dropout=0.1",
+        [(f"dropout={p}", {"projection.dropout": p}) for p in (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)],
+    ),
+    "pooling": (
+        "pool_size=128",
+        [(f"pool_size={side}", {"projection.pool_size": side}) for side in (16, 32, 64, 128, 256)],
+    ),
+    "components": (
+        "SimCVD",
+        [
+            ("Baseline (UA-MT)", {"method": "ua_mt"}),
+            ("w/o SDM", {"network.sdm_head": False}),
+            ("w/ adaptive max pooling", {"projection.pooling": "max"}),
+            ("SimCVD", {}),
+        ],
+    ),
+    "losses": (
+        "SimCVD",
+        [
+            ("w/o contrast and SDM losses", {"loss.contrast": 0.0, "loss.sdm": 0.0}),
+            ("w/o contrast loss", {"loss.contrast": 0.0}),
+            ("w/o pairwise distillation loss", {"loss.distillation": 0.0}),
+            ("w/o SDM loss", {"loss.sdm": 0.0}),
+            ("SimCVD", {}),
+        ],
+    ),
+    "augmentations": (
+        "SimCVD",
+        [
+            ("SimCVD", {}),
+            *(
+                (name, {f"augment.{key}.probability": ON[key]})
+                for name, key in (
+                    ("+ local pixel shuffling", "local_shuffle"),
+                    ("+ non-linear intensity transformation", "nonlinear_intensity"),
+                    ("+ in-painting", "in_painting"),
+                    ("+ out-painting", "out_painting"),
+                )
+            ),
+        ],
+    ),
+}
+
+
+def _variants(name: str, **options: Any) -> dict[str, Variant]:
+    return {variant.name: variant for variant in expand(load_sweep(name), "d", **options)}
+
+
+def _settings(variant: Variant) -> dict[str, Any]:
+    return flatten(variant.trials[0].config)
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_each_row_differs_from_the_papers_settings_in_what_its_table_says(name: str) -> None:
+    reference, rows = ABLATIONS[name]
+    variants, papers = _variants(name), flatten(load_preset("la"))
+    assert [row for row, _ in rows] == list(variants)
+    assert [variant.name for variant in variants.values() if variant.reference] == [reference]
+    for row, changes in rows:
+        found = {key: value for key, value in _settings(variants[row]).items() if value != papers[key]}
+        assert found == {key: value for key, value in changes.items() if value != papers[key]}
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_ablations_have_four_metrics_three_seeds_and_a_published_row_for_each_of_theirs(name: str) -> None:
+    sweep = load_sweep(name)
+    assert (sweep.metric, sweep.also) == ("dice", ["jaccard", "hd95_vox", "asd_vox"])
+    assert sweep.seeds == [0, 1, 2]
+    table = published_of(sweep.published, "la", [8])
+    found = [table.row(row.name, 8) for row in sweep.rows]
+    assert all(found)
+    assert len({id(row) for row in found}) == len(sweep.rows)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("methods", 12), ("dropout", 7), ("pooling", 5), ("components", 4), ("losses", 5), ("augmentations", 5)],
+)
+def test_every_sweep_expands_for_every_preset(name: str, rows: int, preset: str) -> None:
+    variants = _variants(name, preset=preset)
+    trials = all_trials(list(variants.values()))
+    assert (len(variants), len(trials), len({trial.id for trial in trials})) == (rows, 3 * rows, 3 * rows)
+    assert {tuple(trial.config.data.crop_vox) for trial in trials} == {load_preset(preset).data.crop_vox}
+    assert sum(variant.reference for variant in variants.values()) == 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_simcvd_is_the_same_trial_in_every_sweep(preset: str) -> None:
+    """The built-in set's pooling is 32, not the paper's 128: its crops are 32 voxels wide."""
+    size = load_preset(preset).projection.pool_size
+    assert size == {"la": 128, "pancreas": 128, "phantom": 32}[preset]
+    names = dict.fromkeys(("methods", "components", "losses", "augmentations", "paper"), "SimCVD")
+    names |= {"dropout": "dropout=0.1", "pooling": f"pool_size={size}"}
+    assert names.keys() == {sweep.name for sweep in list_sweeps()}
+    found = {_variants(sweep, preset=preset)[row].trials[0].id for sweep, row in names.items()}
+    assert found == {trial_id(load_preset(preset), "d")}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_paper_has_every_trial_of_its_tables_once(preset: str) -> None:
+    """38 rows; UA-MT stands twice, SimCVD six times: 12 + 3 - 1 + 4 + 6 + 4 + 4 = 32 trials a seed."""
+    variants = _variants("paper", preset=preset)
+    parts = ("methods", "components", "losses", "dropout", "pooling", "augmentations")
+    assert load_sweep("paper").include == list(parts)
+    tables = {name: _variants(name, preset=preset).values() for name in parts}
+    assert sum(map(len, tables.values())) == 38
+    ids = [trial.id for trial in all_trials(list(variants.values()))]
+    assert len(ids) == len(set(ids)) == 96
+    assert set(ids) == {trial.id for table in tables.values() for trial in all_trials(list(table))}
+    groups = [variant.group for variant in variants.values()]
+    counts = {"methods": 12, "components": 2, "losses": 4, "dropout": 6, "pooling": 4, "augmentations": 4}
+    assert [(name, groups.count(name)) for name in dict.fromkeys(groups)] == list(counts.items())
+    assert [variant.name for variant in variants.values() if variant.reference] == ["SimCVD"]
+
+
+def test_a_setting_for_all_of_the_paper_reaches_all_but_those_that_have_their_own() -> None:
+    sweep, changes = load_sweep("paper"), {"data.labeled": 8}
+    variants = {variant.name: variant for variant in expand(sweep, "d", changes)}
+    assert {_settings(v)["data.labeled"] for name, v in variants.items() if "upper" not in name} == {8}
+    assert _settings(variants["Supervised (upper bound)"])["data.labeled"] == "all"
+    assert sweep.kept(changes) == {"data.labeled": ["Supervised (upper bound)"]}
+    dropout = expand(load_sweep("dropout"), "d", changes)[0]
+    assert variants["dropout=0.0"].trials == dropout.trials
+
+
+def _include(folder: Path, *files: str) -> str:
+    names = []
+    for number, content in enumerate(files):
+        path = folder / f"part{number}.yaml"
+        path.write_text(f"name: part{number}\n{content}")
+        names.append(str(path))
+    whole = folder / "whole.yaml"
+    whole.write_text(f"name: whole\ninclude: {names}")
+    return str(whole)
+
+
+def test_included_variants_keep_their_base_their_group_and_their_published_name(tmp_path: Path) -> None:
+    sweep = load_sweep(
+        _include(
+            tmp_path,
+            "base: {training.steps: 7}\naxes: {loss.sdm: [0, 1]}",
+            "variants: [{name: a, group: own, published: b, set: {loss.sdm: 0}}]",
+        )
+    )
+    variants = expand(sweep, "d")
+    assert [(variant.name, variant.group) for variant in variants] == [
+        ("sdm=0", "part0"),
+        ("sdm=1", "part0"),
+        ("a", "own"),
+    ]
+    assert [_settings(variant)["training.steps"] for variant in variants] == [7, 7, 6000]
+    assert variants[2].published == "b"
+    hashes = {config_hash(variant.trials[0].config, "d") for variant in variants}
+    assert len(hashes) == 3
+
+
+def test_different_included_variants_of_one_name_are_refused(tmp_path: Path) -> None:
+    sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {seed: 0}\naxes: {loss.sdm: [0]}"))
+    with pytest.raises(UserError, match="--seeds"):
+        expand(sweep, "d")
+    sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {ema.decay: 0.9}\naxes: {loss.sdm: [0]}"))
+    with pytest.raises(UserError, match="includes 2 different variants called 'sdm=0'"):
+        expand(sweep, "d")
