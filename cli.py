@@ -603,7 +603,7 @@ def figures(
 
     folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
     with _Progress("drawing", "figures") as progress:
-        written = write_figures(folder, name, metric, reference, dataset, progress)
+        written = write_figures(folder, name, metric, reference, dataset, progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
         typer.echo(f"{file}.{kinds[0] if len(kinds) == 1 else '{' + ','.join(kinds) + '}'}")

@@ -10,6 +10,7 @@ from analysis.errors import AnalysisError
 from analysis.figures.boxes import box_caption, box_figure
 from analysis.figures.cases_of_sweep import CasesOfSweep, read_cases_of_sweep
 from analysis.figures.comparison import Comparison, read_comparison
+from analysis.figures.drawing import draw_all
 from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
 from analysis.figures.importance import importance_caption, importance_figure
@@ -18,7 +19,6 @@ from analysis.figures.label_efficiency import label_efficiency, label_efficiency
 from analysis.figures.paired import paired_caption, paired_figure
 from analysis.figures.parallel import parallel_caption, parallel_figure
 from analysis.figures.qualitative import qualitative_caption, qualitative_figure
-from analysis.figures.save import save_figure
 from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sensitivity_figure
 from analysis.figures.study import Study
 from analysis.figures.study_file import EVALUATOR, read_study
@@ -122,6 +122,7 @@ def write_figures(
     reference: str | None = None,
     dataset: Path | None = None,
     on_figure: Callable[[int, int], None] = lambda done, total: None,
+    workers: int | None = 1,
 ) -> WrittenFigures:
     """Write the figures of a sweep to `runs/sweeps/NAME/figures` and their captions to `captions.md` beside them.
 
@@ -133,7 +134,8 @@ def write_figures(
         metric: see there.
         reference: see there.
         dataset: see there.
-        on_figure: is told how many figures are written and how many there are, before each and at the end.
+        on_figure: is told how many figures are written and how many there are, at first and after each.
+        workers: processes that draw; see `draw_all`.
 
     Raises:
         AnalysisError: as `sweep_figures`, or nothing can be drawn yet.
@@ -148,15 +150,17 @@ def write_figures(
         raise AnalysisError(
             f"The sweep {sweep_name} in {runs} has neither scores nor logs to draw; wait for its first trial."
         )
-    files: list[Path] = []
-    for done, figure in enumerate(found.figures):
-        on_figure(done, len(found.figures))
-        files += save_figure(figure.draw(), folder / figure.name)
-    on_figure(len(found.figures), len(found.figures))
+    stems = {folder / figure.name: figure.draw for figure in found.figures}
+    on_figure(0, len(stems))
+    written: dict[Path, tuple[Path, ...]] = {}
+    for files in draw_all(stems, workers):
+        written[files[0].with_suffix("")] = files
+        on_figure(len(written), len(stems))
     captions = folder / "captions.md"
     text = [f"# Figures of {sweep_name}\n", *(f"## {figure.name}\n\n{figure.caption}\n" for figure in found.figures)]
     write_whole(captions, "\n".join([*text, *(f"{remark}\n" for remark in found.remarks)]).encode())
-    return WrittenFigures(folder, (*files, captions), found.remarks)
+    ordered = (file for stem in stems for file in written[stem])
+    return WrittenFigures(folder, (*ordered, captions), found.remarks)
 
 
 def file_name(name: object) -> str:

@@ -57,7 +57,12 @@ def test_figures_are_written_and_named(runs: Path, run: Run) -> None:
 
 def test_another_metric_and_reference_have_their_folder(runs: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Path] = []
-    monkeypatch.setattr("analysis.figures.of_sweep.save_figure", lambda figure, stem: drawn.append(stem) or (stem,))
+
+    def save(figure: object, stem: Path) -> tuple[Path]:
+        drawn.append(stem)
+        return (stem.with_name(f"{stem.name}.pdf"),)
+
+    monkeypatch.setattr("analysis.figures.drawing.save_figure", save)
     result = run("figures", "toy", "--out", runs, "--metric", "hd95_mm", "--reference", "a")
     assert result.exit_code == 0, result.output
     assert {stem.parent for stem in drawn} == {runs / "sweeps" / "toy" / "figures" / "hd95_mm-vs-a"}

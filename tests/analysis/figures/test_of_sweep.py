@@ -73,7 +73,9 @@ def test_files_and_captions_are_written_and_written_alike(dropout: Path) -> None
 
 
 def test_another_metric_or_reference_has_its_own_folder(dropout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analysis.figures.of_sweep.save_figure", lambda figure, stem: (stem,))
+    monkeypatch.setattr(
+        "analysis.figures.drawing.save_figure", lambda figure, stem: (stem.with_name(f"{stem.name}.pdf"),)
+    )
     first = write_figures(dropout, "toy", metric="hd95_mm")
     second = write_figures(dropout, "toy", reference="p=0.5")
     folder = dropout / "sweeps" / "toy" / "figures"
