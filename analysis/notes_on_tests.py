@@ -47,10 +47,11 @@ def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, t
     """
     tests = [sum(_tested(row) is not None for row in each.means) for each in found]
     each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
+    family = f"{_span(tests)}{f' of each {joined(each_of)}' if each_of else ''}"
     yield (
         f"p: paired {'two' if two_sided else 'one'}-sided t-test over cases, alternative: "
-        f"{_either(found, reference) if two_sided else _alternative(found, reference)}; adjusted by Holm's method for "
-        f"the {_span(tests)}{f' of each {joined(each_of)}' if each_of else ''}."
+        f"{_either(found, reference) if two_sided else _alternative(found, reference)}; "
+        + (f"adjusted by Holm's method for the {family}." if any(tests) else "there is nothing to test.")
     )
     if len(found) > 1 and any(tests):
         yield _behind_p(found)

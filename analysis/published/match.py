@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from analysis.errors import AnalysisError
+from analysis.metric import joined
 from analysis.published.values import PublishedRow, PublishedTable, read_published
 from analysis.sweep import hint
 
@@ -24,8 +25,16 @@ BLOCKS: Final = {"la-16": ("I", "la", 16), "la-8": ("I", "la", 8), "pancreas-12"
 """Table, data set and labelled cases of the blocks of Tables I and II."""
 
 
+GROUPS: Final = {"methods": METHODS, **{key.rpartition("-")[2]: key for key in PARTS}}
+"""Key of the built-in sweep that a group of variants comes from."""
+
+
 def published_of(
-    key: str | None, dataset: str, labeled: Iterable[int | None] = (), block: str | None = None
+    key: str | None,
+    dataset: str,
+    labeled: Iterable[int | None] = (),
+    block: str | None = None,
+    groups: Iterable[str | None] = (),
 ) -> PublishedTable:
     """Find the paper's table of a sweep.
 
@@ -33,11 +42,18 @@ def published_of(
         key: the sweep's `published`.
         dataset: the name of its data set.
         labeled: labelled training cases of each of its variants.
+        groups: the group of each of its variants; a sweep that includes the built-in ones has several tables.
         block: part of Tables I and II, one of `BLOCKS`, for a sweep of no other table; None tells it from the data set.
 
     Raises:
         AnalysisError: the sweep belongs to no table, or it can't be told to which block.
     """
+    known = list(dict.fromkeys(GROUPS[group] for group in groups if group in GROUPS))
+    if key is None and known:
+        labeled = list(labeled)
+        tables = [published_of(each, dataset, labeled, block) for each in known]
+        names = list(dict.fromkeys(table.name for table in tables))
+        return PublishedTable(joined(names), tuple(row for table in tables for row in table.rows))
     rows = read_published()
     if key in PARTS:
         table, group = PARTS[key]

@@ -146,7 +146,7 @@ def _rows(lines: list[str]) -> Iterator[PublishedRow]:
             variant=line["variant"],
             also=line["also"],
             values={
-                name: PublishedValue(float(line[name]) / METRIC_BY_NAME[name].scale, name in doubtful)
+                name: PublishedValue(round(float(line[name]) / METRIC_BY_NAME[name].scale, 6), name in doubtful)
                 for name in METRICS
             },
             p=float(line["p_percent"]) / 100 if line["p_percent"] else None,

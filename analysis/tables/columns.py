@@ -76,6 +76,8 @@ def _of_metric(sheet: Sheet, metric: Metric, place: int) -> Iterator[Column]:
     yield column(f"mean ± {spread}", lambda value: _mean(value, sheet), is_mean=True)
     if sheet.has_published:
         yield column("published", _published)
+        if metric.name == "dice" and any(line.paper and line.paper.p is not None for line in sheet.lines):
+            yield Column("published p", _published_p, metric)
     if not sheet.compared:
         return
     if len(sheet.metrics) == 1:
@@ -99,6 +101,12 @@ def _published(value: Value) -> Cell:
     if found is None:
         return Cell(MISSING, None)
     return Cell(shown(found.value, value.metric) + DOUBTFUL * found.doubtful, found.value * value.metric.scale)
+
+
+def _published_p(line: Line) -> Cell:
+    p = line.paper.p if line.paper else None
+    # Some are far below what two decimals of a percent tell.
+    return Cell(MISSING if p is None else f"{p:.2g}", p)
 
 
 def _difference(value: Value) -> Cell:

@@ -115,4 +115,5 @@ def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: 
 
 def _paper(table: Table | Overview, block: str | None) -> PublishedTable:
     main = table.main if isinstance(table, Overview) else table
-    return published_of(main.published, main.dataset, [row.training.labeled for row in main.rows], block)
+    labeled, groups = [row.training.labeled for row in main.rows], [row.group for row in main.rows]
+    return published_of(main.published, main.dataset, labeled, block, groups)

@@ -202,7 +202,16 @@ def _sections(
             for row, metric in zip(rows, metrics, strict=True)
         )
         by_group.setdefault(first.group, []).append(Line(values, found))
-    return [Section(": ".join(filter(None, (name, group))) or None, tuple(lines)) for group, lines in by_group.items()]
+    reference = [line for lines in by_group.values() for line in lines if line.row.is_reference]
+    return [
+        # Each group shows what it is compared with.
+        Section(_heading(name, group), (*lines, *(line for line in reference if line not in lines)))
+        for group, lines in by_group.items()
+    ]
+
+
+def _heading(name: str | None, group: str | None) -> str | None:
+    return ": ".join(filter(None, (name, group))) or None
 
 
 def _marked(block: Block, style: Style) -> Block:

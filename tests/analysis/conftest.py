@@ -67,7 +67,7 @@ def write_sweep(tmp_path: Path) -> Callable[..., Path]:
         for name, seeds in variants.items():
             trials = []
             for seed, rows in seeds.items():
-                trial_id = f"{name.replace(' ', '')}-s{seed}"
+                trial_id = f"{name.replace(' ', '').replace('/', '_')}-s{seed}"
                 trials.append({"seed": seed, "id": trial_id})
                 if isinstance(rows, str):
                     write_trial(tmp_path, trial_row(trial_id, seed, "failed", failure_kind=rows))
