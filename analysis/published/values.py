@@ -149,5 +149,5 @@ def _rows(lines: list[str]) -> Iterator[PublishedRow]:
                 name: PublishedValue(round(float(line[name]) / METRIC_BY_NAME[name].scale, 6), name in doubtful)
                 for name in METRICS
             },
-            p=float(line["p_percent"]) / 100 if line["p_percent"] else None,
+            p=round(float(line["p_percent"]) / 100, 12) if line["p_percent"] else None,
         )
