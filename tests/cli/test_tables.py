@@ -1,0 +1,153 @@
+"""`simcvd tables` from its arguments to what it prints."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import cli
+from analysis.records import METRICS, write_cases, write_trial
+
+SHIFTS = {"SimCVD": 0.0, "UA-MT": -0.02, "DTC": 0.01}
+
+
+def write(runs: Path, name: str, labeled: int = 8, also: tuple[str, ...] = (), **more: Any) -> None:
+    """Write a sweep of three methods and two seeds on a data set of 80 training cases."""
+    dataset = runs / "data"
+    dataset.mkdir(parents=True, exist_ok=True)
+    splits = {"train_labeled": ["l"] * 8, "train_unlabeled": ["u"] * 72, "val": [], "test": []}
+    (dataset / "dataset.json").write_text(json.dumps({"splits": splits}))
+    variants = []
+    for place, (variant, shift) in enumerate(SHIFTS.items()):
+        trials = []
+        for seed in (0, 1):
+            trial = f"{name}-{place}-{seed}"
+            trials.append({"seed": seed, "id": trial})
+            known = {"trial_id": trial, "config_hash": "0", "method": "simcvd", "seed": seed}
+            rows = [
+                known
+                | {"label_split": None, "dataset": "la", "split": "test", "case_id": f"c{case}", "class_id": 1}
+                | {"class_name": "atrium", **dict.fromkeys(METRICS), "predicted_voxels": 9, "reference_voxels": 9}
+                | {"empty_prediction": False, "empty_reference": False}
+                | {"dice": 0.8 + shift + 0.002 * ((3 * case + 5 * place + seed) % 7), "hd95_vox": 5 - 50 * shift + case}
+                for case in range(12)
+            ]
+            write_cases(runs, trial, rows)
+            write_trial(runs, known | {"status": "finished", "setting.data.labeled": labeled})
+        variants.append({"name": variant, "set": {}, "trials": trials})
+    content = {
+        **{"name": name, "metric": "dice", "also": list(also), "reference": "SimCVD", "variants": variants},
+        "dataset": {"name": "la", "path": str(dataset)},
+        "published": "table-i-ii-methods",
+    }
+    folder = runs / "sweeps" / name
+    folder.mkdir(parents=True)
+    (folder / "sweep.yaml").write_text(yaml.safe_dump(content | more, sort_keys=False))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    write(tmp_path, "eight")
+    write(tmp_path, "sixteen", labeled=16)
+    return tmp_path
+
+
+def tables(runs: Path, *arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(cli.app, ["tables", *arguments, "--out", str(runs)], env={"COLUMNS": "100"})
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("form", "start"),
+    [
+        ("terminal", "eight: Dice [%] on test cases of la, reference SimCVD"),
+        ("md", "# eight: Dice [%] on test cases of la, reference SimCVD"),
+        ("latex", "% \\usepackage{booktabs,adjustbox}"),
+        ("html", '<table class="simcvd-table">'),
+        ("csv", "sweep,dataset,split,metric,class,group,variant,"),
+    ],
+)
+def test_every_format_is_printed(runs: Path, form: str, start: str) -> None:
+    text = tables(runs, "eight", "--format", form)
+    assert text.startswith(start)
+    assert all(name in text for name in SHIFTS)
+
+
+def test_table_one_is_two_sweeps_with_their_labels(runs: Path) -> None:
+    text = tables(runs, "eight", "sixteen", "--published", "--format", "md")
+    assert "| **eight** |" in text
+    values = [statistics.fmean(80 + 0.2 * ((3 * case + seed) % 7) for seed in (0, 1)) for case in range(12)]
+    shown = f"<ins>{statistics.fmean(values):.2f} ± {statistics.stdev(values):.2f}</ins>"
+    assert f"| SimCVD | 8 | 72 | {shown} | 89.03 |" in text
+    assert f"| SimCVD | 16 | 64 | {shown} | 90.85 |" in text
+    assert "Table I (la-8)" in text
+    assert "Table I (la-16)" in text
+
+
+def test_places_are_names_or_paths(runs: Path) -> None:
+    text = tables(runs, "eight", str(runs / "sweeps" / "sixteen"), "--format", "md")
+    assert "| **sixteen** |" in text
+
+
+def test_several_metrics_make_one_table(runs: Path) -> None:
+    text = tables(runs, "eight", "--metric", "dice", "--metric", "hd95_vox", "--format", "md")
+    assert "| variant | Dice [%] | p | p over seeds | HD95 [voxel] | p | p over seeds |" in text
+
+
+def test_tests_can_be_two_sided(runs: Path) -> None:
+    one, both = (tables(runs, "eight", *more, "--format", "csv").splitlines() for more in ((), ("--two-sided",)))
+    place = one[0].split(",").index("p")
+    first, second = (float(lines[2].split(",")[place]) for lines in (one, both))
+    assert second == pytest.approx(2 * first)
+    assert "two-sided t-test" in tables(runs, "eight", "--two-sided")
+
+
+def test_stars_and_intervals_can_be_chosen(runs: Path) -> None:
+    text = tables(runs, "eight", "--significance", "stars", "--spread", "ci", "--format", "md")
+    values = [statistics.fmean(78 + 0.2 * ((3 * case + 5 + seed) % 7) for seed in (0, 1)) for case in range(12)]
+    half = 2.200985 * statistics.stdev(values) / 12**0.5
+    assert f"| UA-MT | {statistics.fmean(values):.2f} ± {half:.2f}\\*\\*\\* |" in text
+    assert "over seeds |" not in text
+
+
+def test_scores_of_other_tools_need_no_runs_folder(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(
+        "net,case,iou\n" + "".join(f"{n},{c},{0.5 + 0.01 * c + 0.1 * (n == 'b')}\n" for n in "ab" for c in range(5))
+    )
+    named = ("--case", "case", "--variant", "net", "--metric", "iou")
+    text = tables(tmp_path / "nowhere", str(path), *named, "--reference", "b", "--format", "md")
+    assert text.startswith("# scores.csv: iou [%] on cases, reference b\n")
+    assert "| a | 52.00 ± 1.58 | -10.00 |" in text
+    assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("scores.csv",), "Name the columns of scores.csv with --case, --variant, --metric; it has net, case, score."),
+        (("scores.csv", "--case", "cas", "--variant", "net", "--metric", "score"), "no column 'cas'"),
+        (("scores.csv", "--case", "case", "--variant", "net", "--metric", "score"), "add --higher-is-better or"),
+        (("scores.csv", "--case", "case", "--variant", "net", "--metric", "score", "--published"), "--published-block"),
+        (("gone.csv", "--case", "a", "--variant", "b", "--metric", "c"), "There is no file gone.csv"),
+        (("eight", "--case", "case"), "--case is for one CSV or parquet file of scores, not for eight"),
+        (("eight", "--lower-is-better"), "--lower-is-better is for one CSV"),
+        (("eight", "eight"), "A sweep is named twice"),
+        (("eight", "nine"), "There is no sweep 'nine'"),
+        (("eight", "--metric", "dise"), "did you mean dice?"),
+        (("eight", "--published-block", "la-9"), "no published block 'la-9'"),
+    ],
+)
+def test_mistakes_end_in_a_sentence(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(runs)
+    (runs / "scores.csv").write_text("net,case,score\na,1,0.5\n")
+    text = " ".join(tables(runs, *arguments, code=2).split())
+    assert message in text
+    assert "Traceback" not in text
