@@ -611,6 +611,32 @@ def figures(
         typer.echo(remark, err=True)
 
 
+@app.command()
+def report(
+    place: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
+    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    reference: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
+    ] = None,
+    no_cases: Annotated[bool, typer.Option("--no-cases", help="Leave images and masks out.")] = False,
+) -> None:
+    """Write a sweep's report, one HTML file that needs nothing else, to RUNS/sweeps/NAME/report.html.
+
+    Summary in words, tables that sort and filter, figures, slices of cases under each variant, failures, settings.
+    """
+    from analysis.report.write import write_report
+
+    folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
+    with _Progress("encoding", "cases") as progress:
+        written = write_report(folder, name, reference, dataset, cases=not no_cases, on_case=progress)
+    typer.echo(f"{written.path} ({written.size / 1e6:.1f} MB)")
+    if not no_cases and not written.report.browser.pictures:
+        typer.echo(" ".join(written.report.browser.notes), err=True)
+
+
 @app.command("methods")
 def list_methods() -> None:
     """List the training methods with their papers."""

@@ -14,7 +14,10 @@ from sweeps.runner import SweepOutcome
 from sweeps.status import Planned, Row, SweepState
 from sweeps.trial_state import TrialState
 
-COMMANDS = ["prepare", "inspect", "train", "evaluate", "predict", "sweep", "status", "tables", "methods", "sweeps"]
+COMMANDS = [
+    *("prepare", "inspect", "train", "evaluate", "predict", "sweep", "status"),
+    *("tables", "figures", "report", "methods", "sweeps"),
+]
 
 
 @pytest.fixture

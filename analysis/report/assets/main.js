@@ -1,0 +1,13 @@
+// Everything starts here; the cases' pictures follow below this script and are read when one is opened.
+
+startTheme();
+startTables();
+startChoice();
+startForest();
+startDots();
+startSensitivity();
+startCourses();
+document.addEventListener('DOMContentLoaded', () => {
+  startBrowser();
+  startScores();
+});

@@ -1,0 +1,54 @@
+"""The commands that make a sweep, its tables, figures and report again."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.report.setup import written
+from analysis.sweep import Sweep
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line and what it does."""
+
+    does: str
+    line: str
+
+
+def commands(sweep: Sweep, runs: Path, dataset: str, reference: str | None) -> list[Command]:
+    """Return the command lines, with names in place of this machine's folders.
+
+    Args:
+        sweep: the sweep.
+        runs: the runs folder; its last part is named.
+        dataset: name of the data set folder.
+        reference: the variant that the report compares with.
+    """
+    out = runs.resolve().name or "runs"
+    place = f"{out}/sweeps/{sweep.name}"
+    seeds = sorted({seed for variant in sweep.variants for seed in variant.trials})
+    chosen = ["--reference", reference] if reference is not None and reference != sweep.reference else []
+    trial = next(iter(sweep.trial_ids), "TRIAL")
+    sets = _sets(sweep.overrides)
+    run = ["simcvd", "sweep", sweep.name, dataset, "--out", out, "--seeds", ",".join(map(str, seeds)), *sets]
+    again = ["simcvd", "train", dataset, "--config", f"{out}/trials/{trial}/config.yaml", "--out", f"{out}-again"]
+    return [
+        Command(
+            "The whole sweep; what is finished is not run again. Of a sweep file of your own, give the file.",
+            _line(run),
+        ),
+        Command("One trial alone, here the first; every trial's folder holds its config.yaml.", _line(again)),
+        Command("The tables.", _line(["simcvd", "tables", place, *chosen])),
+        Command("This report.", _line(["simcvd", "report", place, *chosen])),
+    ]
+
+
+def _sets(overrides: Mapping[str, Any]) -> Iterable[str]:
+    return [part for key, value in overrides.items() for part in ("--set", f"{key}={written(value)}")]
+
+
+def _line(words: Iterable[str]) -> str:
+    return shlex.join(words)

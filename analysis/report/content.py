@@ -1,0 +1,138 @@
+"""All that a report shows, as a value that knows nothing of HTML."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from analysis.ablation import Overview, overview
+from analysis.errors import AnalysisError
+from analysis.figures.settings import as_number, setting_label
+from analysis.records import read_trials
+from analysis.report.commands import Command, commands
+from analysis.report.courses import TrialCourse, read_courses
+from analysis.report.fates import Fate, read_fates
+from analysis.report.pictures import Browser, read_browser
+from analysis.report.setup import Fact, Settings, read_environment, read_settings
+from analysis.report.summary import Paragraph, summarise
+from analysis.report.values import Values, read_values
+from analysis.sweep import read_sweep
+
+_LEAST_POINTS = 3
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """The one numeric setting that sets the variants apart.
+
+    Attributes:
+        label: what an axis calls it.
+        values: its value by variant.
+    """
+
+    label: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A sweep's report.
+
+    Attributes:
+        sweep: the sweep's name.
+        dataset: the data set's name.
+        made: when and by which version, in words.
+        summary: what was found, how sure.
+        overview: the tables; p-values are two-sided.
+        values: each case's value of every variant.
+        sensitivity: where a single numeric setting was swept.
+        courses: training curves.
+        browser: cases to look at.
+        fates: trials that have not finished.
+        settings: what trials share and what differs.
+        environment: what they ran on.
+        commands: what makes it all again.
+    """
+
+    sweep: str
+    dataset: str
+    made: str
+    summary: tuple[Paragraph, ...]
+    overview: Overview
+    values: Values
+    sensitivity: Sensitivity | None
+    courses: tuple[TrialCourse, ...]
+    browser: Browser
+    fates: tuple[Fate, ...]
+    settings: Settings
+    environment: tuple[Fact, ...]
+    commands: tuple[Command, ...]
+
+
+def read_report(
+    runs: Path,
+    sweep_name: str,
+    reference: str | None = None,
+    dataset: Path | None = None,
+    *,
+    cases: bool = True,
+    on_case: Callable[[int, int, str], None] | None = None,
+    clock: Callable[[], datetime] = datetime.now,
+) -> Report:
+    """Collect the report of `runs/sweeps/sweep_name` from what has finished so far.
+
+    Args:
+        runs: the runs folder.
+        sweep_name: folder name of the sweep.
+        reference: name of the variant to compare with; None takes the sweep's.
+        dataset: the data set folder; None takes the one that the sweep ran on.
+        cases: whether to read images and masks for the case browser.
+        on_case: is told how many cases of how many are encoded, and which was the last.
+        clock: tells the date.
+
+    Raises:
+        AnalysisError: no such sweep or variant, a damaged record or mask, or `dataset` is no data set folder.
+    """
+    if dataset is not None and not (dataset / "cases").is_dir():
+        raise AnalysisError(f"There is no data set in {dataset}; give the folder that the sweep {sweep_name} ran on.")
+    sweep = read_sweep(runs, sweep_name)
+    found = overview(runs, sweep_name, reference, two_sided=True)
+    trials = read_trials(runs, sweep.trial_ids)
+    values = read_values(runs, sweep, found)
+    settings = read_settings(sweep, trials)
+    folder = dataset or sweep.dataset_folder
+    left_out = Browser(notes=("The pictures were left out with `--no-cases`.",))
+    return Report(
+        sweep=sweep.name,
+        dataset=sweep.dataset,
+        made=f"{clock():%Y-%m-%d} with simcvd {_own_version()}",
+        summary=tuple(summarise(found)),
+        overview=found,
+        values=values,
+        sensitivity=_sensitivity(settings),
+        courses=tuple(read_courses(runs, sweep)),
+        browser=read_browser(runs, sweep, values, folder, on_case) if cases else left_out,
+        fates=tuple(read_fates(sweep, trials)),
+        settings=settings,
+        environment=tuple(read_environment(runs, sweep, trials)),
+        commands=tuple(commands(sweep, runs, folder.name if folder else sweep.dataset, found.main.reference)),
+    )
+
+
+def _sensitivity(settings: Settings) -> Sensitivity | None:
+    if len(settings.keys) != 1:
+        return None
+    numbers: dict[str, Any] = {name: as_number(own[0]) for name, own in settings.differing.items() if own[0]}
+    values = {name: value for name, value in numbers.items() if value is not None}
+    if len(values) < len(numbers) or len(set(values.values())) < _LEAST_POINTS:
+        return None
+    return Sensitivity(setting_label(settings.keys[0]), values)
+
+
+def _own_version() -> str:
+    try:
+        return version("simcvd")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,134 @@
+"""What the page's scripts read: numbers in the unit shown, as JSON that can stand inside HTML."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.cells import shown_p
+from analysis.metric import Metric
+from analysis.report.content import Report
+from analysis.report.pictures import Picture
+from analysis.row import Row
+from analysis.statistics.doubts import SIGNIFICANT
+
+_UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
+
+
+def json_text(value: Any) -> str:
+    r"""Return JSON without any letter that HTML or JavaScript could take for an end; NaN becomes null.
+
+    >>> json_text({"name": "</script>", "value": float("nan")})
+    '{"name":"\\u003c/script\\u003e","value":null}'
+    """
+    return json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False).translate(_UNSAFE)
+
+
+def chart_data(report: Report) -> dict[str, Any]:
+    """Return what the figures and the table of cases are drawn from."""
+    values = report.values
+    blocks = report.overview.blocks()
+    return {
+        "variants": list(values.variants),
+        "reference": report.overview.main.reference,
+        "metrics": [
+            {"label": metric.label, "heading": metric.heading, "unit": metric.unit, "higher": metric.higher_is_better}
+            for metric in values.metrics
+        ],
+        "classes": list(values.classes),
+        "cases": list(values.cases),
+        "values": [
+            [[_rounded(own, metric) for own in of_class] for of_class in of_metric]
+            for metric, of_metric in zip(values.metrics, values.values, strict=True)
+        ],
+        "rows": [
+            [[_row(rows[place], metric) for rows in block] for block in blocks]
+            for place, metric in enumerate(values.metrics)
+        ],
+        "sensitivity": None
+        if report.sensitivity is None
+        else {"label": report.sensitivity.label, "values": report.sensitivity.values},
+        "courses": [
+            {"variant": course.variant, "seed": course.seed, "curves": course.curves} for course in report.courses
+        ],
+        "browser": {
+            "trials": [{"variant": each.variant, "seed": each.seed} for each in report.browser.trials],
+            "cases": [_case(report, picture) for picture in report.browser.pictures],
+        },
+    }
+
+
+def picture_data(picture: Picture) -> dict[str, Any]:
+    """Return a case's slices and masks in base64."""
+    return {
+        "image": _base64(picture.image.content),
+        "reference": None if picture.reference is None else _base64(picture.reference),
+        "predictions": {name: _base64(mask) for name, mask in picture.predictions.items()},
+    }
+
+
+def _case(report: Report, picture: Picture) -> dict[str, Any]:
+    values, metric = report.values, report.values.metrics[0]
+    place = values.cases.index(picture.case_id)
+    scores = {
+        each.variant: _rounded([row[place] for row in values.by_seed[each.variant][each.seed]], metric)
+        for each in report.browser.trials
+        if each.variant in picture.predictions
+    }
+    return {
+        "id": picture.case_id,
+        "shape": picture.shape,
+        "start": picture.start,
+        "step": picture.step,
+        "spacing": picture.spacing_mm,
+        "labels": picture.labels,
+        "columns": picture.image.columns,
+        "scores": scores,
+    }
+
+
+def _row(row: Row, metric: Metric) -> dict[str, Any]:
+    each = row.difference
+    shown: dict[str, Any] = {
+        "mean": _one(row.mean, metric),
+        "sd": _one(row.sd, metric),
+        "low": _one(row.interval.low, metric),
+        "high": _one(row.interval.high, metric),
+        "n": row.n,
+        "seeds": len(row.trials.seeds),
+    }
+    if each is not None and each.test.difference is not None:
+        shown["difference"] = {
+            "mean": _one(each.test.difference, metric),
+            "low": _one(each.interval.low, metric),
+            "high": _one(each.interval.high, metric),
+            "n": each.test.n,
+            "p": shown_p(each.p_holm),
+            "p_seeds": None if each.over_seeds_holm is None else shown_p(each.over_seeds_holm),
+            "seeds_low": None if each.over_seeds is None else _one(each.over_seeds.interval.low, metric),
+            "seeds_high": None if each.over_seeds is None else _one(each.over_seeds.interval.high, metric),
+            "clear": each.p_holm is not None and each.p_holm < SIGNIFICANT,
+            "undone": each.over_seeds_holm is not None and each.over_seeds_holm >= SIGNIFICANT,
+        }
+    return shown
+
+
+def _rounded(values: Sequence[float], metric: Metric) -> list[float | None]:
+    return [_one(float(value), metric) for value in values]
+
+
+def _one(value: float | None, metric: Metric) -> float | None:
+    """Return a value in the unit shown with five significant digits; None where missing."""
+    return None if value is None or value != value else float(f"{value * metric.scale:.5g}")
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value

@@ -1,0 +1,66 @@
+"""Trials that did not end well: what failed and why, and what has not finished."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.sweep import Sweep
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Fate:
+    """A trial that has not finished.
+
+    Attributes:
+        variant: the variant's name.
+        seed: the trial's seed.
+        trial_id: its folder under `trials/`.
+        state: `failed`, `interrupted` or `no result yet`.
+        kind: of a failure, such as `nan`.
+        message: one sentence; empty where there is none.
+        steps: training steps done, as far as recorded.
+    """
+
+    variant: str
+    seed: int
+    trial_id: str
+    state: str
+    kind: str
+    message: str
+    steps: int | None
+
+
+def read_fates(sweep: Sweep, trials: "pd.DataFrame") -> list[Fate]:
+    """Return every trial without a finished record, in the order of the sweep, failed ones first.
+
+    Args:
+        sweep: the sweep.
+        trials: what `read_trials` returns of it.
+    """
+    records = {str(row["trial_id"]): row for row in trials.to_dict("records")}
+    found = []
+    for variant in sweep.variants:
+        for seed, trial in sorted(variant.trials.items()):
+            record = records.get(trial, {"status": "no result yet"})
+            if record["status"] == "finished":
+                continue
+            steps = _text(record.get("steps"))
+            found.append(
+                Fate(
+                    variant=variant.name,
+                    seed=seed,
+                    trial_id=trial,
+                    state=str(record["status"]),
+                    kind=_text(record.get("failure_kind")),
+                    message=_text(record.get("failure_message")),
+                    steps=int(steps) if steps else None,
+                )
+            )
+    return sorted(found, key=lambda fate: fate.state != "failed")
+
+
+def _text(value: object) -> str:
+    """Return a field of a record; nothing where it is missing."""
+    return "" if value is None or value != value or str(value) == "<NA>" else str(value)

@@ -1,0 +1,269 @@
+"""The summary of a report: what was found and how sure it is, in sentences made from the statistics."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from analysis.ablation import Overview, Table
+from analysis.cells import shown
+from analysis.metric import Metric
+from analysis.report.findings import Finding, detectable, findings
+from analysis.row import Row
+from analysis.statistics.doubts import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
+
+Tone = Literal["plain", "better", "worse", "open", "caution"]
+
+_WORDS: Final = (
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A part of the summary.
+
+    Attributes:
+        tone: whether it is good or bad news, or a warning.
+        text: sentences.
+        items: what the sentences announce: a variant and what is said of it.
+    """
+
+    tone: Tone
+    text: str
+    items: tuple[tuple[str, str], ...] = ()
+
+
+def summarise(overview: Overview) -> list[Paragraph]:
+    """Say what a sweep found: means, differences from the reference, what they rest on, and what weakens them.
+
+    Args:
+        overview: tables made with `two_sided`, since the summary speaks of both directions.
+    """
+    table = overview.main
+    rows = table.blocks()[0]
+    told = [Paragraph("plain", " ".join(_setting(table, rows)))]
+    if any(row.mean is not None for row in rows):
+        found = findings(rows)
+        told[0] = Paragraph("plain", " ".join([told[0].text, *_means(table, rows)]))
+        told += _differences(table, rows, found)
+        told += _how_sure(table, found)
+        told += _other_metrics(overview)
+    told += _lost(rows)
+    return told
+
+
+def difference_text(finding: Finding, metric: Metric) -> str:
+    """Return a difference with its interval and p-values.
+
+    `+0.90 points (95 % CI 0.30 to 1.50), p = 0.012; over seeds and cases p = 0.034`
+    """
+    each = finding.difference
+    text = f"{shown(finding.mean, metric, sign='+')} {unit(metric)}"
+    if each.interval.low is not None:
+        text += f" (95 % CI {shown(each.interval.low, metric)} to {shown(each.interval.high, metric)})"
+    if each.p_holm is not None:
+        text += f", {p_text(each.p_holm)}"
+    if each.over_seeds_holm is not None:
+        text += f"; over seeds and cases {p_text(each.over_seeds_holm)}"
+    return text
+
+
+def p_text(p: float) -> str:
+    """Return `p = 0.012`, or the bound that it lies beyond, unbroken."""
+    text = "p < 0.001" if p < 0.001 else "p > 0.999" if p > 0.999 else f"p = {p:.3f}"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def unit(metric: Metric) -> str:
+    """Return what differences are counted in: percent makes points."""
+    return {"%": "points", "voxel": "voxels"}.get(metric.unit, metric.unit)
+
+
+def count(number: int, what: str) -> str:
+    """Return a number of things in words, as long as it is small.
+
+    >>> count(1, "variant"), count(3, "variant"), count(36, "trial")
+    ('one variant', 'three variants', '36 trials')
+    """
+    return f"{_WORDS[number] if number < len(_WORDS) else number} {what}{'' if number == 1 else 's'}"
+
+
+def _setting(table: Table, rows: Sequence[Row]) -> Iterator[str]:
+    planned, finished = sum(row.trials.planned for row in rows), sum(len(row.trials.seeds) for row in rows)
+    seeds = sorted({row.trials.planned for row in rows})
+    each = f"with {count(seeds[0], 'seed')} each" if len(seeds) == 1 else f"with {seeds[0]} to {seeds[-1]} seeds each"
+    of_data = f" on {table.dataset}" if table.dataset else ""
+    yield f"{count(len(rows), 'variant').capitalize()} {'was' if len(rows) == 1 else 'were'} trained {each}{of_data}."
+    if finished < planned:
+        yield f"{finished} of {planned} trials have finished." if finished else "No trial has finished yet."
+    elif not any(row.cases for row in rows):
+        yield "The finished trials have no scores."
+
+
+def _means(table: Table, rows: Sequence[Row]) -> Iterator[str]:
+    metric = table.metric
+    best = _best(rows, metric)
+    cases = max(row.cases for row in rows)
+    classes = " (mean over the foreground classes)" if len(table.blocks()) > 1 else ""
+    on = f"on {cases} {table.split} case{'' if cases == 1 else 's'}{classes}"
+    reference = next((row for row in rows if row.is_reference), None)
+    if reference is not None and reference.mean is not None:
+        yield f"The reference, {reference.variant}, reaches {_mean(reference, metric)} {on}."
+        if len(rows) == 1:
+            return
+        if best is reference:
+            yield f"No other variant has a {_better(metric)} mean."
+            return
+        on = ""
+    if best is not None:
+        has = "has" if len(rows) == 1 else f"has the {_better(metric, most=True)} mean,"
+        yield f"{best.variant} {has} {_mean(best, metric)}{on and ' '}{on}."
+
+
+def _differences(table: Table, rows: Sequence[Row], found: Sequence[Finding]) -> Iterator[Paragraph]:
+    metric = table.metric
+    if table.reference is None:
+        if len(rows) > 1:
+            yield Paragraph(
+                "caution", "The sweep names no reference, so no difference is tested; --reference names one."
+            )
+        return
+    if not found:
+        if len(rows) > 1:
+            yield Paragraph(
+                "caution", "No variant shares a scored case with the reference yet, so nothing is compared."
+            )
+        return
+    for verdict in ("higher", "lower"):
+        own = [one for one in found if one.verdict == verdict]
+        if verdict == "lower":
+            own.reverse()
+        if own:
+            good = (verdict == "higher") == metric.higher_is_better
+            yield Paragraph(
+                "better" if good else "worse",
+                f"{count(len(own), 'variant').capitalize()} {'scores' if len(own) == 1 else 'score'} {verdict} in "
+                f"{metric.label} than the reference, that is {'better' if good else 'worse'}, by more than the choice "
+                f"of cases explains (p < {SIGNIFICANT:g}, two-sided, Holm-adjusted for "
+                f"{count(len(found), 'comparison')}):",
+                tuple((one.variant, difference_text(one, metric)) for one in own),
+            )
+    own = [one for one in found if one.verdict == "open"]
+    if own:
+        text = (
+            f"For {count(len(own), 'variant')} no difference from the reference could be shown; that is no proof of "
+            "equality."
+        )
+        size = detectable(found)
+        if size is not None:
+            text += (
+                f" With these cases, a true difference of {shown(size, metric)} {unit(metric)} would be found four "
+                "times out of five, smaller ones less often."
+            )
+        yield Paragraph("open", text, tuple((one.variant, difference_text(one, metric)) for one in own))
+
+
+def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
+    if not found:
+        return
+    seeds = min(len(one.difference.seeds) for one in found)
+    shown_ = [one for one in found if one.verdict != "open"]
+    if seeds < 2:
+        yield Paragraph(
+            "caution",
+            "With one seed, a difference may be the luck of one training, however small its p: the test asks only "
+            "whether these trained networks would differ on other cases. Three seeds or more would tell.",
+        )
+    elif shown_:
+        kept = [one for one in shown_ if one.holds_over_seeds]
+        text = (
+            f"Counting seeds as well as cases as chance, {_some(len(kept), len(shown_))} "
+            f"(p < {SIGNIFICANT:g}, Holm-adjusted): these would be expected of other trainings too."
+        )
+        if len(kept) < len(shown_):
+            lost = ", ".join(one.variant for one in shown_ if not one.holds_over_seeds)
+            text += f" What other seeds could undo: {lost}."
+        if seeds < ENOUGH_SEEDS:
+            text += f" With {count(seeds, 'seed')} that test is weak; train three or more."
+        yield Paragraph("plain" if len(kept) == len(shown_) else "caution", text)
+    cases = min(one.difference.test.n for one in found)
+    if cases < ENOUGH_CASES:
+        yield Paragraph(
+            "caution", f"With {count(cases, 'case')} the intervals are wide: read them before the p-values."
+        )
+    doubtful = [one.variant for one in found if one.looks_skewed]
+    if doubtful:
+        yield Paragraph(
+            "caution",
+            f"The differences of {_named(doubtful)} do not look normally distributed (Shapiro-Wilk), so their t-test "
+            "is rough; `simcvd tables --format csv` holds the signed-rank test as well.",
+        )
+
+
+def _other_metrics(overview: Overview) -> Iterator[Paragraph]:
+    items = []
+    for table in overview.tables[1:]:
+        found = findings(table.blocks()[0])
+        if not found:
+            continue
+        up, down = (sum(one.verdict == verdict for one in found) for verdict in ("higher", "lower"))
+        better, worse = (up, down) if table.metric.higher_is_better else (down, up)
+        items.append((table.metric.heading, f"{better} better, {worse} worse, {len(found) - up - down} open"))
+    if items:
+        yield Paragraph("plain", "The same comparison in the other metrics, each a family of its own:", tuple(items))
+
+
+def _lost(rows: Sequence[Row]) -> Iterator[Paragraph]:
+    failed = [kind for row in rows for kind in row.trials.failed]
+    if failed:
+        kinds = ", ".join(kind if n == 1 else f"{kind} x {n}" for kind, n in Counter(failed).items())
+        planned = sum(row.trials.planned for row in rows)
+        yield Paragraph(
+            "caution", f"{len(failed)} of {planned} trials failed ({kinds}); all above rests on the others."
+        )
+    empty, predictions = sum(row.empty_predictions for row in rows), sum(row.predictions for row in rows)
+    if empty:
+        yield Paragraph(
+            "caution",
+            f"{empty} of {predictions} predictions are empty although the label is not: overlap counts as 0 there, and "
+            "distances are missing, which flatters who has more of them.",
+        )
+
+
+def _best(rows: Sequence[Row], metric: Metric) -> Row | None:
+    sign = -1 if metric.higher_is_better else 1
+    return min((row for row in rows if row.mean is not None), key=lambda row: sign * (row.mean or 0.0), default=None)
+
+
+def _mean(row: Row, metric: Metric) -> str:
+    spread = f" (SD {shown(row.sd, metric)} over cases)" if row.sd is not None else ""
+    return f"{metric.label} {shown(row.mean, metric)} {metric.unit}{spread}"
+
+
+def _better(metric: Metric, most: bool = False) -> str:
+    word = "high" if metric.higher_is_better else "low"
+    return f"{word}{'est' if most else 'er'}"
+
+
+def _some(kept: int, of: int) -> str:
+    if kept == of:
+        return "the difference remains" if of == 1 else "all these differences remain"
+    remain = "remains" if kept == 1 else "remain"
+    return f"{count(kept, 'difference') if kept else 'no difference'} of {of} {remain}"
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} variants"

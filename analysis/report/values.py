@@ -1,0 +1,73 @@
+"""The numbers behind a report's figures: each case's value under each variant, and each trial's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.ablation import CASE_COLUMNS, Overview
+from analysis.aggregate import Scores, case_values, score_trials, scores_of, seed_values
+from analysis.metric import Metric
+from analysis.records import read_cases, read_trials
+from analysis.sweep import Sweep
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Values of all metrics, classes and variants; stored units, NaN is missing. K counts the classes.
+
+    Attributes:
+        metrics: the sweep's own first.
+        classes: the foreground mean, then the classes; the mean alone where there is one class.
+        cases: case ids.
+        variants: names.
+        values: seeds averaged per case, `[metrics, classes, variants, cases]`.
+        by_seed: of each finished seed of each variant, the sweep's own metric, `[classes, cases]`.
+    """
+
+    metrics: tuple[Metric, ...]
+    classes: tuple[str, ...]
+    cases: tuple[str, ...]
+    variants: tuple[str, ...]
+    values: "Floats"
+    by_seed: dict[str, dict[int, "Floats"]]
+
+
+def read_values(runs: Path, sweep: Sweep, overview: Overview) -> Values:
+    """Read what the tables of `overview` were made from, case by case.
+
+    Raises:
+        AnalysisError: a damaged record, or scores that can't be compared.
+    """
+    import numpy as np
+
+    metrics = tuple(table.metric for table in overview.tables)
+    trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status"])
+    finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
+    rows = read_cases(runs, finished, [*CASE_COLUMNS, *(metric.name for metric in metrics)])
+    by_metric = score_trials(rows[rows["split"] == overview.main.split], [metric.name for metric in metrics])
+    own = by_metric[metrics[0].name]
+    # Columns come as the classes, then the foreground mean; the report shows it first, and it alone for one class.
+    order = [-1] if len(own.classes) == 1 else [-1, *range(len(own.classes))]
+    per_metric = []
+    for metric in metrics:
+        per_variant = [case_values(scores_of(by_metric[metric.name], v, finished))[:, order].T for v in sweep.variants]
+        per_metric.append(np.stack(per_variant, axis=1))
+    return Values(
+        metrics=metrics,
+        classes=tuple(block[0][0].class_name for block in overview.blocks()),
+        cases=own.cases,
+        variants=tuple(variant.name for variant in sweep.variants),
+        values=np.stack(per_metric),
+        by_seed={variant.name: _by_seed(scores_of(own, variant, finished), order) for variant in sweep.variants},
+    )
+
+
+def _by_seed(scores: Scores[int], order: Sequence[int]) -> dict[int, "Floats"]:
+    return {seed: values[:, order].T for seed, values in zip(scores.runs, seed_values(scores), strict=True)}
