@@ -92,6 +92,8 @@ def forest_caption(data: Comparison) -> str:
     else:
         text += "Filled: the interval excludes 0. p: paired one-sided t-test over cases; "
     text += f"alternative: the {metric.label} of {data.reference} is {tail}{several}."
+    if all(len(pairs.difference.seeds) < 2 for pairs in data.paired):
+        text += " One seed each: another training could undo a difference."
     if outside := _beyond(data):
         text += f" Arrows: outside of the axis ({', '.join(outside)})."
     unpaired = [

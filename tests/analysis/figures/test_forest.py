@@ -93,6 +93,7 @@ def test_p_is_that_of_scipy_after_holm(make_comparison: Make) -> None:
     for p in adjusted.values():
         assert f"{p:.3f}" in texts
     assert "adjusted by Holm's method for 3 comparisons" in forest_caption(data)
+    assert "One seed each: another training could undo a difference." in forest_caption(data)
 
 
 def test_the_interval_over_seeds_is_a_thin_line_and_decides_on_the_filling(make_comparison: Make) -> None:

@@ -92,7 +92,7 @@ def test_nothing_logged_is_refused() -> None:
         training_figure([TrainingLog("seed 0", {}, {}, {}, 40)])
 
 
-@pytest.mark.parametrize("terms", [1, 5, 7, 12])
+@pytest.mark.parametrize("terms", [1, 12])
 def test_panels_do_not_touch(terms: int, check_texts: Callable[[Figure], list[str]]) -> None:
     log = a_log()
     losses = {f"a_long_name_of_a_loss_term_of_number_{n}": course(1.0, 0.5) for n in range(terms)}
