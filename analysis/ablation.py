@@ -79,7 +79,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Overview:
-    """The tables of several metrics, to be shown as one; `analysis.overview` renders it.
+    """The tables of several metrics, to be shown as one; `analysis.tables` renders it.
 
     Attributes:
         tables: one a metric, the sweep's own first; they have the same variants and classes in the same order.

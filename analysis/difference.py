@@ -59,7 +59,7 @@ class Difference:
     p_holm: float | None = None
     over_seeds_holm: float | None = None
 
-    @property
+    @cached_property
     def values(self) -> tuple[float, ...]:
         """Variant minus reference of each case."""
         return tuple(a - b for a, b in zip(self.variant, self.reference, strict=True))

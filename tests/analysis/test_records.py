@@ -177,7 +177,7 @@ def test_a_file_without_a_column_reads_as_missing_there(tmp_path: Path, make_cas
 
 
 def test_importing_is_light() -> None:
-    names = ["records", "aggregate", "statistics", "tables", "overview", "sweep", "ablation"]
+    names = ["records", "aggregate", "statistics", "tables", "published", "scores_file", "sweep", "ablation"]
     code = (
         "import sys\n"
         + "".join(f"import analysis.{name}\n" for name in names)
@@ -185,3 +185,12 @@ def test_importing_is_light() -> None:
         "sys.exit(', '.join(heavy) or None)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_settings_can_be_read_by_name(tmp_path: Path, make_trial: Make) -> None:
+    write_trial(tmp_path, make_trial("a") | {"setting.steps": 3, "setting.other": 1.5})
+    write_trial(tmp_path, make_trial("b") | {"setting.other": 2.5})
+    frame = read_trials(tmp_path, columns=["trial_id", "setting.steps", "setting.unknown"])
+    assert list(frame.columns) == ["trial_id", "setting.steps"]
+    assert frame["setting.steps"].tolist()[0] == 3
+    assert frame["setting.steps"].isna().tolist() == [False, True]
