@@ -1,0 +1,224 @@
+"""The report as its reader meets it, in Chromium without a network."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from analysis.report.write import write_report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+CHROMIUM = os.environ.get("SIMCVD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium, or SIMCVD_CHROMIUM")
+
+ARGUMENTS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+WAIT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def path(made):
+    return write_report(made.runs, "toy").path
+
+
+@pytest.fixture
+def open_report(browser, path):
+    """Open the report; at the end nothing may have been asked of anyone, and nothing may have gone wrong."""
+    contexts, requests, errors = [], [], []
+
+    def opened(width=1200, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(WAIT_MS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda request: requests.append(request.url))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert errors == []
+    assert [url for url in requests if not url.startswith(("blob:", "data:"))] == [path.as_uri()] * len(contexts)
+
+
+def column(page, place):
+    rows = page.locator("#tables .table:not([hidden]) tr[data-variant]:visible")
+    return [row.locator("th, td").nth(place).inner_text() for row in rows.all()]
+
+
+def test_tables_sort_and_filter(open_report, made):
+    page = open_report()
+    assert page.locator("#tables .table:visible").count() == 1
+    names = [*made.dice, "broken"]
+    assert column(page, 0) == names
+    page.select_option("#which-table", label="Dice [%]")
+    head = page.locator("#tables .table:visible thead th", has_text="mean")
+    assert head.get_attribute("aria-sort") is None
+    head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "descending"
+    by_mean = sorted(made.dice, key=lambda name: -np.mean(list(made.dice[name].values())))
+    # What is missing comes last in either direction.
+    assert column(page, 0) == [*by_mean, "broken"]
+    head.locator("button").press("Enter")
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column(page, 0) == [*reversed(by_mean), "broken"]
+    page.fill("#which-variant", "QUOTED")
+    assert column(page, 0) == [name for name in made.dice if "quoted" in name]
+    assert page.locator("#table-count").inner_text() == "1 of 12 rows"
+    page.fill("#which-variant", "")
+    page.select_option("#which-class", "")
+    assert len(column(page, 0)) == 12
+    page.select_option("#which-class", "left")
+    rows = page.locator("#tables .table:visible tr[data-variant]:visible")
+    assert {row.get_attribute("data-class") for row in rows.all()} == {"left"}
+
+
+def voxels(page, variant, shape):
+    """Read the colour at the middle of every voxel of a panel, as the label that it stands for."""
+    panel = page.locator(".panel", has=page.locator(".name", has_text=variant)).locator("canvas")
+    colours = panel.evaluate(
+        """(canvas, [columns, rows]) => {
+          const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+          const found = [];
+          for (let row = 0; row < rows; row += 1) for (let column = 0; column < columns; column += 1) {
+            const x = Math.floor((column + 0.5) * canvas.width / columns);
+            const y = Math.floor((row + 0.5) * canvas.height / rows);
+            found.push([...pixels.slice(4 * (y * canvas.width + x), 4 * (y * canvas.width + x) + 3)]);
+          }
+          return found;
+        }""",
+        list(shape),
+    )
+    rgb = np.array(colours, dtype=int).reshape(shape[1], shape[0], 3)
+    redder = rgb[:, :, 0] - rgb[:, :, 2]
+    # Orange, violet or grey; rows come from the top, the second axis of the plane runs upwards.
+    return np.where(redder > 40, 1, np.where(redder < -12, 2, 0))[::-1].T
+
+
+def settle(page):
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_a_case_is_opened_and_its_pixels_are_its_masks_in_every_plane(open_report, made):
+    page = open_report()
+    assert page.locator(".panel").count() == 0
+    case = "case <c>"
+    page.locator("#scores tbody button", has_text=case).click()
+    page.wait_for_selector(".panel canvas")
+    assert page.locator(".panel .name").all_inner_texts()[0] == "SimCVD (reference)"
+    page.select_option("#mode", "filled")
+    page.locator("#referenceOn").click()
+    window = (slice(6, 34), slice(2, 28), slice(0, 12))
+    variant = '"quoted" & <b>bold</b>'
+    mask = next(own for name, own in made.masks.items() if variant in name)[case][window]
+    label = made.labels[case][window]
+    for plane, across in (("x-y", 2), ("x-z", 1), ("y-z", 0)):
+        page.select_option("#plane", plane)
+        settle(page)
+        at = int(page.input_value("#slice"))
+        others = tuple(axis for axis in range(3) if axis != across)
+        assert (label > 0).sum(axis=others)[at] == (label > 0).sum(axis=others).max()
+        expected = mask.take(at, axis=across)
+        np.testing.assert_array_equal(voxels(page, variant, expected.shape), expected)
+    page.locator("#slice").press("ArrowRight")
+    settle(page)
+    assert int(page.input_value("#slice")) == at + 1
+    np.testing.assert_array_equal(voxels(page, variant, expected.shape), mask[at + 1])
+    page.locator("#predictionOn").click()
+    settle(page)
+    assert not voxels(page, variant, expected.shape).any()
+
+
+def test_slices_scroll_by_wheel_keys_and_swipe_and_a_click_enlarges(open_report):
+    page = open_report(has_touch=True)
+    page.locator("#cases").scroll_into_view_if_needed()
+    page.wait_for_selector(".panel canvas")
+    settle(page)
+    page.locator(".panel").first.scroll_into_view_if_needed()
+    at = int(page.input_value("#slice"))
+    page.locator(".panel canvas").first.hover()
+    before = page.evaluate("scrollY")
+    page.mouse.wheel(0, 80)
+    page.wait_for_function(f"Number(document.getElementById('slice').value) === {at + 2}")
+    assert page.evaluate("scrollY") == before
+    page.locator(".panel").first.press("ArrowDown")
+    page.wait_for_function(f"Number(document.getElementById('slice').value) === {at + 1}")
+    page.locator("#panels").evaluate(
+        """holder => {
+          const send = (kind, x) => holder.dispatchEvent(
+            new PointerEvent(kind, { pointerType: 'touch', clientX: x, clientY: 5, bubbles: true }));
+          send('pointerdown', 100); send('pointermove', 83); send('pointerup', 83);
+        }"""
+    )
+    page.wait_for_function(f"Number(document.getElementById('slice').value) === {at - 1}")
+    page.locator(".panel").nth(1).click()
+    assert page.locator(".panel:visible").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator(".panel:visible").count() == 3
+
+
+def test_figures_follow_the_metric_and_tell_values(open_report, made):
+    page = open_report()
+    assert page.locator("#dots circle").count() == 3 * 4
+    assert page.locator("#forest circle").count() == 2
+    page.select_option("#figure-metric", label="HD95 [voxel]")
+    assert "HD95 [voxel]" in page.locator("#dots").inner_text()
+    page.locator("#forest .hit").first.hover()
+    assert "</script><script>alert(1)</script>" in page.locator("#tooltip").inner_text()
+    page.locator("#courses .chips button").nth(1).click()
+    assert page.locator("#courses polyline").count() == 4
+    page.select_option("#quantity", "loss: dice")
+    page.locator("#courses .hit").hover()
+    assert "SimCVD, seed 0: " in page.locator("#tooltip").inner_text()
+
+
+def test_dark_mode_follows_the_system_and_the_button(open_report):
+    def brightness(page):
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour.removeprefix("rgb(").removesuffix(")").split(","))
+
+    dark = open_report(color_scheme="dark")
+    assert brightness(dark) < 150
+    dark.locator("#theme").click()
+    assert brightness(dark) > 600
+    light = open_report(color_scheme="light")
+    assert brightness(light) > 600
+    light.locator("#theme").click()
+    assert brightness(light) < 150
+
+
+def test_a_phone_scrolls_no_page_sideways_and_cuts_no_figure(open_report):
+    page = open_report(width=390, height=844, is_mobile=True, has_touch=True, device_scale_factor=2)
+    page.locator("#cases").scroll_into_view_if_needed()
+    page.wait_for_selector(".panel canvas")
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('svg text, h1, h2, p, button, select, canvas')]
+          .filter(one => !one.closest('.wide, nav') && one.getClientRects().length)
+          .filter(one => { const box = one.getBoundingClientRect(); return box.left < -1 || box.right > 391; })
+          .map(one => one.textContent)"""
+    )
+    assert outside == []
+
+
+def test_print_shows_the_tables_without_controls(open_report):
+    page = open_report()
+    page.emulate_media(media="print")
+    assert page.locator("#tables table").first.is_visible()
+    assert not page.locator("nav").is_visible()
+    assert not page.locator("#which-variant").is_visible()
