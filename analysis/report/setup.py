@@ -4,13 +4,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from analysis.figures.settings import settings_of, varying_keys
 from analysis.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+NOT_RECORDED: Final = "not recorded"
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,18 @@ def read_environment(runs: Path, sweep: Sweep, trials: "pd.DataFrame") -> list[F
     """
     records = {str(row["trial_id"]): row for row in trials.to_dict("records")}
     found: dict[str, dict[str, int]] = {}
+    told = 0
     for trial in sweep.trial_ids:
         if trial not in records and not (runs / "trials" / trial).is_dir():
             continue
         facts = _from_file(runs / "trials" / trial / "environment.json") or _from_record(records.get(trial, {}))
+        told += bool(facts)
         for name, value in facts.items():
             counts = found.setdefault(name, {})
             counts[value] = counts.get(value, 0) + 1
+    for counts in found.values():
+        if lacking := told - sum(counts.values()):
+            counts[NOT_RECORDED] = lacking
     return [Fact(name, tuple(counts.items())) for name, counts in found.items()]
 
 

@@ -209,7 +209,7 @@ def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
         yield Paragraph(
             "caution",
             f"The differences of {_named(doubtful)} do not look normally distributed (Shapiro-Wilk), so their t-test "
-            "is rough; `simcvd tables --format csv` holds the signed-rank test as well.",
+            "is rough; the CSV of the tables holds the signed-rank test as well.",
         )
 
 

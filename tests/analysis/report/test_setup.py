@@ -39,7 +39,7 @@ def test_the_environment_comes_from_files_else_from_records_and_counts_trials(ma
         '{"device_name": "H200", "packages": {"torch": "3"}}'
     )
     facts = {fact.name: fact.values for fact in read_environment(tmp_path, sweep, trials)}
-    assert facts["device name"] == (("H200", 1),)
+    assert facts["device name"] == (("H200", 1), ("not recorded", 6))
     assert facts["torch"] == (("3", 1), ("2.9", 6))
 
 
