@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.figures.case_slices import PLANES, QualitativeCase, Slice, choose_slice
 from analysis.figures.page import Page, scale_bar
-from analysis.figures.style import SKY, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
+from analysis.figures.style import ICE, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
 from analysis.metric import METRIC_BY_NAME, Metric
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from analysis.figures.case_slices import Labels
 
-_REFERENCE: Final[dict[str, Any]] = {"color": SKY, "linestyle": (0, (2.5, 0.8)), "linewidth": 1.0}
+_REFERENCE: Final[dict[str, Any]] = {"color": ICE, "linestyle": (0, (2.5, 0.8)), "linewidth": 1.0}
+_EDGE_PT: Final = 0.7
 _PREDICTION: Final[dict[str, Any]] = {"color": VERMILLION, "linestyle": "-", "linewidth": 0.8}
 
 
@@ -46,6 +47,7 @@ def qualitative_figure(
     slices = [[choose_slice(case, plane) for plane in planes] for case in cases]
     with style():
         from matplotlib.lines import Line2D
+        from matplotlib.patheffects import withStroke
 
         shapes = [[cut.aspect for cut in cuts] for cuts in slices]
         page = Page(names, shapes, [(case.role, case.name) for case in cases], width_mm)
@@ -58,7 +60,10 @@ def qualitative_figure(
                     _write_score(axes, case.scores[name], metric)
             scale_bar(panels[0], "white", "black")
         page.legend(
-            [Line2D([], [], label="prediction", **_PREDICTION), Line2D([], [], label="reference", **_REFERENCE)]
+            [
+                Line2D([], [], label=label, path_effects=[withStroke(linewidth=2, foreground="black")], **look)
+                for label, look in (("prediction", _PREDICTION), ("reference", _REFERENCE))
+            ]
         )
     return page.figure
 
@@ -106,11 +111,14 @@ def _draw_panel(axes: "Axes", case: QualitativeCase, cut: Slice, variant: str) -
 def _outline(axes: "Axes", labels: "Labels", sizes: tuple[float, float], look: dict[str, Any]) -> None:
     """Draw the border of every class; a frame of background closes those that touch the image's edge."""
     import numpy as np
+    from matplotlib.patheffects import AbstractPathEffect, withStroke
 
+    # On grey paper colours are greys, as the image is: a black edge keeps contours apart from it.
+    edge: list[AbstractPathEffect] = [withStroke(linewidth=look["linewidth"] + _EDGE_PT, foreground="black")]
     padded = np.pad(labels, 1)
     x, y = ((np.arange(length) - 0.5) * size for length, size in zip(padded.shape, sizes, strict=True))
     for label in np.unique(labels[labels > 0]):
-        axes.contour(
+        contour = axes.contour(
             x,
             y,
             (padded == label).T.astype(float),
@@ -119,6 +127,7 @@ def _outline(axes: "Axes", labels: "Labels", sizes: tuple[float, float], look: d
             linewidths=look["linewidth"],
             linestyles=[look["linestyle"]],
         )
+        contour.set_path_effects(edge)
 
 
 def _write_score(axes: "Axes", score: float, metric: Metric) -> None:

@@ -28,7 +28,8 @@ DPI: Final = 300
 
 BLACK: Final = "#000000"
 BLUE: Final = "#0072B2"
-SKY: Final = "#56B4E9"
+ICE: Final = "#C4E9FF"
+"""Light blue for lines on grey images: light in grey print, where vermillion is dark."""
 VERMILLION: Final = "#D55E00"
 GREEN: Final = "#009E73"
 ORANGE: Final = "#E69F00"

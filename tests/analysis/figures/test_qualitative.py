@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.qualitative import qualitative_caption, qualitative_figure
-from analysis.figures.style import SKY, VERMILLION
+from analysis.figures.style import ICE, VERMILLION
 
 
 def ball(centre: tuple[int, int, int], radius: float, shape: tuple[int, int, int] = (30, 24, 20)) -> Any:
@@ -36,7 +36,7 @@ def outlines(axes: Any) -> dict[str, list[Any]]:
     for contour in axes.collections:
         assert isinstance(contour, QuadContourSet)
         colour = tuple(contour.get_edgecolor()[0])
-        name = {to_rgba(SKY): "reference", to_rgba(VERMILLION): "prediction"}[colour]
+        name = {to_rgba(ICE): "reference", to_rgba(VERMILLION): "prediction"}[colour]
         found[name] += [path.vertices for path in contour.get_paths()]
     return found
 
