@@ -153,10 +153,10 @@ def test_slices_scroll_by_wheel_keys_and_swipe_and_a_click_enlarges(open_report)
     page.locator(".panel canvas").first.hover()
     before = page.evaluate("scrollY")
     page.mouse.wheel(0, 80)
-    page.wait_for_function(f"Number(document.getElementById('slice').value) === {at + 2}")
+    sync_api.expect(page.locator("#slice")).to_have_value(str(at + 2))
     assert page.evaluate("scrollY") == before
     page.locator(".panel").first.press("ArrowDown")
-    page.wait_for_function(f"Number(document.getElementById('slice').value) === {at + 1}")
+    sync_api.expect(page.locator("#slice")).to_have_value(str(at + 1))
     page.locator("#panels").evaluate(
         """holder => {
           const send = (kind, x) => holder.dispatchEvent(
@@ -164,7 +164,7 @@ def test_slices_scroll_by_wheel_keys_and_swipe_and_a_click_enlarges(open_report)
           send('pointerdown', 100); send('pointermove', 83); send('pointerup', 83);
         }"""
     )
-    page.wait_for_function(f"Number(document.getElementById('slice').value) === {at - 1}")
+    sync_api.expect(page.locator("#slice")).to_have_value(str(at - 1))
     page.locator(".panel").nth(1).click()
     assert page.locator(".panel:visible").count() == 1
     page.keyboard.press("Escape")
