@@ -65,6 +65,7 @@ def test_resumed_training_gives_bit_identical_weights(
     assert timeless == [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "cut")]
 
 
+@pytest.mark.slow
 def test_training_killed_between_checkpoints_repeats_the_lost_steps(
     tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
 ) -> None:
