@@ -8,6 +8,7 @@ from analysis.difference import Difference
 from analysis.metric import joined, labels
 from analysis.notes_on_tests import SIGNIFICANT, Compared, notes_on_tests
 from analysis.row import Row
+from analysis.sweep import written
 
 FEW_CASES: Final = 10
 """Below this a note says that p is rough: the t-test then leans on differences being normally distributed."""
@@ -40,7 +41,7 @@ def notes(
     one_class = len({row.class_id for row in found[0].rows}) == 2
     told = list(_what(found, split, reference, one_class, two_sided))
     if overrides:
-        given = ", ".join(f"{key}={_written(value)}" for key, value in overrides.items())
+        given = ", ".join(f"{key}={written(value)}" for key, value in overrides.items())
         told.append(f"Set by the command, where a variant does not set it itself: {given}.")
     if not any(row.cases for row in found[0].means):
         told.append("No trial has finished with scores yet.")
@@ -161,13 +162,6 @@ def _left_out(row: Row, own: Compared, alone: bool) -> Iterator[tuple[str, str]]
         rest = f"; it rests on {row.difference.test.n if row.difference else 0} cases" if alone else ""
         values = f"{pairs.unpaired} value{'' if pairs.unpaired == 1 else 's'}"
         yield f"{values} {out}", f", the other side has none at that seed, case and class{rest}"
-
-
-def _written(value: Any) -> str:
-    """Return a setting as `--set` takes it."""
-    if isinstance(value, list):
-        return "x".join(map(str, value))
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _seeds(seeds: Iterable[int]) -> str:

@@ -92,24 +92,45 @@ def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
 
 
 def _detectable(found: Sequence[Compared]) -> Iterator[str]:
-    """Say how small a difference the cases at hand can show, by the usual spread of the differences."""
-    import numpy as np
-
+    """Say how small a difference the cases at hand can show."""
     told: dict[int, list[str]] = {}
     for each, label in zip(found, labels([each.metric for each in found]).values(), strict=True):
         tested = [own for own in map(_tested, each.means) if own is not None]
         if not tested:
             continue
-        metric, n = each.metric, Counter(own.test.n for own in tested).most_common(1)[0][0]
-        spread = float(np.median([np.std(own.values, ddof=1) for own in tested]))
-        least = detectable_difference(spread, n, SIGNIFICANT / len(tested), POWER, tested[0].alternative)
+        least = detectable(tested)
         if least is not None:
-            told.setdefault(n, []).append(f"{label} {shown(least, metric)} {metric.unit}".strip())
+            told.setdefault(usual_cases(tested), []).append(
+                f"{label} {shown(least, each.metric)} {each.metric.unit}".strip()
+            )
     for n, sizes in told.items():
         yield (
             f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {100 * POWER:.0f} % "
             "chance; smaller ones are missed more often."
         )
+
+
+def detectable(tested: Sequence[Difference]) -> float | None:
+    """Return the true difference that a family of t-tests finds with the chance `POWER`, in the stored unit.
+
+    For the usual number of cases and the median spread of the differences, at the level that Holm's correction asks of
+    the smallest p.
+
+    Args:
+        tested: comparisons that have a p-value; without any, there is nothing to find.
+    """
+    import numpy as np
+
+    if not tested:
+        return None
+    spread = float(np.median([np.std(own.values, ddof=1) for own in tested]))
+    level = SIGNIFICANT / len(tested)
+    return detectable_difference(spread, usual_cases(tested), level, POWER, tested[0].alternative)
+
+
+def usual_cases(tested: Sequence[Difference]) -> int:
+    """Return the number of cases that most comparisons rest on."""
+    return Counter(own.test.n for own in tested).most_common(1)[0][0]
 
 
 def _either(found: Sequence[Compared], reference: str) -> str:

@@ -92,6 +92,17 @@ def read_sweep(runs: Path, name: str) -> Sweep:
         ) from error
 
 
+def written(value: Any) -> str:
+    """Return a setting as `--set` takes it.
+
+    >>> written((32, 48, 32)), written(True), written(None), written(0.1)
+    ('32x48x32', 'true', 'none', '0.1')
+    """
+    if isinstance(value, list | tuple):
+        return "x".join(map(str, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
 def hint(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?` for the known names closest to `word`, or nothing."""
     names = list(known)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.report.setup import written
-from analysis.sweep import Sweep
+from analysis.sweep import Sweep, written
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What a sweep found about each variant: its difference from the reference, and whether cases and seeds bear it out."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +7,6 @@ from typing import Literal
 from analysis.difference import Difference
 from analysis.notes import DOUBTFUL
 from analysis.row import Row
-from analysis.statistics import detectable_difference
 from analysis.statistics.doubts import SIGNIFICANT
 
 Verdict = Literal["higher", "lower", "open"]
@@ -61,19 +59,3 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
         if each is not None and each.test.difference is not None:
             found.append(Finding(row.variant, each, each.test.difference))
     return sorted(found, key=lambda one: -one.mean)
-
-
-def detectable(found: Sequence[Finding]) -> float | None:
-    """Return the true difference that these cases show with 80 % power, stored unit; None where it can't be told.
-
-    For the usual number of cases and the median spread of the differences, at the level that Holm's correction asks of
-    the smallest p, as the notes of a table have it.
-    """
-    import numpy as np
-
-    tested = [one.difference for one in found if one.difference.test.p is not None]
-    if not tested:
-        return None
-    n = Counter(each.test.n for each in tested).most_common(1)[0][0]
-    spread = float(np.median([np.std(each.values, ddof=1) for each in tested]))
-    return detectable_difference(spread, n, SIGNIFICANT / len(tested))

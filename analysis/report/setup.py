@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.figures.settings import settings_of, varying_keys
-from analysis.sweep import Sweep
+from analysis.sweep import Sweep, written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,17 +84,6 @@ def read_environment(runs: Path, sweep: Sweep, trials: "pd.DataFrame") -> list[F
         if lacking := told - sum(counts.values()):
             counts[NOT_RECORDED] = lacking
     return [Fact(name, tuple(counts.items())) for name, counts in found.items()]
-
-
-def written(value: Any) -> str:
-    """Return a setting as `--set` takes it.
-
-    >>> written((32, 48, 32)), written(True), written(None), written(0.1)
-    ('32x48x32', 'true', 'none', '0.1')
-    """
-    if isinstance(value, list | tuple):
-        return "x".join(map(str, value))
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _from_file(path: Path) -> dict[str, str]:

@@ -8,7 +8,8 @@ from typing import Final, Literal
 from analysis.ablation import Overview, Table
 from analysis.cells import shown
 from analysis.metric import Metric
-from analysis.report.findings import Finding, detectable, findings
+from analysis.notes_on_tests import detectable
+from analysis.report.findings import Finding, findings
 from analysis.row import Row
 from analysis.statistics.doubts import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
 
@@ -167,7 +168,7 @@ def _differences(table: Table, rows: Sequence[Row], found: Sequence[Finding]) ->
             f"For {count(len(own), 'variant')} no difference from the reference could be shown; that is no proof of "
             "equality."
         )
-        size = detectable(found)
+        size = detectable([one.difference for one in found if one.difference.test.p is not None])
         if size is not None:
             text += (
                 f" With these cases, a true difference of {shown(size, metric)} {unit(metric)} would be found four "

@@ -6,7 +6,8 @@ from scipy import stats
 
 from analysis.ablation import overview
 from analysis.metric import find_metric
-from analysis.report.findings import detectable, findings
+from analysis.notes_on_tests import detectable
+from analysis.report.findings import findings
 from analysis.report.summary import count, p_text, summarise, unit
 
 NAMES = [f"case{n:02d}" for n in range(12)]
@@ -90,7 +91,7 @@ def test_what_these_cases_can_show_is_the_number_of_the_table_notes(write_sweep)
     base = spread_around(0.8, 0)
     runs = write_sweep({"ref": {0: rows(base)}, "a": {0: rows(base + spread_around(0, 1))}})
     parts, found = told(runs)
-    size = detectable(findings(found.main.blocks()[0]))
+    size = detectable([one.difference for one in findings(found.main.blocks()[0])])
     assert size is not None
     assert f"a true difference of {100 * size:.2f} points" in text(parts)
     assert any(f"Dice {100 * size:.2f} %" in note for note in found.notes)
