@@ -1,0 +1,1 @@
+"""Search of settings with Optuna through Ray Tune, by validation cases only."""

@@ -1,0 +1,83 @@
+"""What a sweep file says of a search: the range of each setting, and how many are tried how long."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Number = float | int
+Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Space(_Model):
+    """Values of one searched setting: exactly one of the ways below."""
+
+    uniform: Pair | None = Field(None, description="Lowest and highest value, drawn evenly.")
+    loguniform: Pair | None = Field(None, description="Lowest and highest value above 0, drawn evenly by logarithm.")
+    integer: Annotated[list[int], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="Lowest and highest whole number."
+    )
+    choice: Annotated[list[Any], Field(min_length=2)] | None = Field(None, description="Values to choose from.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected one of uniform, loguniform, integer and choice, found {len(given)}")
+        if self.choice is None:
+            low, high = getattr(self, given[0])
+            if not low < high:
+                raise ValueError(f"{given[0]} goes from {low} to {high}; expected the lower value first")
+            if given[0] == "loguniform" and low <= 0:
+                raise ValueError(f"loguniform starts at {low}, expected more than 0")
+        elif any(value in self.choice[:index] for index, value in enumerate(self.choice)):
+            raise ValueError("choice lists a value twice")
+        return self
+
+
+class Strategy(_Model):
+    """How a search spends its time."""
+
+    trials: Annotated[int, Field(ge=2)] = Field(
+        20, description="Settings to try, those that are stopped early and failed ones included."
+    )
+    fidelity: Literal["schedule", "truncate", "full"] = Field(
+        "schedule",
+        description="schedule: settings are compared after complete shorter trainings, and the better ones trained "
+        "anew for longer; truncate: within the full training, some way through; full: nothing is stopped early.",
+    )
+    rungs: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
+        None,
+        min_length=1,
+        description="Where settings are compared, in parts of training.steps. Default: 1/3 for schedule; 0.6 and 0.8 "
+        "of loss.ramp_up_fraction for truncate, since before that the unsupervised weights are almost zero.",
+    )
+    reduction: Annotated[float, Field(gt=1)] = Field(
+        3.0, description="Of so many settings compared at a rung, the best one goes on."
+    )
+    pruner: Literal["halving", "wilcoxon"] = Field(
+        "halving",
+        description="halving: the best of `reduction` go on; wilcoxon: those go on that are not significantly worse "
+        "than the best so far on the same val cases.",
+    )
+    pruner_p: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="Threshold of the Wilcoxon pruner.")
+    sampler_seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of the settings that are drawn.")
+    start: list[dict[str, Any]] = Field(
+        [], description="Settings to try first, after the base's own, which always come first."
+    )
+    confirm_seeds: Annotated[int, Field(ge=0)] = Field(
+        3, description="Fresh seeds that the best settings and the base's own are trained with at the end."
+    )
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Self:
+        if self.rungs is not None and any(b <= a for a, b in zip(self.rungs, self.rungs[1:], strict=False)):
+            raise ValueError("rungs must rise, each listed once")
+        return self
+
+
+SearchSpace = Annotated[Mapping[str, Space], Field(min_length=1)]

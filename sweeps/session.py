@@ -1,0 +1,198 @@
+"""A command's time with Ray: the scratch folder, Ray itself, who may run how much, and the way to stop."""
+
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import getpid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simcvd.config import TrialConfig
+from simcvd.errors import UserError
+from sweeps.execute import Engine, record_failure
+from sweeps.preflight import ResourceRequest, place
+from sweeps.progress import ProgressDisplay
+from sweeps.ray_session import ray_is_running, ray_session
+from sweeps.status import SweepReader
+from sweeps.trial import NOTICES_FILE, STOP_FILE, Job, Placement
+from sweeps.trial_state import TrialBusyError, read_result, trial_lock
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOST_WORKER_RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Session:
+    """A running Ray and what trials on it share.
+
+    Attributes:
+        job: what all trials share; its `configs` are filled in by whoever runs trials.
+        slots: trials that fit side by side.
+        stopped: tells whether the command was asked to end or its time is over.
+        console: where to show progress.
+    """
+
+    job: Job
+    slots: int
+    stopped: Callable[[], bool]
+    console: "Console"
+
+    def run(self, reader: SweepReader, trainable: Callable[..., Any], job: Job, **tuning: Any) -> dict[str, str]:
+        """Let Tune run trials and show how far they are; return those that were lost too often, with the reason.
+
+        Args:
+            reader: reads what is shown.
+            trainable: `run_trial` or one with its signature.
+            job: what its trials share: the session's, with configurations.
+            tuning: `trial_ids` for a list of trials, or `search_alg` and `samples` for a searcher that makes them.
+        """
+        said: list[str] = []
+
+        def pass_on_stop() -> None:
+            if self.stopped() and not said:
+                (job.scratch / STOP_FILE).touch()
+                said.append("Stopping: running trials write a checkpoint; Ctrl-C again leaves at once.")
+                say(self.console, said[0])
+
+        with ProgressDisplay(reader, self.console, job.scratch / NOTICES_FILE, pass_on_stop):
+            return _tune(trainable, job, self.slots, **tuning)
+
+
+@contextmanager
+def open_session(
+    folder: Path,
+    dataset: Path,
+    runs: Path,
+    *,
+    request: ResourceRequest,
+    console: "Console",
+    retry_failed: bool = False,
+    deadline: float | None = None,
+    engine: Engine | None = None,
+) -> Iterator[Session]:
+    """Start or join Ray and hand out what trials need; the sweep's lock is held by the caller.
+
+    Raises:
+        UserError: Ray can't be had, or one trial can never fit on it.
+    """
+    from simcvd.training.interruption import stop_on_signals
+
+    scratch = _new_scratch(folder)
+    if not ray_is_running():
+        say(console, "Starting Ray ...")
+    try:
+        with ray_session(request.address):
+            import ray
+
+            placement, slots = place(request, ray.nodes())  # type: ignore[no-untyped-call]
+            job = Job({}, dataset, runs, scratch, placement, retry_failed, deadline, engine)
+            with stop_on_signals() as asked_to_stop:
+
+                def stopped() -> bool:
+                    return asked_to_stop() or (deadline is not None and time.time() > deadline)
+
+                yield Session(job, slots, stopped, console)
+    finally:
+        shutil.rmtree(scratch.parent, ignore_errors=True)
+
+
+@contextmanager
+def sweep_lock(folder: Path) -> Iterator[None]:
+    """Hold a sweep alone.
+
+    Raises:
+        UserError: another command runs it.
+    """
+    try:
+        with trial_lock(folder, wait_s=3):
+            yield
+    except TrialBusyError as error:
+        raise UserError(
+            f"The sweep {folder.name} is being run by another command; wait for it to end, or stop it."
+        ) from error
+
+
+def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> None:
+    """Record a trial whose process was lost too often, unless it has recorded itself."""
+    row = read_result(job.runs, trial_id)
+    if row is not None and row["status"] != "interrupted":
+        return
+    last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
+    message = f"The process of this trial ended {LOST_WORKER_RETRIES + 1} times without a result; the last time: {last}"
+    record_failure(config, job.dataset, job.runs, trial_id, "worker_lost", message)
+
+
+def say(console: "Console", text: str) -> None:
+    """Print a sentence as it is."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _tune(
+    trainable: Callable[..., Any],
+    job: Job,
+    slots: int,
+    *,
+    trial_ids: list[str] | None = None,
+    search_alg: Any = None,
+    samples: int = 1,
+) -> dict[str, str]:
+    from ray import tune
+    from ray.exceptions import RayError
+    from ray.tune import TuneError
+
+    resources = _tune_resources(job.placement)
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(trainable, job=job), resources),
+        param_space={"trial_id": tune.grid_search(trial_ids)} if trial_ids is not None else {},
+        tune_config=tune.TuneConfig(
+            search_alg=search_alg,
+            num_samples=samples,
+            max_concurrent_trials=slots,
+            reuse_actors=job.placement.workers == 1,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=f"tune-{len(list(job.scratch.glob('tune-*')))}",
+            storage_path=str(job.scratch),
+            failure_config=tune.FailureConfig(max_failures=LOST_WORKER_RETRIES),
+            verbose=0,
+        ),
+    )
+    try:
+        grid = tuner.fit()
+    except (RayError, TuneError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"Ray ended the sweep early ({reason}); run the same command again, it continues.") from error
+    results = [grid[index] for index in range(len(grid))]
+    return {_id(r.config): str(r.error) for r in results if r.error is not None and r.config is not None}
+
+
+def _tune_resources(placement: Placement) -> Any:
+    from ray import tune
+
+    if placement.workers == 1:
+        return {"CPU": placement.cpus} | ({"GPU": placement.gpus} if placement.gpus else {})
+    # The driver of a group only waits; a CPU for it would be missing to the workers.
+    return tune.PlacementGroupFactory([{"node:__internal_head__": 0.001}])
+
+
+def _trial_name(trial: Any) -> str:
+    return _id(trial.config)
+
+
+def _id(config: Mapping[str, Any]) -> str:
+    return str(config["trial_id"])
+
+
+def _new_scratch(folder: Path) -> Path:
+    """Return an empty folder for this command; what killed ones left behind is deleted, since the sweep is locked."""
+    shutil.rmtree(folder / "ray", ignore_errors=True)
+    scratch = folder / "ray" / f"{socket.gethostname()}-{getpid()}"
+    scratch.mkdir(parents=True)
+    return scratch
