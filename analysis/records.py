@@ -56,7 +56,8 @@ TRIAL_SCHEMA: Final[Mapping[str, str]] = {
 """Columns and Arrow types of a trial file, one row; every setting adds a column `setting.<dotted key>` of its type."""
 
 SETTING_PREFIX: Final = "setting."
-STATUSES: Final = ("finished", "failed", "interrupted")
+STATUSES: Final = ("finished", "validated", "stopped", "failed", "interrupted")
+"""Only a `finished` trial enters tables. `validated`: it lacks the test scores; `stopped`: a search ended it early."""
 
 _CASE_OPTIONAL = {"label_split", *METRICS}
 _TRIAL_REQUIRED = ("trial_id", "config_hash", "method", "seed", "status")

@@ -5,16 +5,25 @@ import shutil
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from analysis.masks import MaskWriter
-from analysis.records import CASE_SCHEMA, SETTING_PREFIX, write_cases, write_trial
+from analysis.records import CASE_SCHEMA, SETTING_PREFIX, read_cases, write_cases, write_trial
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.trial_state import is_finished, read_log, read_result, result_path, trial_folder, trial_lock
+from sweeps.trial_state import (
+    Recorded,
+    is_finished,
+    is_validated,
+    read_log,
+    read_result,
+    result_path,
+    trial_folder,
+    trial_lock,
+)
 
 Tell = Callable[[str], None]
 
@@ -38,7 +47,8 @@ class TrialStatus:
 
     Attributes:
         trial_id: the trial's id.
-        state: `interrupted` continues when the command runs again.
+        state: `interrupted` continues when the command runs again; `validated` is trained and scored on the val cases,
+            and lacks the test scores alone; `stopped` was ended early by a search, and continues where it is wanted.
         skipped: nothing was computed, the state is from before.
         kind: of a failure, such as `nan`, `out_of_memory` or the name of an exception.
         message: one sentence on a failure or interruption.
@@ -47,7 +57,7 @@ class TrialStatus:
     """
 
     trial_id: str
-    state: Literal["finished", "failed", "interrupted"]
+    state: Recorded
     skipped: bool = False
     kind: str | None = None
     message: str | None = None
@@ -68,11 +78,12 @@ def execute_trial(
     tell: Tell | None = None,
     retry_failed: bool = False,
     engine: Engine | None = None,
+    test: bool = True,
 ) -> TrialStatus:
     """Train and evaluate one trial, or skip it where that is done; its records are written when this returns.
 
-    Test cases are read only here, after training has ended. Inside a `torch.distributed` process group every worker
-    calls this alike; the first one locks, evaluates and writes.
+    Test cases are read only here, after training has ended, and never without `test`. Inside a `torch.distributed`
+    process group every worker calls this alike; the first one locks, evaluates and writes.
 
     Args:
         config: all settings.
@@ -86,6 +97,8 @@ def execute_trial(
         tell: gets sentences for the user.
         retry_failed: start a failed trial anew.
         engine: what trains and scores, in place of `simcvd.training`.
+        test: score the test cases too; without, a trial ends `validated`. One that has ended so is not trained again
+            for them.
 
     Raises:
         UserError: settings, data and device don't fit together; nothing is recorded.
@@ -96,15 +109,18 @@ def execute_trial(
     rank, workers = _rank_and_workers()
     with trial_lock(folder, tell) if rank == 0 else nullcontext():
         status = _from_first(_before(runs, trial_id, retry_failed) if rank == 0 else None)
-        if status is not None:
+        trained = status is not None and status.state == "validated"
+        if status is not None and not (trained and test):
             return status
         trial = _Trial(config, dataset, runs, trial_id)
         try:
-            return trial.run(engine, device, threads, report, should_stop, tell, first=rank == 0)
+            if status is not None:
+                return trial.add_test(status, engine, device, should_stop, first=rank == 0)
+            return trial.run(engine, device, threads, report, should_stop, tell, first=rank == 0, test=test)
         except UserError:
             raise
         except (KeyboardInterrupt, SystemExit):
-            if rank == 0:
+            if rank == 0 and not trained:
                 trial.record("interrupted")
             raise
         except Exception as error:
@@ -152,6 +168,7 @@ class _Trial:
         tell: Tell | None,
         *,
         first: bool,
+        test: bool,
     ) -> TrialStatus:
         from simcvd.training.interruption import Interrupted
 
@@ -168,20 +185,43 @@ class _Trial:
             )
             if first:
                 rows = self._rows("val", outcome.val_scores)
-                if self.info.splits.test:
-                    rows += self._rows("test", self._test(engine, device, should_stop))
+                if test:
+                    rows += self._test_rows(engine, device, should_stop)
                 write_cases(self.runs, self.id, rows)
         except Interrupted as stop:
             return self.record("interrupted", message=str(stop), write=first)
         # The row comes last: it says that everything else is there.
-        status = self.record("finished", steps=outcome.steps, seconds=outcome.seconds, write=first)
+        state: Recorded = "finished" if test else "validated"
+        status = self.record(state, steps=outcome.steps, seconds=outcome.seconds, write=first)
         if first:
             _drop_checkpoint(self.folder)
         return status
 
-    def _test(self, engine: Engine, device: str, should_stop: Callable[[], bool] | None) -> Sequence[Any]:
+    def add_test(
+        self,
+        validated: TrialStatus,
+        engine: Engine,
+        device: str,
+        should_stop: Callable[[], bool] | None,
+        *,
+        first: bool,
+    ) -> TrialStatus:
+        """Score the test cases of a trial that has its weights and val scores; until then its row stays as it is."""
         from simcvd.training.interruption import Interrupted
 
+        try:
+            if first:
+                rows = self._recorded_rows("val") + self._test_rows(engine, device, should_stop)
+                write_cases(self.runs, self.id, rows)
+        except Interrupted as stop:
+            return replace(validated, state="interrupted", skipped=False, message=str(stop))
+        return self.record("finished", steps=validated.steps, seconds=validated.seconds, write=first)
+
+    def _test_rows(self, engine: Engine, device: str, should_stop: Callable[[], bool] | None) -> list[dict[str, Any]]:
+        from simcvd.training.interruption import Interrupted
+
+        if not self.info.splits.test:
+            return []
         with MaskWriter(self.runs, self.id) as masks:
 
             def on_case(case_id: str, mask: Any) -> None:
@@ -189,7 +229,9 @@ class _Trial:
                 if should_stop is not None and should_stop():
                     raise Interrupted(f"Stopped while scoring {case_id}; run the same command again to continue.")
 
-            return engine.evaluate(self.folder, self.dataset, "test", device=device, on_case=on_case)
+            return self._rows(
+                "test", engine.evaluate(self.folder, self.dataset, "test", device=device, on_case=on_case)
+            )
 
     def fail(self, kind: str, error: Exception) -> TrialStatus:
         (self.folder / "failure.txt").write_text("".join(traceback.format_exception(error)))
@@ -198,7 +240,7 @@ class _Trial:
 
     def record(
         self,
-        state: Literal["finished", "failed", "interrupted"],
+        state: Recorded,
         *,
         kind: str | None = None,
         message: str | None = None,
@@ -233,6 +275,11 @@ class _Trial:
         known = self.identity | {"split": split}
         return [{key: known[key] if key in known else getattr(score, key) for key in CASE_SCHEMA} for score in scores]
 
+    def _recorded_rows(self, split: str) -> list[dict[str, Any]]:
+        rows = read_cases(self.runs, [self.id])
+        rows = rows[rows["split"] == split]
+        return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
+
 
 def _before(runs: Path, trial_id: str, retry_failed: bool) -> TrialStatus | None:
     """Return what is already known of a trial that is not to run, or none."""
@@ -244,6 +291,9 @@ def _before(runs: Path, trial_id: str, retry_failed: bool) -> TrialStatus | None
     if is_finished(runs, trial_id):
         _drop_checkpoint(folder)
         return TrialStatus(trial_id, "finished", True, steps=steps, seconds=seconds)
+    if is_validated(runs, trial_id):
+        _drop_checkpoint(folder)
+        return TrialStatus(trial_id, "validated", True, steps=steps, seconds=seconds)
     if row["status"] == "failed":
         if not retry_failed:
             return TrialStatus(trial_id, "failed", True, row["failure_kind"], row["failure_message"], steps, seconds)

@@ -10,7 +10,7 @@ from analysis.sweep import read_sweep
 from sweeps.trial_state import TrialState, read_trial
 
 OUTSIDE: Final = "outside any sweep"
-STATES: Final = ("running", "evaluating", "failed", "interrupted", "waiting", "finished")
+STATES: Final = ("running", "evaluating", "failed", "interrupted", "stopped", "validated", "waiting", "finished")
 """What matters most now comes first."""
 
 

@@ -13,7 +13,10 @@ from typing import Any, Literal
 
 from simcvd.errors import UserError
 
-State = Literal["waiting", "running", "evaluating", "finished", "failed", "interrupted"]
+Recorded = Literal["finished", "validated", "stopped", "failed", "interrupted"]
+"""What the row of a trial says."""
+
+State = Literal[Recorded, "waiting", "running", "evaluating"]
 
 LOCK_WAIT_S = 30.0
 """Processes of a killed command end within seconds; a lock held longer belongs to a command that is alive."""
@@ -33,7 +36,8 @@ class TrialState:
 
     Attributes:
         id: the trial's id.
-        state: `interrupted` continues when the command runs again; `evaluating` follows the last training step.
+        state: `interrupted` continues when the command runs again; `evaluating` follows the last training step;
+            `validated` lacks the test scores alone; `stopped` was ended early by a search.
         step: training steps done.
         steps: training steps in all; 0 where unknown.
         steps_per_second: recent rate.
@@ -86,6 +90,16 @@ def is_finished(runs: Path, trial_id: str) -> bool:
     return row is not None and row["status"] == "finished" and case_path(runs, trial_id).exists()
 
 
+def is_validated(runs: Path, trial_id: str) -> bool:
+    """Tell whether the trial is trained and scored on the val cases, and has what scoring the test cases takes."""
+    from simcvd.inference.weights import WEIGHTS_FILE
+
+    row = read_result(runs, trial_id)
+    if row is None or row["status"] != "validated" or _rows(case_path(runs, trial_id), ["split"]) is None:
+        return False
+    return (trial_folder(runs, trial_id) / WEIGHTS_FILE).exists()
+
+
 def read_log(folder: Path) -> list[dict[str, Any]]:
     """Return the last reports of `log.jsonl`, oldest first; a line cut off by a kill is passed over."""
     try:
@@ -117,7 +131,7 @@ def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
     folder = trial_folder(runs, trial_id)
     row = read_result(runs, trial_id)
     if row is not None and row["status"] == "finished" and case_path(runs, trial_id).exists():
-        return _finished(runs, trial_id, row)
+        return _scored(runs, trial_id, row, "finished")
     log = read_log(folder)
     step, steps = (int(log[-1]["step"]), int(log[-1].get("steps") or steps)) if log else (0, steps)
     dice, split = _val_dice(log)
@@ -136,6 +150,10 @@ def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
     if row is not None and row["status"] == "failed":
         kind, message = row["failure_kind"], row["failure_message"]
         return TrialState(trial_id, "failed", step, steps, failure_kind=kind, failure_message=message)
+    if row is not None and row["status"] == "validated" and case_path(runs, trial_id).exists():
+        return _scored(runs, trial_id, row, "validated")
+    if row is not None and row["status"] == "stopped":
+        return TrialState(trial_id, "stopped", step, steps, dice=dice, dice_split=split)
     begun = row is not None or bool(log) or (folder / "checkpoint").is_dir()
     return TrialState(trial_id, "interrupted" if begun else "waiting", step, steps, dice=dice, dice_split=split)
 
@@ -214,19 +232,21 @@ def _is_running(folder: Path) -> bool:
         return False
 
 
-def _finished(runs: Path, trial_id: str, row: Mapping[str, Any]) -> TrialState:
+def _scored(runs: Path, trial_id: str, row: Mapping[str, Any], state: Literal["finished", "validated"]) -> TrialState:
     steps, seconds = int(row["steps"] or 0), row["seconds"]
-    scores = _rows(case_path(runs, trial_id), ["split", "dice"])
-    split = "test" if any(score["split"] == "test" for score in scores) else "val"
+    scores = _rows(case_path(runs, trial_id), ["split", "dice"]) or []
+    split = "test" if state == "finished" and any(score["split"] == "test" for score in scores) else "val"
     values = [score["dice"] for score in scores if score["split"] == split and score["dice"] is not None]
+    folder = trial_folder(runs, trial_id)
     try:
-        log_ended = (trial_folder(runs, trial_id) / "log.jsonl").stat().st_mtime
-        evaluation = max(0.0, result_path(runs, trial_id).stat().st_mtime - log_ended)
-    except OSError:
+        # The test cases of a validated trial may be scored days after its training.
+        began = max((folder / name).stat().st_mtime for name in ("log.jsonl", "lock") if (folder / name).exists())
+        evaluation = max(0.0, result_path(runs, trial_id).stat().st_mtime - began)
+    except (OSError, ValueError):
         evaluation = None
     return TrialState(
         trial_id,
-        "finished",
+        state,
         steps,
         steps,
         steps_per_second=steps / seconds if seconds else None,
@@ -236,16 +256,17 @@ def _finished(runs: Path, trial_id: str, row: Mapping[str, Any]) -> TrialState:
     )
 
 
-def _rows(path: Path, columns: list[str]) -> list[dict[str, Any]]:
+def _rows(path: Path, columns: list[str]) -> list[dict[str, Any]] | None:
+    """Return some columns of a parquet file; none where it is missing or damaged."""
     if not path.exists():
-        return []
+        return None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         rows: list[dict[str, Any]] = pq.read_table(path, columns=columns).to_pylist()
     except (pa.ArrowException, OSError):
-        return []
+        return None
     return rows
 
 

@@ -17,7 +17,7 @@ class Fate:
         variant: the variant's name.
         seed: the trial's seed.
         trial_id: its folder under `trials/`.
-        state: `failed`, `interrupted` or `no result yet`.
+        state: `failed`, `interrupted`, `validated`, `stopped` or `no result yet`.
         kind: of a failure, such as `nan`.
         message: one sentence; empty where there is none.
         steps: training steps done, as far as recorded.

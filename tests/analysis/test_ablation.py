@@ -118,14 +118,17 @@ def test_failed_and_unfinished_trials_are_counted_and_named(write_sweep: WriteSw
     assert test.difference == pytest.approx(mean - alone)
 
 
+@pytest.mark.parametrize("status", ["interrupted", "stopped", "validated"])
 def test_scores_of_a_trial_that_did_not_finish_are_not_used(
-    write_sweep: WriteSweep, make_trial: Callable[..., dict[str, Any]]
+    write_sweep: WriteSweep, make_trial: Callable[..., dict[str, Any]], status: str
 ) -> None:
     from analysis.records import write_trial
 
     runs = write_sweep({"a": {0: made_up(-0.02, 0), 1: made_up(0.5, 1)}, "ref": {0: made_up(0, 0)}})
-    write_trial(runs, make_trial("a-s1", 1, "interrupted"))
-    assert row_of(ablation_table(runs, "toy"), "a").trials.seeds == (0,)
+    write_trial(runs, make_trial("a-s1", 1, status))
+    table = ablation_table(runs, "toy")
+    assert row_of(table, "a").trials.seeds == (0,)
+    assert "a: 1 of 2 trials not finished." in table.notes
 
 
 def test_identical_variants_have_no_p_and_a_note(write_sweep: WriteSweep) -> None:

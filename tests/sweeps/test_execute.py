@@ -6,16 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from analysis.masks import masked_cases, read_mask
-from analysis.records import read_cases, read_trials
+from analysis.records import TRIAL_SCHEMA, read_cases, read_trials, write_trial
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.data.store import open_info
 from simcvd.errors import UserError
 from sweeps import trial_state
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
-from sweeps.trial_state import TrialBusyError, is_locked, trial_folder, trial_lock
+from sweeps.trial_state import TrialBusyError, is_locked, read_trial, trial_folder, trial_lock
 
 Execute = Callable[..., TrialStatus]
 
@@ -28,10 +29,10 @@ def _config(**changes: Any) -> TrialConfig:
 def execute(dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]) -> Execute:
     """Run a trial of fake training in `tmp_path`."""
 
-    def run(config: TrialConfig, **options: Any) -> TrialStatus:
+    def run(config: TrialConfig, runs: Path = tmp_path, **options: Any) -> TrialStatus:
         identity = trial_id(config, open_info(dataset).digest)
         options.setdefault("engine", make_engine())
-        return execute_trial(config, dataset, tmp_path, trial_id=identity, **options)
+        return execute_trial(config, dataset, runs, trial_id=identity, **options)
 
     return run
 
@@ -98,6 +99,81 @@ def test_an_interrupted_trial_continues_where_it_stopped(execute: Execute, tmp_p
     assert (first.state, first.steps) == ("interrupted", 2)
     assert read_trials(tmp_path).iloc[0]["status"] == "interrupted"
     assert execute(config).state == "finished"
+    assert _steps(tmp_path, first) == [1, 2, 3, 4, 5]
+
+
+def _refuse(*_: Any, **__: Any) -> Any:
+    raise AssertionError("it was not to be called")
+
+
+def test_without_test_a_trial_ends_validated_and_reads_no_test_case(
+    execute: Execute, tmp_path: Path, make_engine: Callable[..., Engine]
+) -> None:
+    config = _config()
+    status = execute(config, test=False, engine=Engine(make_engine().train, _refuse))
+    assert (status.state, status.skipped, status.steps) == ("validated", False, 5)
+    assert read_cases(tmp_path)["split"].tolist() == ["val"]
+    assert masked_cases(tmp_path, status.trial_id) == []
+    assert read_trials(tmp_path)["status"].tolist() == ["validated"]
+    assert not (trial_folder(tmp_path, status.trial_id) / "checkpoint").exists()
+    state = read_trial(tmp_path, status.trial_id)
+    assert (state.state, state.step, state.dice, state.dice_split) == ("validated", 5, 0.5, "val")
+
+    again = execute(config, test=False, engine=Engine(_refuse, _refuse))
+    assert (again.state, again.skipped, again.steps, again.seconds) == ("validated", True, 5, 0.5)
+
+
+def test_the_test_scores_of_a_validated_trial_are_added_without_training(
+    execute: Execute, tmp_path: Path, make_engine: Callable[..., Engine]
+) -> None:
+    config, later, at_once = _config(), tmp_path / "later", tmp_path / "at once"
+    execute(config, runs=later, test=False)
+    scoring = Engine(_refuse, make_engine().evaluate)
+    assert execute(config, runs=later, engine=scoring, should_stop=lambda: True).state == "interrupted"
+    assert read_trials(later)["status"].tolist() == ["validated"]
+    status = execute(config, runs=later, engine=scoring)
+    assert (status.state, status.skipped, status.steps, status.seconds) == ("finished", False, 5, 0.5)
+
+    execute(config, runs=at_once)
+    pd.testing.assert_frame_equal(read_cases(later), read_cases(at_once))
+    pd.testing.assert_frame_equal(read_trials(later), read_trials(at_once))
+    assert masked_cases(later, status.trial_id) == ["case3", "case4", "case5"]
+    assert execute(config, runs=later, test=False, engine=scoring).skipped
+    assert read_trials(later)["status"].tolist() == ["finished"]
+
+
+@pytest.mark.parametrize("lost", ["weights", "scores", "scores are damaged"])
+def test_a_validated_trial_that_has_lost_a_file_is_trained_again(execute: Execute, tmp_path: Path, lost: str) -> None:
+    first = execute(_config(), test=False)
+    if lost == "weights":
+        (trial_folder(tmp_path, first.trial_id) / "student.safetensors").unlink()
+    elif lost == "scores":
+        trial_state.case_path(tmp_path, first.trial_id).unlink()
+    else:
+        trial_state.case_path(tmp_path, first.trial_id).write_bytes(b"PAR1")
+    assert execute(_config()).state == "finished"
+    assert _steps(tmp_path, first) == [1, 2, 3, 4, 5] * 2
+
+
+def test_a_ctrl_c_while_adding_test_scores_loses_no_training(execute: Execute, tmp_path: Path) -> None:
+    def press() -> bool:
+        raise KeyboardInterrupt
+
+    execute(_config(), test=False)
+    with pytest.raises(KeyboardInterrupt):
+        execute(_config(), should_stop=press)
+    assert read_trials(tmp_path)["status"].tolist() == ["validated"]
+
+
+def test_a_trial_that_a_search_stopped_continues_from_its_checkpoint(execute: Execute, tmp_path: Path) -> None:
+    answers = iter([False, True])
+    first = execute(_config(), should_stop=lambda: next(answers))
+    row = read_trials(tmp_path).iloc[0].to_dict()
+    base = {key: row[key] for key in TRIAL_SCHEMA if row[key] == row[key] and row[key] is not None}
+    write_trial(tmp_path, base | {"status": "stopped"})
+    state = read_trial(tmp_path, first.trial_id)
+    assert (state.state, state.step, state.steps) == ("stopped", 2, 5)
+    assert execute(_config()).state == "finished"
     assert _steps(tmp_path, first) == [1, 2, 3, 4, 5]
 
 
