@@ -2,13 +2,29 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any, Protocol
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: the trial continues when the command runs again
     """The trial was asked to stop; its checkpoint holds everything."""
+
+
+class Stopped(Exception):  # noqa: N818 - an outcome
+    """The judge of the trial ended it early; its checkpoint holds everything."""
+
+
+class Judge(Protocol):
+    """Decides, after certain steps, whether a training goes on."""
+
+    @property
+    def steps(self) -> Collection[int]:
+        """Steps done at which it is asked."""
+
+    def __call__(self, step: int, scores: Sequence[Any]) -> bool:
+        """Return whether to go on, from the predicting network's scores on the val cases."""
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from simcvd.methods.registry import create
 from simcvd.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from simcvd.training.distributed import any_worker, gather_rows, join_shares, own_share, rank_and_workers
 from simcvd.training.environment import choose_device, describe_environment
-from simcvd.training.interruption import Interrupted
+from simcvd.training.interruption import Interrupted, Judge, Stopped
 from simcvd.training.loop import NotFiniteError, check_finite, train_steps
 from simcvd.training.precision import Precision, choose_precision
 from simcvd.training.report import StepReport, TrialLog
@@ -72,6 +72,7 @@ def run_training(
     report: Callable[[Mapping[str, Any]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     tell: Callable[[str], None] | None = None,
+    judge: Judge | None = None,
 ) -> TrainingOutcome:
     """Train one trial to its end, continuing from its checkpoint where there is one.
 
@@ -86,17 +87,19 @@ def run_training(
         report: gets each line of the log, on every worker.
         should_stop: is asked between steps.
         tell: gets sentences for the user.
+        judge: is asked on the first worker, after its steps, whether to go on; this changes no draw and no weight.
 
     Raises:
         UserError: settings, data and device don't fit together.
         TrainingFailed: a loss is no number, or memory does not suffice.
         Interrupted: `should_stop` said yes; the checkpoint holds everything.
+        Stopped: `judge` said no; the checkpoint holds everything.
     """
     if threads is not None:
         torch.set_num_threads(threads)
     place = choose_device(device)
     precision = choose_precision(config.training.precision, place)
-    trial = _Trial(config, dataset, trial_dir, place, precision, report, should_stop, tell)
+    trial = _Trial(config, dataset, trial_dir, place, precision, report, should_stop, tell, judge)
     try:
         return trial.run()
     except NotFiniteError as error:
@@ -120,6 +123,7 @@ class _Trial:
         report: Callable[[Mapping[str, Any]], None] | None,
         should_stop: Callable[[], bool] | None,
         tell: Callable[[str], None] | None,
+        judge: Judge | None,
     ) -> None:
         self.config, self.device, self.precision, self.folder = config, device, precision, trial_dir
         self.rank, self.workers = rank_and_workers()
@@ -135,6 +139,7 @@ class _Trial:
         self.log = self._open_folder() if self.rank == 0 else None
         self._report = report
         self._should_stop = should_stop
+        self._judge = judge
         self._unchecked: StepReport | None = None
         self._started = time.monotonic()
 
@@ -178,7 +183,8 @@ class _Trial:
         last = done == training.steps
         saving = done % training.checkpoint_every_steps == 0 or last
         logging = done % training.log_every_steps == 0 or last or bool(report.gradient_norms)
-        validating = (
+        judging = self._judge is not None and done in self._judge.steps and not last
+        validating = judging or (
             training.validate_every_steps is not None and done % training.validate_every_steps == 0 and not last
         )
         stopping = self._stop_is_due(done)
@@ -200,10 +206,15 @@ class _Trial:
                 **report.numbers(),
             }
             if validating:
-                numbers["val"] = _summary(self._validate())
+                scores = self._validate()
+                numbers["val"] = _summary(scores)
             self._log(numbers)
-        if saving or stopping:
+        # Judged before it is saved: what is cut off in between is judged when it comes by again.
+        ended = judging and self._is_ended(done, scores)
+        if saving or stopping or ended:
             self._save(done)
+        if ended:
+            raise Stopped(f"Ended after step {done} of {training.steps}: others do better.")
         if stopping and not last:
             raise Interrupted(f"Stopped after step {done} of {training.steps}; run the same command again to continue.")
 
@@ -220,6 +231,11 @@ class _Trial:
         if self.workers > 1 and done % STOP_CHECK_STEPS:
             return False
         return any_worker(self._should_stop(), self.device)
+
+    def _is_ended(self, done: int, scores: Mapping[str, list[CaseScores]]) -> bool:
+        first = next(iter(scores.values()), [])
+        goes_on = self.rank > 0 or self._judge is None or self._judge(done, first)
+        return any_worker(not goes_on, self.device)
 
     def _save(self, done: int) -> None:
         if self.rank == 0:

@@ -7,8 +7,9 @@ from safetensors.torch import load_file
 
 from simcvd.config import TrialConfig, apply_settings, from_file
 from simcvd.errors import UserError
+from simcvd.inference.evaluate import CaseScores
 from simcvd.training.evaluation import evaluate_trial
-from simcvd.training.interruption import Interrupted
+from simcvd.training.interruption import Interrupted, Stopped
 from simcvd.training.run import CHECKPOINT, TrainingFailed, run_training
 
 
@@ -63,6 +64,32 @@ def test_resumed_training_gives_bit_identical_weights(
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
     timeless = [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "whole")]
     assert timeless == [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "cut")]
+
+
+class _Judge:
+    """Lets a training go on after some steps and remembers what it was shown."""
+
+    def __init__(self, answers: dict[int, bool]) -> None:
+        self.answers, self.seen = answers, dict[int, set[str]]()
+        self.steps = answers.keys()
+
+    def __call__(self, step: int, scores: list[CaseScores]) -> bool:
+        self.seen[step] = {score.case_id for score in scores}
+        return self.answers[step]
+
+
+def test_a_judge_sees_val_cases_ends_a_training_and_changes_no_weight(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
+    judge = _Judge({2: True, 4: False})
+    with pytest.raises(Stopped, match="after step 4 of 6"):
+        run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", judge=judge)
+    assert judge.seen == {2: {"case5"}, 4: {"case5"}}
+    assert not (tmp_path / "cut" / "student.safetensors").exists()
+    run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
+    whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
 @pytest.mark.slow
