@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.masks import MaskWriter
 from analysis.records import CASE_SCHEMA, SETTING_PREFIX, read_cases, write_cases, write_trial
@@ -24,6 +24,9 @@ from sweeps.trial_state import (
     trial_folder,
     trial_lock,
 )
+
+if TYPE_CHECKING:
+    from simcvd.training.interruption import Judge
 
 Tell = Callable[[str], None]
 
@@ -79,6 +82,7 @@ def execute_trial(
     retry_failed: bool = False,
     engine: Engine | None = None,
     test: bool = True,
+    judge: "Judge | None" = None,
 ) -> TrialStatus:
     """Train and evaluate one trial, or skip it where that is done; its records are written when this returns.
 
@@ -99,6 +103,7 @@ def execute_trial(
         engine: what trains and scores, in place of `simcvd.training`.
         test: score the test cases too; without, a trial ends `validated`. One that has ended so is not trained again
             for them.
+        judge: may end the training early; the trial is `stopped` then, and goes on when it is run without a judge.
 
     Raises:
         UserError: settings, data and device don't fit together; nothing is recorded.
@@ -108,7 +113,7 @@ def execute_trial(
     folder = trial_folder(runs, trial_id)
     rank, workers = _rank_and_workers()
     with trial_lock(folder, tell) if rank == 0 else nullcontext():
-        status = _from_first(_before(runs, trial_id, retry_failed) if rank == 0 else None)
+        status = _from_first(_before(runs, trial_id, retry_failed, judge) if rank == 0 else None)
         trained = status is not None and status.state == "validated"
         if status is not None and not (trained and test):
             return status
@@ -116,7 +121,7 @@ def execute_trial(
         try:
             if status is not None:
                 return trial.add_test(status, engine, device, should_stop, first=rank == 0)
-            return trial.run(engine, device, threads, report, should_stop, tell, first=rank == 0, test=test)
+            return trial.run(engine, device, threads, report, should_stop, tell, judge, first=rank == 0, test=test)
         except UserError:
             raise
         except (KeyboardInterrupt, SystemExit):
@@ -166,11 +171,12 @@ class _Trial:
         report: Callable[[Mapping[str, Any]], None] | None,
         should_stop: Callable[[], bool] | None,
         tell: Tell | None,
+        judge: "Judge | None",
         *,
         first: bool,
         test: bool,
     ) -> TrialStatus:
-        from simcvd.training.interruption import Interrupted
+        from simcvd.training.interruption import Interrupted, Stopped
 
         try:
             outcome = engine.train(
@@ -182,6 +188,7 @@ class _Trial:
                 report=report,
                 should_stop=should_stop,
                 tell=tell,
+                **({} if judge is None else {"judge": judge}),
             )
             if first:
                 rows = self._rows("val", outcome.val_scores)
@@ -190,6 +197,8 @@ class _Trial:
                 write_cases(self.runs, self.id, rows)
         except Interrupted as stop:
             return self.record("interrupted", message=str(stop), write=first)
+        except Stopped as stop:
+            return self.record("stopped", message=str(stop), write=first)
         # The row comes last: it says that everything else is there.
         state: Recorded = "finished" if test else "validated"
         status = self.record(state, steps=outcome.steps, seconds=outcome.seconds, write=first)
@@ -281,7 +290,7 @@ class _Trial:
         return [{str(key): value for key, value in row.items()} for row in rows.to_dict("records")]
 
 
-def _before(runs: Path, trial_id: str, retry_failed: bool) -> TrialStatus | None:
+def _before(runs: Path, trial_id: str, retry_failed: bool, judge: "Judge | None") -> TrialStatus | None:
     """Return what is already known of a trial that is not to run, or none."""
     row = read_result(runs, trial_id)
     if row is None:
@@ -294,6 +303,8 @@ def _before(runs: Path, trial_id: str, retry_failed: bool) -> TrialStatus | None
     if is_validated(runs, trial_id):
         _drop_checkpoint(folder)
         return TrialStatus(trial_id, "validated", True, steps=steps, seconds=seconds)
+    if row["status"] == "stopped" and judge is not None:
+        return TrialStatus(trial_id, "stopped", True, steps=steps, seconds=seconds)
     if row["status"] == "failed":
         if not retry_failed:
             return TrialStatus(trial_id, "failed", True, row["failure_kind"], row["failure_message"], steps, seconds)

@@ -5,12 +5,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
 from sweeps.trial_state import TrialBusyError, read_result
+
+if TYPE_CHECKING:
+    from simcvd.training.interruption import Judge
 
 STOP_FILE = "stop"
 NOTICES_FILE = "notices.txt"
@@ -45,6 +48,8 @@ class Job:
         retry_failed: start failed trials anew.
         deadline: when to stop, in seconds since the epoch.
         engine: what trains and scores, in place of `simcvd.training`.
+        test: score the test cases of each trial.
+        judge: may end a training early.
     """
 
     configs: Mapping[str, TrialConfig]
@@ -55,6 +60,8 @@ class Job:
     retry_failed: bool = False
     deadline: float | None = None
     engine: Engine | None = None
+    test: bool = True
+    judge: "Judge | None" = None
 
 
 class StopRequest:
@@ -88,11 +95,12 @@ def run_trial(params: Mapping[str, Any], job: Job) -> None:
     from ray import tune
 
     trial_id = str(params["trial_id"])
-    state = "waiting" if StopRequest(job)() else _fit(trial_id, job)
+    state = "waiting" if StopRequest(job)() else fit_trial(trial_id, job)
     tune.report({"trial_id": trial_id, "state": state})
 
 
-def _fit(trial_id: str, job: Job) -> str:
+def fit_trial(trial_id: str, job: Job) -> str:
+    """Run one trial of `job` inside Tune, in this process or in a group of workers; return its state."""
     from ray import train
     from ray.train.torch import TorchTrainer
 
@@ -142,6 +150,8 @@ def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
             tell=notices,
             retry_failed=job.retry_failed,
             engine=job.engine,
+            test=job.test,
+            judge=job.judge,
         )
     except TrialBusyError as error:
         notices(str(error))
