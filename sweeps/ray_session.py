@@ -30,6 +30,12 @@ def ray_is_running() -> bool:
     return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
+def running_ray(address: str | None) -> str | None:
+    """Return the address of the Ray to join, from the command or RAY_ADDRESS; none where one is to be started."""
+    address = address or os.environ.get("RAY_ADDRESS")
+    return None if address == "local" else address or None
+
+
 @contextmanager
 def ray_session(address: str | None) -> Iterator[None]:
     """Use the Ray that is there, else join the one at `address` or RAY_ADDRESS, else start one for this command."""
@@ -38,14 +44,14 @@ def ray_session(address: str | None) -> Iterator[None]:
         return
     before = {key: os.environ.get(key) for key in _ENVIRONMENT}
     os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
-    address = address or os.environ.get("RAY_ADDRESS")
+    address = running_ray(address)
     try:
         import ray
 
         # Its messages mix with the table; what matters comes back as an exception or a trial's failure.
         logging.getLogger("ray").setLevel(logging.CRITICAL)
         quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
-        if address and address != "local":
+        if address:
             forwarded = {"OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
             ray.init(address=address, runtime_env={"env_vars": forwarded}, **quiet)
         else:

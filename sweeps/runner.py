@@ -112,6 +112,7 @@ def run_sweep(
                 retry_failed=retry_failed,
                 deadline=deadline,
                 engine=engine,
+                configs=[trial.config for trial in plan.pending],
             ) as session:
                 interrupted = _run_pending(plan, runs, session)
         state = planned_reader(sweep.name, runs, plan.variants).read()

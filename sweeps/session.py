@@ -3,7 +3,7 @@
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import getpid
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.execute import Engine, record_failure
-from sweeps.preflight import ResourceRequest, place
+from sweeps.preflight import ResourceRequest, Subject, check_machine, place, preflight
 from sweeps.progress import ProgressDisplay
 from sweeps.ray_session import ray_is_running, ray_session
 from sweeps.status import SweepReader
@@ -74,14 +74,29 @@ def open_session(
     retry_failed: bool = False,
     deadline: float | None = None,
     engine: Engine | None = None,
+    configs: Sequence[TrialConfig] = (),
+    with_test: bool = True,
 ) -> Iterator[Session]:
-    """Start or join Ray and hand out what trials need; the sweep's lock is held by the caller.
+    """Start or join Ray, check that trials can run, and hand out what they need; the caller holds the sweep's lock.
+
+    Args:
+        folder: the sweep's folder.
+        dataset: data set folder.
+        runs: runs folder.
+        request: resources.
+        console: where to show progress.
+        retry_failed: start failed trials anew.
+        deadline: when to stop, in seconds since the epoch.
+        engine: what trains and scores, in place of `simcvd.training`.
+        configs: settings of the trials to come, for the disk that they need.
+        with_test: whether test cases will be scored.
 
     Raises:
-        UserError: Ray can't be had, or one trial can never fit on it.
+        UserError: Ray can't be had, or the preflight found an obstacle.
     """
     from simcvd.training.interruption import stop_on_signals
 
+    check_machine(request)
     scratch = _new_scratch(folder)
     if not ray_is_running():
         say(console, "Starting Ray ...")
@@ -89,7 +104,11 @@ def open_session(
         with ray_session(request.address):
             import ray
 
-            placement, slots = place(request, ray.nodes())  # type: ignore[no-untyped-call]
+            nodes = ray.nodes()  # type: ignore[no-untyped-call]
+            placement, slots = place(request, nodes)
+            subject = Subject(dataset, runs, configs, with_test, sized=engine is None)
+            for notice in preflight(subject, placement, slots, nodes).notices:
+                say(console, notice)
             job = Job({}, dataset, runs, scratch, placement, retry_failed, deadline, engine)
             with stop_on_signals() as asked_to_stop:
 

@@ -38,7 +38,7 @@ def test_workers_of_a_trial_may_lie_on_several_nodes() -> None:
     [
         (ResourceRequest(workers=3), "needs 3 worker.* room for 2"),
         (ResourceRequest(cpus_per_worker=3), "room for 0 on: 2 CPU"),
-        (ResourceRequest(device="cuda"), "no machine of this Ray has a GPU"),
+        (ResourceRequest(device="cuda"), "there is no GPU on: 2 CPU, 0 GPU"),
     ],
 )
 def test_what_can_never_fit_is_refused(request_: ResourceRequest, sentence: str) -> None:

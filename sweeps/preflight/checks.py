@@ -1,0 +1,156 @@
+"""The preflight: all checks in their order, on this machine and on the other nodes at once."""
+
+import contextlib
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from simcvd.config import TrialConfig
+from sweeps.preflight.disk import disk_need, free_bytes, gigabytes, judge_disk
+from sweeps.preflight.exchange import open_exchange
+from sweeps.preflight.node import NodeReport, NodeTask, examine
+from sweeps.preflight.others import ask, other_nodes
+from sweeps.preflight.placement import Node, place, this_machine, usable
+from sweeps.preflight.request import ResourceRequest
+from sweeps.preflight.verdict import HERE, Reports, judge_data, judge_gpu_builds, judge_storage, judge_versions
+from sweeps.ray_session import ray_is_running, ray_session, running_ray
+from sweeps.trial import Placement
+
+if TYPE_CHECKING:
+    from simcvd.data.dataset_info import DatasetInfo
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is about to run.
+
+    Attributes:
+        dataset: data set folder, absolute.
+        runs: runs folder, absolute.
+        configs: settings of the trials to run.
+        with_test: whether test cases are scored; a search looks at train and val alone.
+        sized: whether the trials write what `simcvd.training` writes, so that its size is known.
+    """
+
+    dataset: Path
+    runs: Path
+    configs: Sequence[TrialConfig]
+    with_test: bool = True
+    sized: bool = True
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was checked and found right.
+
+    Attributes:
+        lines: what was found, by what was checked.
+        notices: sentences on what is no obstacle but worth knowing.
+    """
+
+    lines: Mapping[str, str]
+    notices: tuple[str, ...] = ()
+
+
+def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequence[Node]) -> Findings:
+    """Check versions, storage, data and disk on every node that trials can run on.
+
+    Other nodes are asked through Ray, side by side; this machine is looked at without it. What fits where was decided
+    by `place`, and memory of devices is not looked at.
+
+    Args:
+        subject: what is about to run.
+        placement: resources of a worker.
+        slots: trials side by side.
+        nodes: `ray.nodes()`.
+
+    Raises:
+        UserError: the first obstacle, with the node that has it.
+    """
+    from simcvd.data.store import open_info
+
+    started = time.monotonic()
+    info = open_info(subject.dataset)
+    others = other_nodes(usable(nodes, placement)) if ray_is_running() else {}
+    with open_exchange(subject.runs) as exchange:
+        task = NodeTask(
+            exchange=exchange.folder,
+            token=exchange.token,
+            dataset=subject.dataset,
+            sizes=_sizes(subject, info),
+            digests=_drawn(info, random.Random(exchange.token)),
+            with_gpu=placement.gpus > 0,
+        )
+        answers = ask(task, others) if others else dict
+        here = examine(task, "here")
+        need = disk_need(subject.configs, info, slots, with_test=subject.with_test) if subject.sized else None
+        reports: Reports = {HERE: here, **answers()}
+        judge_versions(reports)
+        judge_gpu_builds(reports)
+        unseen = [name for key, name in others.items() if _wrote(reports[name]) and not exchange.answered(key)]
+        notices = judge_storage(subject.runs, reports, unseen)
+        judge_data(subject.dataset, info.digest, task.sizes, reports)
+        free = free_bytes(subject.runs)
+        if need is not None:
+            judge_disk(subject.runs, need, free)
+    where = HERE if not others else f"{HERE} and {len(others)} other node(s)"
+    compared = min(report.data.compared for report in reports.values())
+    lines = {
+        "resources": f"{slots} trial(s) side by side, {_told(placement)}",
+        "versions": ", ".join(f"{package} {version}" for package, version in here.versions.items()) + f", on {where}",
+        "storage": f"{subject.runs} can be read, written and locked by {where}",
+        "data": f"{info.name}, digest {info.digest[:12]}: {len(task.sizes)} case files, {compared} read, on {where}",
+        "disk": f"{'size unknown' if need is None else gigabytes(need.total)} needed, {gigabytes(free)} free",
+        "time": f"{time.monotonic() - started:.1f} s",
+    }
+    return Findings(lines, tuple(notices))
+
+
+def check_alone(subject: Subject, request: ResourceRequest) -> Findings:
+    """Check without running anything; a Ray is joined where there is one, and none is started.
+
+    Raises:
+        UserError: the first obstacle.
+    """
+    joins = ray_is_running() or running_ray(request.address)
+    machine = None if joins else this_machine()
+    if machine is not None:
+        return preflight(subject, *place(request, [machine]), [machine])
+    with ray_session(request.address):
+        import ray
+
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        return preflight(subject, *place(request, nodes), nodes)
+
+
+def _wrote(report: NodeReport) -> bool:
+    return report.storage.sees_command and report.storage.write_error is None
+
+
+def _told(placement: Placement) -> str:
+    share = f" and {placement.gpus:g} GPU" if placement.gpus else ""
+    return f"each {placement.workers} worker(s) of {placement.cpus} CPU{share}"
+
+
+def _sizes(subject: Subject, info: "DatasetInfo") -> dict[str, int]:
+    """Return the bytes of each case file that trials open: those here, and at least what its arrays take."""
+    from simcvd.data.store import case_path
+
+    sizes = {}
+    for name, ids in info.splits.items():
+        for case_id in ids if name != "test" or subject.with_test else ():
+            x, y, z = info.shapes[case_id]
+            label = 1 + 2 * len(info.classes) if case_id in info.with_label else 0
+            sizes[case_id] = x * y * z * (4 * len(info.channels) + label)
+            with contextlib.suppress(OSError):
+                sizes[case_id] = max(sizes[case_id], case_path(subject.dataset, case_id).stat().st_size)
+    return sizes
+
+
+def _drawn(info: "DatasetInfo", generator: random.Random) -> dict[str, str]:
+    """Return the digests of the training and validation cases in an order that another preflight changes."""
+    ids = [case_id for name, ids in info.splits.items() if name != "test" for case_id in ids]
+    return {case_id: info.digests[case_id] for case_id in generator.sample(ids, len(ids))}
