@@ -10,7 +10,8 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Self
@@ -22,10 +23,12 @@ from analysis.errors import AnalysisError
 from simcvd.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
 
     from simcvd.config import TrialConfig
     from simcvd.data.prepare import PrepareOptions, PrepareReport
+    from sweeps.runner import SweepOutcome
 
 FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
 RUNS = Path("runs")
@@ -33,6 +36,7 @@ PHANTOM_FOLDER, PHANTOM_PRESET, PHANTOM_SEEDS = "phantom-data", "phantom", (0,)
 DEFAULT_PRESET = "la"
 _PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
 _FIRST_LINE_S, _NEXT_LINE_S = 2.0, 10.0
+_LEAST_HEIGHT = 12
 
 
 class _Commands(TyperGroup):
@@ -410,6 +414,13 @@ def sweep(
     seeds: Annotated[
         str | None, typer.Option(metavar="N|N,N,...", help="How many seeds, or which. Default: the sweep's own.")
     ] = None,
+    label_splits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|N,N,...",
+            help="How many random draws of the labelled cases, or which. Default: the sweep's own, else the data set's.",
+        ),
+    ] = None,
     preset: PresetOption = None,
     device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[
@@ -423,19 +434,23 @@ def sweep(
         int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")] = False,
+    preflight: Annotated[
+        bool, typer.Option("--preflight", help="Check machines, storage, data and disk, and run nothing.")
+    ] = False,
     retry_failed: RetryOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
+    ] = False,
 ) -> None:
     """Run variants times seeds with Ray on this machine.
 
     What is finished is not run again, what was cut off continues. The ablation table comes last.
     """
-    from rich.console import Console
-
     from simcvd.methods.registry import check_known
-    from sweeps.definition import load_sweep, parse_seeds
+    from sweeps.definition import load_sweep, parse_label_splits, parse_seeds
     from sweeps.expand import expand
     from sweeps.plan import plan_sweep
-    from sweeps.preflight import ResourceRequest, check_request
+    from sweeps.preflight import ResourceRequest, Subject, check_alone, check_request
     from sweeps.runner import run_sweep
 
     definition = load_sweep(name)
@@ -444,6 +459,7 @@ def sweep(
     shared: dict[str, Any] = {
         "overrides": overrides,
         "seeds": None if seeds is None else parse_seeds(seeds),
+        "label_splits": None if label_splits is None else parse_label_splits(label_splits),
         "preset": preset,
     }
     if dataset is None:
@@ -466,7 +482,18 @@ def sweep(
         _print_columns([["variant", "seed", "state", "trial"], *rows])
         typer.echo(f"{len(plan.pending)} of {len(rows)} trials would run.")
         return
-    outcome = run_sweep(definition, dataset, runs, console=Console(), **shared)
+    if preflight:
+        plan = plan_sweep(definition, dataset, runs, **shared)
+        subject = Subject(dataset.resolve(), runs.resolve(), [trial.config for trial in plan.pending])
+        findings = check_alone(subject, request)
+        _print_columns(list(findings.lines.items()))
+        for notice in findings.notices:
+            typer.echo(notice, err=True)
+        return
+    with _sweep_console(as_json, runs, definition.name) as (console, ended):
+        outcome = ended(run_sweep(definition, dataset, runs, console=console, **shared))
+    for line in failure_lines(runs, outcome.state.rows):
+        typer.echo(line, err=True)
     if outcome.exit_code == INTERRUPTED:
         _end("Interrupted; run the same command again to continue.", INTERRUPTED)
     if outcome.exit_code:
@@ -477,19 +504,33 @@ def sweep(
 @app.command()
 def status(
     place: Annotated[Path, typer.Argument(metavar="RUNS[/SWEEP]", help="Runs folder, or one sweep in it.")] = RUNS,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show every trial, also on a terminal that has no room for them.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say what runs, what has finished, and what failed and why."""
     from rich.console import Console
 
-    from sweeps.progress import render
+    from sweeps.failures import failure_lines
     from sweeps.status import read_status
+    from sweeps.trial_table import render
 
     runs, name = (place, None) if any((place / part).is_dir() for part in ("sweeps", "trials")) else _sweep_place(place)
     if name is not None and not (runs / "sweeps" / name).is_dir():
         raise UserError(f"There are no runs in {place}; expected a folder that `simcvd train` or `simcvd sweep` made.")
+    states = read_status(runs, name)
+    if as_json:
+        from sweeps.events import status_fields
+
+        _print_json({"sweeps": [status_fields(state, runs) for state in states]})
+        return
     console = Console()
-    for state in read_status(runs, name):
-        console.print(render(state, console.width))
+    room = max(_LEAST_HEIGHT, console.height // max(1, len(states))) if console.is_terminal and not every else None
+    for state in states:
+        console.print(render(state, console.width, room, failures=False))
+        for line in failure_lines(runs, state.rows):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -745,6 +786,40 @@ def _recorded_scores(trial: Path, split: Split) -> list[dict[str, Any]]:
 def _end(sentence: str, code: int) -> NoReturn:
     typer.echo(sentence, err=True)
     raise typer.Exit(code)
+
+
+@contextmanager
+def _sweep_console(
+    as_json: bool, runs: Path, name: str
+) -> "Iterator[tuple[Console, Callable[[SweepOutcome], SweepOutcome]]]":
+    """Yield where a sweep says how far it is, and what its outcome is to be handed to.
+
+    With `as_json` standard output holds events alone, the last one with the exit code, however the sweep ends.
+    """
+    if not as_json:
+        from rich.console import Console
+
+        yield Console(), lambda outcome: outcome
+        return
+    from sweeps.events import EventConsole
+
+    console = EventConsole(sys.stdout)
+
+    def ended(outcome: "SweepOutcome") -> "SweepOutcome":
+        finished = outcome.state.counts["finished"]
+        written = sorted((runs / "sweeps" / name / "tables").glob("*")) if finished else []
+        console.events.end(outcome.exit_code, outcome.state, runs, written)
+        return outcome
+
+    with redirect_stdout(sys.stderr):
+        try:
+            yield console, ended
+        except (UserError, AnalysisError) as error:
+            console.events.end(MUST_CHANGE, None, runs, message=str(error))
+            raise
+        except KeyboardInterrupt:
+            console.events.end(INTERRUPTED, None, runs, message="Interrupted; the same command continues.")
+            raise
 
 
 def _print_json(content: Any) -> None:
