@@ -449,6 +449,7 @@ def sweep(
     from simcvd.methods.registry import check_known
     from sweeps.definition import load_sweep, parse_label_splits, parse_seeds
     from sweeps.expand import expand
+    from sweeps.failures import failure_lines
     from sweeps.plan import plan_sweep
     from sweeps.preflight import ResourceRequest, Subject, check_alone, check_request
     from sweeps.runner import run_sweep

@@ -1,57 +1,34 @@
-"""Show how far a sweep is: a live table on a terminal, plain lines elsewhere, and the table of `simcvd status`."""
+"""Show how far a sweep is: a live table on a terminal, plain lines elsewhere, JSON lines for programs."""
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
-from sweeps.status import STATES, Row, SweepReader, SweepState, duration
-from sweeps.trial_state import TrialState
+from sweeps.status import ACTIVE, Row, SweepReader, SweepState, duration
+from sweeps.sweep_command import write_slots
+from sweeps.trial_table import render, steps_of
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.table import Table
+    from rich.console import Console
+
+    from sweeps.events import EventConsole
+
+__all__ = ["ProgressDisplay", "render"]
 
 HEARTBEAT_S = 30.0
 REFRESH_S = 1.0
 
-_STYLES = {"running": "cyan", "evaluating": "cyan", "finished": "green", "failed": "red", "interrupted": "yellow"}
-
-
-def render(state: SweepState, width: int, height: int | None = None) -> "RenderableType":
-    """Return the table of a sweep's trials, its summary and what failed.
-
-    Args:
-        state: the sweep.
-        width: columns of the terminal; below 70 the rate and below 84 the Dice are left out.
-        height: lines to fit into; trials that matter less now are counted instead of shown. None shows all.
-    """
-    from rich.console import Group
-    from rich.text import Text
-
-    failures = [row for row in state.rows if row.trial.state == "failed"]
-    room = len(state.rows) if height is None else max(3, height - 7 - 2 * min(3, len(failures)))
-    by_urgency = sorted(state.rows, key=lambda row: STATES.index(row.trial.state))
-    chosen = {id(row) for row in by_urgency[:room]}
-    shown = [row for row in state.rows if id(row) in chosen]
-    parts: list[RenderableType] = [_table(shown, width)]
-    if hidden := Counter(row.trial.state for row in by_urgency[room:]):
-        parts.append(Text(f" and {', '.join(f'{count} {name}' for name, count in hidden.items())}", style="dim"))
-    parts.append(Text(state.summary(), style="bold"))
-    parts += [Text(_failure(row), style="red") for row in (failures if height is None else failures[:3])]
-    return Group(*parts)
-
 
 class ProgressDisplay:
-    """Show a sweep while it runs: a live table on a terminal, else a line per change and a heartbeat.
+    """Show a sweep while it runs: a live table on a terminal, a line per change elsewhere, events on an `EventConsole`.
 
     Args:
         reader: reads the sweep.
         console: where to write.
-        notices: file whose lines are shown once each.
+        notices: file whose lines are shown once each. The slots are written beside it, for `simcvd status`.
         on_tick: called about once a second, in the display's thread.
     """
 
@@ -62,8 +39,11 @@ class ProgressDisplay:
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="progress", daemon=True)
         self._noticed: set[str] = set()
+        self._last: SweepState | None = None
 
     def __enter__(self) -> Self:
+        if self._reader.slots is not None:
+            write_slots(self._notices.parent, self._reader.slots)
         self._thread.start()
         return self
 
@@ -74,48 +54,40 @@ class ProgressDisplay:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        if self._console.is_terminal:
-            self._run_live()
-        else:
-            self._run_plain()
+        view = _view(self._console, self._reader)
+        try:
+            self._show(view)
+        except Exception as error:  # the way to stop the sweep must not end with its display
+            reason = " ".join(str(error).split())[:200]
+            self._console.print(
+                f"Progress can't be shown any more ({type(error).__name__}: {reason}); the sweep goes on.",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+            while not self._end.wait(REFRESH_S):
+                self._on_tick()
 
-    def _run_live(self) -> None:
-        from rich.live import Live
-
-        with Live(console=self._console, auto_refresh=False) as live:
+    def _show(self, view: "_View") -> None:
+        with view:
+            view.show(self._read())
             while True:
                 ending = self._end.wait(REFRESH_S)
                 self._on_tick()
-                self._show_notices()
-                size = self._console.size
-                live.update(render(self._reader.read(), size.width, size.height), refresh=True)
+                self._show_notices(view)
+                view.show(self._read(), ending)
                 if ending:
                     return
 
-    def _run_plain(self) -> None:
-        state = self._reader.read()
-        before = {row.planned: row.trial.state for row in state.rows}
-        self._print(state.summary())
-        spoken = time.monotonic()
-        while True:
-            ending = self._end.wait(REFRESH_S)
-            self._on_tick()
-            self._show_notices()
-            state = self._reader.read()
-            for row in state.rows:
-                if row.trial.state != before[row.planned]:
-                    self._print(_line(row))
-                    spoken = time.monotonic()
-            before = {row.planned: row.trial.state for row in state.rows}
-            if ending:
-                self._print(state.summary())
-                return
-            if time.monotonic() - spoken > HEARTBEAT_S:
-                active = [_line(row) for row in state.rows if row.trial.state in {"running", "evaluating"}]
-                self._print("; ".join([state.summary(), *active]))
-                spoken = time.monotonic()
+    def _read(self) -> SweepState:
+        try:
+            self._last = self._reader.read()
+        except OSError:  # of a file system that hesitates; the next look may succeed
+            if self._last is None:
+                raise
+        return self._last
 
-    def _show_notices(self) -> None:
+    def _show_notices(self, view: "_View") -> None:
         try:
             sentences = self._notices.read_text().splitlines()
         except OSError:
@@ -123,66 +95,121 @@ class ProgressDisplay:
         for sentence in sentences:
             if sentence not in self._noticed:
                 self._noticed.add(sentence)
-                self._print(sentence)
+                view.say(sentence)
 
-    def _print(self, text: str) -> None:
-        if not self._console.is_terminal:
-            text = f"{time.strftime('%H:%M:%S')} {text}"
+
+class _View(Protocol):
+    """One way to show a sweep."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def show(self, state: SweepState, ending: bool = False) -> None: ...
+
+    def say(self, sentence: str) -> None: ...
+
+
+def _view(console: "Console", reader: SweepReader) -> _View:
+    from rich.console import Console
+
+    if type(console) is not Console:
+        from sweeps.events import EventConsole
+
+        if isinstance(console, EventConsole):
+            return _Events(console, reader)
+    return _LiveTable(console) if console.is_terminal else _PlainLines(console)
+
+
+class _LiveTable:
+    """A table that is drawn anew in its place."""
+
+    def __init__(self, console: "Console") -> None:
+        from rich.live import Live
+
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, state: SweepState, ending: bool = False) -> None:
+        size = self._console.size
+        self._live.update(render(state, size.width, size.height), refresh=True)
+
+    def say(self, sentence: str) -> None:
+        self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+class _PlainLines:
+    """A line per change of a trial, and a heartbeat."""
+
+    def __init__(self, console: "Console") -> None:
+        self._console = console
+        self._before: dict[str, str] | None = None
+        self._spoken = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, state: SweepState, ending: bool = False) -> None:
+        now: dict[str, str] = {row.planned.name: row.trial.state for row in state.rows}
+        if self._before is None:
+            self.say(state.summary())
+        else:
+            for row in state.rows:
+                if row.trial.state != self._before.get(row.planned.name):
+                    self.say(_line(row))
+        self._before = now
+        if ending:
+            self.say("; ".join([state.summary(), *state.remarks()]))
+        elif time.monotonic() - self._spoken > HEARTBEAT_S:
+            active = [_line(row) for row in state.rows if row.trial.state in ACTIVE]
+            self.say("; ".join([state.summary(), *state.remarks(), *active]))
+
+    def say(self, sentence: str) -> None:
+        text = f"{time.strftime('%H:%M:%S')} {sentence}"
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._spoken = time.monotonic()
 
 
-def _table(rows: Sequence[Row], width: int) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+class _Events:
+    """JSON lines."""
 
-    columns: dict[str, list[str]] = {
-        "variant": [row.planned.variant for row in rows],
-        "seed": [str(row.planned.seed) for row in rows],
-        "state": [row.trial.state for row in rows],
-        "step": [_steps(row.trial) for row in rows],
-        "step/s": [f"{rate:.2f}" if (rate := row.trial.steps_per_second) else "" for row in rows],
-        "ETA": [duration(eta) if (eta := row.trial.eta_seconds) is not None else "" for row in rows],
-        "Dice": [_dice(row.trial) for row in rows],
-    }
-    if width < 84:
-        del columns["Dice"]
-    if width < 70:
-        del columns["step/s"]
-    widths = {name: max(map(len, [name, *cells])) for name, cells in columns.items()}
-    left = width - sum(widths.values()) + widths["variant"] - 2 * len(columns)
-    widths["variant"] = max(8, min(widths["variant"], left))
+    def __init__(self, console: "EventConsole", reader: SweepReader) -> None:
+        self._events, self._reader = console.events, reader
+        self._begun = False
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold dim")
-    for name in columns:
-        words = name in {"variant", "state"}
-        table.add_column(
-            name, width=widths[name], justify="left" if words else "right", overflow="ellipsis", no_wrap=True
-        )
-    for cells in zip(*columns.values(), strict=True):
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
-    return table
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, state: SweepState, ending: bool = False) -> None:
+        if not self._begun:
+            self._begun = True
+            self._events.begin(state, self._reader.runs, self._reader.slots)
+        self._events.update(state, self._reader.runs)
+
+    def say(self, sentence: str) -> None:
+        self._events.notice(sentence)
 
 
 def _line(row: Row) -> str:
-    trial = row.trial
-    name = f"{row.planned.variant} seed {row.planned.seed}"
+    trial, name = row.trial, row.planned.name
     if trial.state == "failed":
-        return _failure(row)
+        return f"{name}: failed ({trial.failure_kind}): {trial.failure_message} [{row.planned.id}]"
     if trial.state == "running":
+        rate = f", {trial.steps_per_second:.3g} steps/s" if trial.steps_per_second else ""
         eta = f", ETA {duration(trial.eta_seconds)}" if trial.eta_seconds is not None else ""
-        return f"{name}: running, step {_steps(trial)}{eta}"
+        return f"{name}: running, step {steps_of(trial)}{rate}{eta}"
     dice = f", {trial.dice_split} Dice {trial.dice:.3f}" if trial.dice is not None else ""
     return f"{name}: {trial.state}{dice}"
-
-
-def _failure(row: Row) -> str:
-    name = f"{row.planned.variant} seed {row.planned.seed}"
-    return f"{name}: failed ({row.trial.failure_kind}): {row.trial.failure_message} [{row.planned.id}]"
-
-
-def _steps(trial: TrialState) -> str:
-    return f"{trial.step}/{trial.steps}" if trial.steps else str(trial.step)
-
-
-def _dice(trial: TrialState) -> str:
-    return f"{trial.dice:.3f} {trial.dice_split}" if trial.dice is not None else ""

@@ -1,5 +1,7 @@
 """How far sweeps are, read from the files of their trials while other processes write them."""
 
+import heapq
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from analysis.sweep import read_sweep
-from sweeps.trial_state import TrialState, read_trial
+from sweeps.searched import SearchFolder
+from sweeps.sweep_command import SweepCommand, read_command
+from sweeps.trial_state import TrialState, is_locked, read_trial, result_path, trial_folder
 
 OUTSIDE: Final = "outside any sweep"
 STATES: Final = ("running", "evaluating", "failed", "interrupted", "stopped", "validated", "waiting", "finished")
 """What matters most now comes first."""
+
+ACTIVE: Final = frozenset({"running", "evaluating"})
+_OVER: Final = frozenset({"finished", "failed"})
+_OVER_IN_SEARCH: Final = _OVER | {"validated", "stopped"}
 
 
 @dataclass(frozen=True)
@@ -19,16 +27,28 @@ class Planned:
     """A trial of a sweep, before its files are read.
 
     Attributes:
-        id: the trial's id.
-        variant: name of its variant.
+        id: the trial's id; empty for a searched setting that has none yet.
+        variant: name of its variant, or `search 7`.
         seed: its seed.
         steps: its training steps; 0 where unknown.
+        label_split: seed of its labelled cases; None where the data set's own order counts.
+        search: its number in a search; None for a trial of a variant.
     """
 
     id: str
     variant: str
     seed: int
     steps: int = 0
+    label_split: int | None = None
+    search: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence; it stays the same when a searched setting goes on to its next trial."""
+        if self.search is not None:
+            return self.variant
+        labels = "" if self.label_split is None else f" label split {self.label_split}"
+        return f"{self.variant} seed {self.seed}{labels}"
 
 
 @dataclass(frozen=True)
@@ -37,6 +57,16 @@ class Row:
 
     planned: Planned
     trial: TrialState
+
+    @property
+    def over(self) -> bool:
+        """Whether its sweep asks no more of it."""
+        return self.trial.state in (_OVER if self.planned.search is None else _OVER_IN_SEARCH)
+
+    @property
+    def val_dice(self) -> float | None:
+        """Mean Dice on the val cases, the last one known."""
+        return self.trial.dice if self.trial.dice_split == "val" else self.trial.val_dice
 
 
 @dataclass(frozen=True)
@@ -47,11 +77,13 @@ class SweepState:
         name: the sweep's name.
         rows: its trials, in the order of the sweep.
         slots: trials that run side by side.
+        command: the command that runs the sweep, as another one sees it; None where that is not asked.
     """
 
     name: str
     rows: tuple[Row, ...]
     slots: int = 1
+    command: SweepCommand | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -59,50 +91,123 @@ class SweepState:
         return Counter(row.trial.state for row in self.rows)
 
     @property
+    def best(self) -> Row | None:
+        """The trial with the highest Dice on the val cases so far; test scores choose nothing."""
+        scored = [row for row in self.rows if row.val_dice is not None]
+        return max(scored, key=lambda row: row.val_dice or 0.0, default=None)
+
+    @property
     def eta_seconds(self) -> float | None:
-        """Time to the end of the sweep, from the rates seen so far; none before the first report."""
-        rates = [row.trial.steps_per_second for row in self.rows if row.trial.steps_per_second]
-        if not rates:
+        """Time until nothing is left to do, from the rates seen so far; none before the first report.
+
+        A trial takes its own rate, else that of its variant, else that of all. The trials that wait start in turn, each
+        in the slot that is free first.
+        """
+        paces = {row.planned: 1 / row.trial.steps_per_second for row in self.rows if row.trial.steps_per_second}
+        if not paces or (self.command is not None and not self.command.alive and not self._active):
             return None
-        step_s = sum(1 / rate for rate in rates) / len(rates)
+        by_variant: dict[str, list[float]] = {}
+        for planned, pace in paces.items():
+            by_variant.setdefault(planned.variant, []).append(pace)
         evaluations = [s for row in self.rows if (s := row.trial.evaluation_seconds) is not None]
         evaluation_s = sum(evaluations) / len(evaluations) if evaluations else 0.0
         default_steps = max(row.trial.steps for row in self.rows)
-        left = [
-            ((row.trial.steps or default_steps) - row.trial.step) * step_s + evaluation_s
-            for row in self.rows
-            if row.trial.state not in {"finished", "failed"}
-        ]
-        return max(sum(left) / max(1, self.slots), max(left, default=0.0))
+
+        def left(row: Row) -> float:
+            alike = by_variant.get(row.planned.variant) or list(paces.values())
+            pace = paces.get(row.planned) or sum(alike) / len(alike)
+            return ((row.trial.steps or default_steps) - row.trial.step) * pace + evaluation_s
+
+        ends = [left(row) for row in self._active]
+        ends += [0.0] * (max(1, self.slots) - len(ends))
+        heapq.heapify(ends)
+        for row in self.rows:
+            if not row.over and row.trial.state not in ACTIVE:
+                heapq.heapreplace(ends, ends[0] + left(row))
+        return max(ends)
+
+    @property
+    def _active(self) -> list[Row]:
+        return [row for row in self.rows if row.trial.state in ACTIVE]
 
     def summary(self) -> str:
         """Return one line: how many trials are in which state, and the time left."""
         counts = self.counts
         parts = [f"{counts['finished']} of {len(self.rows)} finished"]
         parts += [f"{counts[state]} {state}" for state in STATES if state != "finished" and counts[state]]
-        open_trials = len(self.rows) - counts["finished"] - counts["failed"]
-        if open_trials and (eta := self.eta_seconds) is not None:
+        if not all(row.over for row in self.rows) and (eta := self.eta_seconds) is not None:
             parts.append(f"ETA {duration(eta)}")
         return f"{self.name}: {', '.join(parts)}"
 
+    def remarks(self) -> list[str]:
+        """Return what else is to be said in a line each: the best trial so far, and what runs the sweep."""
+        told = []
+        if (best := self.best) is not None and len(self.rows) > 1:
+            so_far = "" if all(row.over for row in self.rows) else " so far"
+            at = "" if best.over or not best.trial.steps else f", at step {best.trial.step} of {best.trial.steps}"
+            told.append(f"Best{so_far}: {best.planned.name}, val Dice {best.val_dice:.3f}{at}")
+        if self.command is not None and not all(row.over for row in self.rows):
+            told.append(self.command.sentence(self.slots, len(self._active)))
+        return told
+
 
 class SweepReader:
-    """Read a sweep's trials again and again; a finished trial is read once."""
+    """Read a sweep's trials again and again; finished trials are read once, and those that wait are not looked for.
+
+    Args:
+        runs: the runs folder.
+        name: the sweep's name.
+        planned: its trials; what it searches is found in its folder, after them.
+        slots: trials that run side by side; none: as many as run now.
+    """
 
     def __init__(self, runs: Path, name: str, planned: Sequence[Planned], slots: int | None = None) -> None:
         self._runs, self._name, self._planned, self._slots = runs, name, planned, slots
-        self._finished: dict[str, TrialState] = {}
+        self._search = SearchFolder(runs / "sweeps" / name / "search")
+        self._kept: dict[str, tuple[tuple[int, int] | None, TrialState]] = {}
+
+    @property
+    def runs(self) -> Path:
+        """The runs folder."""
+        return self._runs
+
+    @property
+    def slots(self) -> int | None:
+        """Trials that run side by side; None: as many as run now."""
+        return self._slots
 
     def read(self) -> SweepState:
         """Return the sweep as its files show it now."""
+        # Two listings tell which trials have any file at all: of a thousand, most wait.
+        begun, recorded = _names(self._runs / "trials"), _names(self._runs / "results" / "trials")
         rows = []
         for planned in self._planned:
-            trial = self._finished.get(planned.id) or read_trial(self._runs, planned.id, steps=planned.steps)
-            if trial.state == "finished":
-                self._finished[planned.id] = trial
-            rows.append(Row(planned, trial))
-        running = sum(row.trial.state in {"running", "evaluating"} for row in rows)
+            rows.append(Row(planned, self._read_trial(planned, begun, recorded)))
+        for setting in self._search.settings():
+            seed = seed_of(setting.trial_id)
+            name = f"search {setting.number}"
+            planned = Planned(setting.trial_id, name, seed, setting.steps, search=setting.number)
+            rows.append(Row(planned, setting.shown(self._read_trial(planned, begun, recorded))))
+        running = sum(row.trial.state in ACTIVE for row in rows)
         return SweepState(self._name, tuple(rows), self._slots or max(1, running))
+
+    def _read_trial(self, planned: Planned, begun: set[str], recorded: set[str]) -> TrialState:
+        has_row = f"{planned.id}.parquet" in recorded
+        if not has_row and planned.id not in begun:
+            return TrialState(planned.id, "waiting", steps=planned.steps)
+        stamp, kept = self._kept.get(planned.id, (None, None))
+        if kept is not None and kept.state == "finished":
+            return kept
+        # Any other end may be undone by a command that runs the trial again.
+        now = _stamp(result_path(self._runs, planned.id)) if has_row else None
+        if kept is not None and now == stamp and not is_locked(trial_folder(self._runs, planned.id)):
+            return kept
+        trial = read_trial(self._runs, planned.id, steps=planned.steps)
+        if now is not None and trial.state in _OVER_IN_SEARCH:
+            self._kept[planned.id] = (now, trial)
+        else:
+            self._kept.pop(planned.id, None)
+        return trial
 
 
 def read_status(runs: Path, name: str | None = None) -> list[SweepState]:
@@ -115,12 +220,14 @@ def read_status(runs: Path, name: str | None = None) -> list[SweepState]:
     states = []
     for sweep in (read_sweep(runs, each) for each in names):
         planned = [Planned(t, variant.name, seed) for variant in sweep.variants for seed, t in variant.trials.items()]
-        states.append(SweepReader(runs, sweep.name, planned).read())
+        command = read_command(runs / "sweeps" / sweep.name)
+        state = SweepReader(runs, sweep.name, planned, command.slots).read()
+        states.append(SweepState(state.name, state.rows, state.slots, command))
     if name is None:
         known = {row.planned.id for state in states for row in state.rows}
         loose = sorted(path.name for path in (runs / "trials").glob("*") if path.is_dir() and path.name not in known)
         if loose:
-            states.append(SweepReader(runs, OUTSIDE, [Planned(each, each, _seed(each)) for each in loose]).read())
+            states.append(SweepReader(runs, OUTSIDE, [Planned(each, each, seed_of(each)) for each in loose]).read())
     return states
 
 
@@ -134,6 +241,22 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def _seed(trial_id: str) -> int:
+def seed_of(trial_id: str) -> int:
+    """Return the seed that a trial's id names; 0 where it names none."""
     part = trial_id.rsplit("-", 2)[-2:-1]
     return int(part[0][1:]) if part and part[0][1:].isdecimal() else 0
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except OSError:
+        return set()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_ino

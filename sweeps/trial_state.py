@@ -45,6 +45,7 @@ class TrialState:
         evaluation_seconds: from the last training step to the results, of a finished trial.
         dice: mean Dice over cases and classes.
         dice_split: `val` or `test`, where `dice` comes from.
+        val_dice: of a trial with scores: mean Dice on the val cases, whatever `dice` is.
         failure_kind: such as `nan`.
         failure_message: one sentence.
     """
@@ -58,6 +59,7 @@ class TrialState:
     evaluation_seconds: float | None = None
     dice: float | None = None
     dice_split: str | None = None
+    val_dice: float | None = None
     failure_kind: str | None = None
     failure_message: str | None = None
 
@@ -236,7 +238,7 @@ def _scored(runs: Path, trial_id: str, row: Mapping[str, Any], state: Literal["f
     steps, seconds = int(row["steps"] or 0), row["seconds"]
     scores = _rows(case_path(runs, trial_id), ["split", "dice"]) or []
     split = "test" if state == "finished" and any(score["split"] == "test" for score in scores) else "val"
-    values = [score["dice"] for score in scores if score["split"] == split and score["dice"] is not None]
+    dice = {name: _mean([score["dice"] for score in scores if score["split"] == name]) for name in (split, "val")}
     folder = trial_folder(runs, trial_id)
     try:
         # The test cases of a validated trial may be scored days after its training.
@@ -251,9 +253,15 @@ def _scored(runs: Path, trial_id: str, row: Mapping[str, Any], state: Literal["f
         steps,
         steps_per_second=steps / seconds if seconds else None,
         evaluation_seconds=evaluation,
-        dice=sum(values) / len(values) if values else None,
-        dice_split=split if values else None,
+        dice=dice[split],
+        dice_split=None if dice[split] is None else split,
+        val_dice=dice["val"],
     )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _rows(path: Path, columns: list[str]) -> list[dict[str, Any]] | None:
