@@ -9,24 +9,28 @@ from typing import Any
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.definition import DEFAULT_PRESET, PRESET, SweepFile, VariantEntry, dotted
+from sweeps.sweep_file import DEFAULT_PRESET, LABEL_SPLIT, PRESET, SweepFile
+from sweeps.variant_entry import VariantEntry, dotted
 
 
 @dataclass(frozen=True)
 class TrialSpec:
-    """One trial: a variant with a seed.
+    """One trial: a variant with a seed, and with a draw of the labelled cases where a sweep has several.
 
     Attributes:
         id: `simcvd.config.trial_id` of `config` and the data set.
         config: all settings, resolved.
         variant: the variant's name.
         seed: the trial's seed.
+        label_split: the sweep's label split that it stands for; None in a sweep without. A variant that is trained with
+            all labels has one trial for all label splits.
     """
 
     id: str
     config: TrialConfig
     variant: str
     seed: int
+    label_split: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Variant:
     Attributes:
         name: the row's name.
         settings: what sets it apart from the others, dotted keys.
-        trials: one per seed.
+        trials: one per replicate: per seed, or per seed and label split.
         reference: whether the others are tested against it.
         group: heading that it stands under, if any.
         published: its row in the published table, where that has another name.
@@ -57,12 +61,13 @@ def expand(
     *,
     preset: str | None = None,
     seeds: Sequence[int] | None = None,
+    label_splits: Sequence[int] | None = None,
 ) -> list[Variant]:
     """Resolve a sweep to its variants and trials.
 
-    Later ones win: preset, the sweep's base, `overrides`, the variant's settings, the seed. An override that no variant
-    would take is refused; where only some variants set the key, these keep their value and the others take it. A sweep
-    that includes others has each variant once, where it comes first.
+    Later ones win: preset, the sweep's base, `overrides`, the variant's settings, the seed and the label split. An
+    override that no variant would take is refused; where only some variants set the key, these keep their value and the
+    others take it. A sweep that includes others has each variant once, where it comes first.
 
     Args:
         sweep: the sweep file.
@@ -70,10 +75,11 @@ def expand(
         overrides: dotted settings for all variants that don't set them themselves.
         preset: taken in place of the sweep's own.
         seeds: taken in place of the sweep's own.
+        label_splits: taken in place of the sweep's own.
 
     Raises:
         UserError: a setting is unknown, out of range, or overridden though every variant sets it; two variants are the
-            same; the reference is not exactly one variant.
+            same; the reference is not exactly one variant; the labelled cases are drawn in two ways.
     """
     changes = dotted(overrides or {})
     if both := sorted(sweep.set_by_all & changes.keys()):
@@ -83,20 +89,24 @@ def expand(
         )
     if "seed" in {*changes, *sweep.swept, *sweep.base}:
         raise UserError(f"seed is given as a setting in the sweep {sweep.name}; name seeds under seeds or --seeds.")
+    splits = label_splits or sweep.label_splits
+    if splits is not None:
+        _check_label_splits(sweep, changes)
     shared = {key: value for key, value in sweep.base.items() if key != PRESET}
     base = load_preset(str(preset or sweep.base.get(PRESET, DEFAULT_PRESET)))
     base = apply_settings(base, shared | changes)
 
-    rows = [(row, apply_settings(base, row.set)) for row in sweep.rows]
+    rows = [(row, _configured(sweep, base, row)) for row in sweep.rows_on(flatten(base))]
     if sweep.include is not None:
         rows = _each_once(rows, dataset_digest)
     _refuse_doubles(sweep, rows, dataset_digest, changes)
     reference = _reference(sweep, base, {row.name: config for row, config in rows})
+    replicates = [(seed, split) for seed in seeds or sweep.seeds for split in splits or (None,)]
     return [
         Variant(
             name=row.name,
             settings=row.set,
-            trials=tuple(_trial(config, row.name, seed, dataset_digest) for seed in (seeds or sweep.seeds)),
+            trials=tuple(_trial(config, row.name, *replicate, dataset_digest) for replicate in replicates),
             reference=row.name == reference,
             group=row.group,
             published=row.published,
@@ -106,9 +116,13 @@ def expand(
 
 
 def all_trials(variants: Sequence[Variant]) -> list[TrialSpec]:
-    """Return every trial, seed by seed, so that an early look at a sweep compares all variants."""
+    """Return every trial once, seed by seed, so that an early look at a sweep compares all variants."""
     by_seed = itertools.zip_longest(*(variant.trials for variant in variants))
-    return [trial for group in by_seed for trial in group if trial is not None]
+    once: dict[str, TrialSpec] = {}
+    for trial in itertools.chain.from_iterable(by_seed):
+        if trial is not None:
+            once.setdefault(trial.id, trial)
+    return list(once.values())
 
 
 def resolved(
@@ -119,8 +133,19 @@ def resolved(
     dataset_name: str,
     dataset_digest: str,
     dataset_path: str,
+    labeled_cases: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return what `sweeps/NAME/sweep.yaml` holds: variants and their trial ids, in JSON types."""
+    """Return what `sweeps/NAME/sweep.yaml` holds: variants and their trial ids, in JSON types.
+
+    Args:
+        sweep: the sweep file.
+        variants: what `expand` made of it.
+        overrides: settings that the command gave for all variants.
+        dataset_name: the data set's name.
+        dataset_digest: its digest.
+        dataset_path: where it is.
+        labeled_cases: what `sweeps.label_splits.labeled_cases` returns.
+    """
     return {
         "name": sweep.name,
         "description": sweep.description,
@@ -128,7 +153,8 @@ def resolved(
         "also": list(sweep.also),
         "reference": next((variant.name for variant in variants if variant.reference), None),
         "dataset": {"name": dataset_name, "digest": dataset_digest, "path": dataset_path},
-        "seeds": [trial.seed for trial in variants[0].trials],
+        "seeds": list(dict.fromkeys(trial.seed for trial in variants[0].trials)),
+        **({"label_splits": [dict(each) for each in labeled_cases]} if labeled_cases else {}),
         "published": sweep.published,
         "overrides": dotted(overrides or {}),
         "variants": [
@@ -137,7 +163,7 @@ def resolved(
                 "group": variant.group,
                 "published": variant.published,
                 "set": dict(variant.settings),
-                "trials": [{"seed": trial.seed, "id": trial.id} for trial in variant.trials],
+                "trials": [_entry(trial) for trial in variant.trials],
             }
             for variant in variants
         ],
@@ -155,9 +181,35 @@ def _each_once(rows: Sequence[_Row], dataset_digest: str) -> list[_Row]:
     return list(first.values())
 
 
-def _trial(config: TrialConfig, variant: str, seed: int, dataset_digest: str) -> TrialSpec:
-    config = apply_settings(config, {"seed": seed})
-    return TrialSpec(trial_id(config, dataset_digest), config, variant, seed)
+def _configured(sweep: SweepFile, base: TrialConfig, row: VariantEntry) -> TrialConfig:
+    try:
+        return apply_settings(base, row.set)
+    except UserError as error:
+        raise UserError(f"The variant '{row.name}' of the sweep {sweep.name} can't be: {error}") from error
+
+
+def _check_label_splits(sweep: SweepFile, changes: Mapping[str, Any]) -> None:
+    if sweep.search is not None:
+        raise UserError(
+            f"The sweep {sweep.name} is a search, which has one draw of labelled cases; leave out --label-splits."
+        )
+    if LABEL_SPLIT in {*changes, *sweep.swept, *sweep.base}:
+        raise UserError(
+            f"{LABEL_SPLIT} is given as a setting of the sweep {sweep.name}, which has label splits as well; "
+            "keep one of them."
+        )
+
+
+def _trial(config: TrialConfig, variant: str, seed: int, label_split: int | None, dataset_digest: str) -> TrialSpec:
+    # Where all labels are used there is nothing to draw, and the trial is the same for every label split.
+    drawn = {} if label_split is None or config.data.labeled == "all" else {LABEL_SPLIT: label_split}
+    config = apply_settings(config, {"seed": seed} | drawn)
+    return TrialSpec(trial_id(config, dataset_digest), config, variant, seed, label_split)
+
+
+def _entry(trial: TrialSpec) -> dict[str, Any]:
+    split = {} if trial.label_split is None else {"label_split": trial.label_split}
+    return {"seed": trial.seed, **split, "id": trial.id}
 
 
 def _refuse_doubles(sweep: SweepFile, rows: Sequence[_Row], dataset_digest: str, changes: Mapping[str, Any]) -> None:

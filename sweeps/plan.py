@@ -38,6 +38,7 @@ def plan_sweep(
     *,
     overrides: Mapping[str, Any] | None = None,
     seeds: Sequence[int] | None = None,
+    label_splits: Sequence[int] | None = None,
     preset: str | None = None,
     retry_failed: bool = False,
     request: ResourceRequest | None = None,
@@ -50,6 +51,7 @@ def plan_sweep(
         runs: runs folder.
         overrides: dotted settings for all variants.
         seeds: taken in place of the sweep's own.
+        label_splits: taken in place of the sweep's own.
         preset: taken in place of the data set's own, which is taken in place of the sweep's.
         retry_failed: failed trials are to run again.
         request: resources, for what can be checked without a cluster.
@@ -58,11 +60,15 @@ def plan_sweep(
         UserError: the sweep, the data set or the request is wrong.
     """
     from simcvd.data.store import open_info
+    from sweeps.label_splits import labeled_cases
 
     request = request or ResourceRequest()
     check_request(request)
     info = open_info(dataset)
-    variants = expand(sweep, info.digest, overrides, preset=preset or info.preset, seeds=seeds)
+    variants = expand(
+        sweep, info.digest, overrides, preset=preset or info.preset, seeds=seeds, label_splits=label_splits
+    )
+    labeled_cases(info, variants)
     trials = all_trials(variants)
     check_trials(dataset, trials, request.workers)
     state = planned_reader(sweep.name, runs, variants).read()
@@ -72,9 +78,12 @@ def plan_sweep(
 
 
 def planned_reader(name: str, runs: Path, variants: Sequence[Variant], slots: int | None = None) -> SweepReader:
-    """Return what reads the trials of `variants`."""
-    planned = [Planned(t.id, v.name, t.seed, t.config.training.steps) for v in variants for t in v.trials]
-    return SweepReader(runs, name, planned, slots)
+    """Return what reads the trials of `variants`, each once."""
+    once: dict[str, Planned] = {}
+    for variant in variants:
+        for t in variant.trials:
+            once.setdefault(t.id, Planned(t.id, variant.name, t.seed, t.config.training.steps, t.label_split))
+    return SweepReader(runs, name, list(once.values()), slots)
 
 
 def write_resolved(
@@ -83,9 +92,11 @@ def write_resolved(
     variants: Sequence[Variant],
     dataset: Path,
     overrides: Mapping[str, Any] | None = None,
+    search: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Write `sweep.yaml`; tell whether it named other trials before."""
+    """Write `sweep.yaml`, with what a search has found; tell whether it named other trials before."""
     from simcvd.data.store import open_info
+    from sweeps.label_splits import labeled_cases
 
     info = open_info(dataset)
     content = resolved(
@@ -95,7 +106,10 @@ def write_resolved(
         dataset_name=info.name,
         dataset_digest=info.digest,
         dataset_path=str(dataset),
+        labeled_cases=labeled_cases(info, variants),
     )
+    if search is not None:
+        content["search"] = dict(search)
     path = folder / "sweep.yaml"
     changed = path.exists() and not _same_trials(path, content)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -52,6 +52,7 @@ def run_sweep(
     *,
     overrides: Mapping[str, Any] | None = None,
     seeds: Sequence[int] | None = None,
+    label_splits: Sequence[int] | None = None,
     preset: str | None = None,
     retry_failed: bool = False,
     request: ResourceRequest | None = None,
@@ -67,6 +68,7 @@ def run_sweep(
         runs: runs folder.
         overrides: dotted settings for all variants.
         seeds: taken in place of the sweep's own.
+        label_splits: taken in place of the sweep's own.
         preset: taken in place of the data set's own, which is taken in place of the sweep's.
         retry_failed: start failed trials anew.
         request: resources; none: one worker a trial on this machine.
@@ -89,6 +91,7 @@ def run_sweep(
         runs,
         overrides=overrides,
         seeds=seeds,
+        label_splits=label_splits,
         preset=preset,
         retry_failed=retry_failed,
         request=request,
@@ -117,7 +120,7 @@ def run_sweep(
                 interrupted = _run_pending(plan, runs, session)
         state = planned_reader(sweep.name, runs, plan.variants).read()
         if state.counts["finished"]:
-            _show_table(runs, sweep.name, console)
+            show_table(runs, sweep.name, console)
     return SweepOutcome(sweep.name, state, len(plan.pending), interrupted, time.time() - started)
 
 
@@ -133,7 +136,8 @@ def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:
     return False
 
 
-def _show_table(runs: Path, name: str, console: "Console") -> None:
+def show_table(runs: Path, name: str, console: "Console") -> None:
+    """Write a sweep's tables and print the main one."""
     from analysis.errors import AnalysisError
     from analysis.tables import render_terminal, write_tables
 

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,32 @@ def apply_settings(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConf
         UserError: unknown key (with the nearest known ones), wrong type or value out of range.
     """
     return _validate(_nest(flatten(config) | _flatten(changes)), "settings")
+
+
+def setting_problem(key: str, value: Any) -> str | None:
+    """Say what is wrong with one setting, whatever the others are; none where nothing is.
+
+    >>> setting_problem("projection.dropot", 0.1)
+    'unknown setting, did you mean projection.dropout?'
+    >>> setting_problem("loss.sdm", -1)
+    'is -1: input should be greater than or equal to 0'
+    """
+    known = dotted_keys()
+    if key not in known:
+        if any(name.startswith(f"{key}.") for name in known):
+            return "is a section; name one of its settings"
+        near = _nearest(key, known)[:1]
+        return f"unknown setting, did you mean {near[0]}?" if near else "unknown setting, see docs/settings.md"
+    try:
+        TrialConfig.model_validate_json(json.dumps(_nest({key: value})))
+    except ValidationError as error:
+        own = [item for item in error.errors() if ".".join(_names(item["loc"])) == key]
+        reasons = dict.fromkeys(str(item["msg"]).removeprefix("Value error, ") for item in own)
+        told = " or ".join(reason[0].lower() + reason[1:] for reason in reasons)
+        return f"is {value!r}: {told}" if own else None
+    except TypeError:
+        return f"is {value!r}, which is of no type that settings have"
+    return None
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
@@ -151,11 +177,16 @@ def _check_keys(keys: Any, origin: str = "settings") -> None:
 
 
 def _hint(word: str, known: Any) -> str:
+    near = _nearest(word, known)
+    return f" did you mean {' or '.join(near)}?" if near else ""
+
+
+def _nearest(word: str, known: Any) -> list[str]:
     names = list(known)
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
     last = word.rsplit(".", 1)[-1]
     near += [name for name in names if name.rsplit(".", 1)[-1] == last and name not in near]
-    return f" did you mean {' or '.join(near[:3])}?" if near else ""
+    return near[:3]
 
 
 def _sentence(error: ValidationError | TypeError, origin: str) -> str:
@@ -163,7 +194,7 @@ def _sentence(error: ValidationError | TypeError, origin: str) -> str:
         return f"A value in {origin} is of no type that settings have: {error}."
     problems: list[str] = []
     for item in error.errors():
-        place = ".".join(str(part) for part in item["loc"] if isinstance(part, str) and _is_name(part))
+        place = ".".join(_names(item["loc"]))
         reason = str(item["msg"]).removeprefix("Value error, ")
         if place:
             problems.append(f"{place} is {item['input']!r}: {reason[0].lower()}{reason[1:]}")
@@ -172,9 +203,9 @@ def _sentence(error: ValidationError | TypeError, origin: str) -> str:
     return f"Wrong settings ({origin}): {'; '.join(dict.fromkeys(problems))}."
 
 
-def _is_name(part: str) -> bool:
+def _names(location: Iterable[str | int]) -> list[str]:
     """Tell the names of fields from pydantic's marks of union members."""
-    return part in _FIELD_NAMES
+    return [part for part in location if isinstance(part, str) and part in _FIELD_NAMES]
 
 
 def _field_names(model: type[BaseModel]) -> set[str]:

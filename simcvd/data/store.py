@@ -23,6 +23,7 @@ __all__ = [
     "case_digest",
     "case_path",
     "has_label",
+    "labeled_ids",
     "open_case",
     "open_info",
     "open_labeled",
@@ -70,7 +71,7 @@ def open_training(folder: Path, labeled: Labeled = None, label_split: int | None
         UserError: fewer training cases have a label than asked for.
     """
     info = open_info(folder)
-    chosen = _labeled_ids(info, labeled, label_split)
+    chosen = labeled_ids(info, labeled, label_split)
     others = [case_id for case_id in info.train_order if case_id not in chosen]
     return TrainingView(
         info=info,
@@ -102,6 +103,27 @@ def open_labeled(folder: Path, case_id: str) -> CaseFile:
     if case.label is None or case.sdm is None:
         raise UserError(f"Case {case_id} in {folder} has no label but needs one; run `simcvd prepare` anew.")
     return case
+
+
+def labeled_ids(info: DatasetInfo, labeled: Labeled, label_split: int | None) -> set[str]:
+    """Return the training cases whose labels are used; the arguments are those of `open_training`.
+
+    Raises:
+        UserError: fewer training cases have a label than asked for.
+    """
+    if labeled is None and label_split is None:
+        return set(info.splits.train_labeled)
+    with_label = set(info.with_label)
+    candidates = [case_id for case_id in info.train_order if case_id in with_label]
+    if labeled == "all":
+        return set(candidates)
+    count = len(info.splits.train_labeled) if labeled is None else labeled
+    if count > len(candidates):
+        raise UserError(
+            f"data.labeled is {count}, but only {len(candidates)} training cases of '{info.name}' have a label; "
+            f"ask for {len(candidates)} or fewer, or for all."
+        )
+    return set((candidates if label_split is None else shuffled(candidates, label_split))[:count])
 
 
 def shuffled(ids: Iterable[str], seed: int) -> list[str]:
@@ -160,22 +182,6 @@ def build_info(
         label_guided_crop=label_guided_crop,
         preset=preset,
     )
-
-
-def _labeled_ids(info: DatasetInfo, labeled: Labeled, label_split: int | None) -> set[str]:
-    if labeled is None and label_split is None:
-        return set(info.splits.train_labeled)
-    with_label = set(info.with_label)
-    candidates = [case_id for case_id in info.train_order if case_id in with_label]
-    if labeled == "all":
-        return set(candidates)
-    count = len(info.splits.train_labeled) if labeled is None else labeled
-    if count > len(candidates):
-        raise UserError(
-            f"data.labeled is {count}, but only {len(candidates)} training cases of '{info.name}' have a label; "
-            f"ask for {len(candidates)} or fewer, or for all."
-        )
-    return set((candidates if label_split is None else shuffled(candidates, label_split))[:count])
 
 
 def _shape(folder: Path, case_id: str) -> Shape:

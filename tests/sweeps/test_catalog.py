@@ -108,7 +108,7 @@ def test_simcvd_is_the_same_trial_in_every_sweep(preset: str) -> None:
     size = load_preset(preset).projection.pool_size
     assert size == {"la": 128, "pancreas": 128, "phantom": 32}[preset]
     names = dict.fromkeys(("methods", "components", "losses", "augmentations", "paper"), "SimCVD")
-    names |= {"dropout": "dropout=0.1", "pooling": f"pool_size={size}"}
+    names |= {"dropout": "dropout=0.1", "pooling": f"pool_size={size}", "search": "default"}
     assert names.keys() == {sweep.name for sweep in list_sweeps()}
     found = {_variants(sweep, preset=preset)[row].trials[0].id for sweep, row in names.items()}
     assert found == {trial_id(load_preset(preset), "d")}

@@ -42,7 +42,7 @@ def test_the_built_in_methods_sweep_has_every_method_in_the_order_of_table_i() -
 def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
     sweeps = list_sweeps()
     assert [sweep.name for sweep in sweeps] == [
-        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling")
+        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling", "search")
     ]
     assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
 
@@ -72,10 +72,10 @@ def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name: mine\nsearch: {loss.sdm: {uniform: [0, 1]}}", "search, which this version can't run"),
-        ("name: mine", "expected one of axes, variants and include"),
-        ("name: mine\naxes: {loss.sdm: [0]}\nvariants: [{name: a}]", "expected one of axes, variants and include"),
-        ("name: mine\ninclude: [dropout]\nvariants: [{name: a}]", "expected one of axes, variants and include"),
+        ("name: mine", "wrong: expected one of axes, variants, include, ablation and search"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nvariants: [{name: a}]", "ablation and search, found axes and variants"),
+        ("name: mine\ninclude: [dropout]\nvariants: [{name: a}]", "ablation and search, found variants and include"),
+        ("name: mine\ninclude: [search]", "includes search, which is a search and has no variants"),
         ("name: mine\ninclude: []", "include"),
         ("name: mine\ninclude: [dropuot]", "did you mean dropout"),
         ("name: mine\ninclude: [dropout, paper]", "includes paper, which includes others; name these: methods, "),
