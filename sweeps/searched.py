@@ -19,7 +19,7 @@ class Searched:
         number: its number in the study.
         trial_id: the trial that it has come to; empty before the first one.
         steps: training steps of that trial; 0 where unknown.
-        state: `running`, `complete`, `pruned` or `failed`.
+        state: `waiting`, `running`, `complete`, `pruned` or `failed`.
         value: its score on the val cases; None where there is none yet.
     """
 
@@ -40,26 +40,57 @@ class Searched:
 
 
 class SearchFolder:
-    """Read a search's files again and again; a file that has not changed is read once."""
+    """Read the files of a search again and again; a file that has not changed is read once.
+
+    Args:
+        folder: the sweep's, `RUNS/sweeps/NAME`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[str, tuple[tuple[int, int], Searched | None]] = {}
+        self._planned: tuple[tuple[int, int], int] = ((0, 0), 0)
 
     def settings(self) -> list[Searched]:
-        """Return what has been tried, by number; a file that is no setting of a search is passed over."""
+        """Return what has been tried and what is still to be, by number; a foreign file is passed over."""
         try:
-            with os.scandir(self._folder) as entries:
-                found = [entry for entry in entries if entry.name.endswith(".json")]
-                for entry in found:
-                    about = entry.stat()
-                    stamp = (about.st_mtime_ns, about.st_ino)
+            with os.scandir(self._folder / "search") as entries:
+                there = [entry for entry in entries if entry.name.endswith(".json")]
+                for entry in there:
+                    stamp = _stamp(entry.stat())
                     if self._read.get(entry.name, (None, None))[0] != stamp:
                         self._read[entry.name] = (stamp, _parse(Path(entry.path)))
         except OSError:  # no search, or a file went away in between
+            if not self._read:
+                return []
+        tried = {setting.number: setting for _, setting in self._read.values() if setting is not None}
+        still = (Searched(number, state="waiting") for number in range(self._number_planned()) if number not in tried)
+        return sorted([*tried.values(), *still], key=lambda setting: setting.number)
+
+    def _number_planned(self) -> int:
+        """Return how many settings the search is to try, as `sweep.yaml` says; 0 where it does not."""
+        path = self._folder / "sweep.yaml"
+        try:
+            stamp = _stamp(path.stat())
+            if self._planned[0] != stamp:
+                self._planned = (stamp, _planned(path))
+        except OSError:
             pass
-        there = [setting for _, setting in self._read.values() if setting is not None]
-        return sorted(there, key=lambda setting: setting.number)
+        return self._planned[1]
+
+
+def _stamp(about: os.stat_result) -> tuple[int, int]:
+    return about.st_mtime_ns, about.st_ino
+
+
+def _planned(path: Path) -> int:
+    import yaml
+
+    try:
+        section = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["search"]
+        return 0 if section.get("over") else int(section["trials"])
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        return 0
 
 
 def _parse(path: Path) -> Searched | None:

@@ -4,7 +4,7 @@ import heapq
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -111,7 +111,8 @@ class SweepState:
             by_variant.setdefault(planned.variant, []).append(pace)
         evaluations = [s for row in self.rows if (s := row.trial.evaluation_seconds) is not None]
         evaluation_s = sum(evaluations) / len(evaluations) if evaluations else 0.0
-        default_steps = max(row.trial.steps for row in self.rows)
+        spent = [row.trial.step for row in self.rows if row.over and row.planned.search is not None]
+        default_steps = sum(spent) / len(spent) if spent else max(row.trial.steps for row in self.rows)
 
         def left(row: Row) -> float:
             alike = by_variant.get(row.planned.variant) or list(paces.values())
@@ -163,13 +164,18 @@ class SweepReader:
 
     def __init__(self, runs: Path, name: str, planned: Sequence[Planned], slots: int | None = None) -> None:
         self._runs, self._name, self._planned, self._slots = runs, name, planned, slots
-        self._search = SearchFolder(runs / "sweeps" / name / "search")
-        self._kept: dict[str, tuple[tuple[int, int] | None, TrialState]] = {}
+        self._search = SearchFolder(runs / "sweeps" / name)
+        self._kept: dict[str, tuple[_Stamps, TrialState]] = {}
 
     @property
     def runs(self) -> Path:
         """The runs folder."""
         return self._runs
+
+    @property
+    def planned(self) -> tuple[Planned, ...]:
+        """Its trials, without what is searched."""
+        return tuple(self._planned)
 
     @property
     def slots(self) -> int | None:
@@ -179,34 +185,35 @@ class SweepReader:
     def read(self) -> SweepState:
         """Return the sweep as its files show it now."""
         # Two listings tell which trials have any file at all: of a thousand, most wait.
-        begun, recorded = _names(self._runs / "trials"), _names(self._runs / "results" / "trials")
-        rows = []
-        for planned in self._planned:
-            rows.append(Row(planned, self._read_trial(planned, begun, recorded)))
+        there = _names(self._runs / "trials"), _names(self._runs / "results" / "trials")
+        rows = [Row(planned, self._read_trial(planned, *there)) for planned in self._planned]
         for setting in self._search.settings():
-            seed = seed_of(setting.trial_id)
-            name = f"search {setting.number}"
-            planned = Planned(setting.trial_id, name, seed, setting.steps, search=setting.number)
-            rows.append(Row(planned, setting.shown(self._read_trial(planned, begun, recorded))))
+            planned = Planned(setting.trial_id, f"search {setting.number}", seed_of(setting.trial_id), setting.steps)
+            planned = replace(planned, search=setting.number)
+            rows.append(Row(planned, setting.shown(self._read_trial(planned, *there))))
         running = sum(row.trial.state in ACTIVE for row in rows)
         return SweepState(self._name, tuple(rows), self._slots or max(1, running))
 
     def _read_trial(self, planned: Planned, begun: set[str], recorded: set[str]) -> TrialState:
-        has_row = f"{planned.id}.parquet" in recorded
-        if not has_row and planned.id not in begun:
+        has_row, has_folder = f"{planned.id}.parquet" in recorded, planned.id in begun
+        if not has_row and not has_folder:
             return TrialState(planned.id, "waiting", steps=planned.steps)
-        stamp, kept = self._kept.get(planned.id, (None, None))
+        stamps, kept = self._kept.get(planned.id, (None, None))
         if kept is not None and kept.state == "finished":
             return kept
         # Any other end may be undone by a command that runs the trial again.
-        now = _stamp(result_path(self._runs, planned.id)) if has_row else None
-        if kept is not None and now == stamp and not is_locked(trial_folder(self._runs, planned.id)):
+        folder = trial_folder(self._runs, planned.id)
+        now = (
+            _stamp(result_path(self._runs, planned.id)) if has_row else None,
+            _stamp(folder / "log.jsonl") if has_folder else None,
+        )
+        if kept is not None and now == stamps and not is_locked(folder):
             return kept
         trial = read_trial(self._runs, planned.id, steps=planned.steps)
-        if now is not None and trial.state in _OVER_IN_SEARCH:
-            self._kept[planned.id] = (now, trial)
-        else:
+        if trial.state in ACTIVE:
             self._kept.pop(planned.id, None)
+        else:
+            self._kept[planned.id] = (now, trial)
         return trial
 
 
@@ -254,7 +261,11 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+_Stamp = tuple[int, int] | None
+_Stamps = tuple[_Stamp, _Stamp]
+
+
+def _stamp(path: Path) -> _Stamp:
     try:
         about = path.stat()
     except OSError:
