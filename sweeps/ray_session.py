@@ -37,14 +37,35 @@ def running_ray(address: str | None) -> str | None:
 
 
 @contextmanager
+def ray_environment() -> Iterator[None]:
+    """Set what Ray reads from the environment, where the user has not set it; put it back at the end."""
+    before = {key: os.environ.get(key) for key in _ENVIRONMENT}
+    os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+
+
+@contextmanager
 def ray_session(address: str | None) -> Iterator[None]:
     """Use the Ray that is there, else join the one at `address` or RAY_ADDRESS, else start one for this command."""
     if ray_is_running():
         yield
         return
-    before = {key: os.environ.get(key) for key in _ENVIRONMENT}
-    os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
-    address = running_ray(address)
+    with ray_environment():
+        _start(running_ray(address))
+        try:
+            yield
+        finally:
+            import ray
+
+            ray.shutdown()
+
+
+def _start(address: str | None) -> None:
     try:
         import ray
 
@@ -65,10 +86,3 @@ def ray_session(address: str | None) -> Iterator[None]:
     except Exception as error:  # Ray raises a bare one when it does not come up in time
         where = f"Ray at {address} can't be reached" if address else "Ray can't be started on this machine"
         raise UserError(f"{where}: {' '.join(str(error).split())[:300]}.") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)

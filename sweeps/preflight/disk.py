@@ -5,9 +5,10 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simcvd.config import TrialConfig
+from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 _MASK_BYTES_PER_VOXEL = 1 / 50  # compressed: a hundredth is usual
 _LOG_BYTES_PER_LINE = 2_000  # log.jsonl and TensorBoard's events
 _OTHER_BYTES_PER_TRIAL = 200_000  # settings, environment, records, files of Ray
-_SHAPING = {"method", "network", "projection", "chaitanya", "ema", "dan", "sassnet"}
-"""Settings that the size of a checkpoint depends on, beside two weights that switch networks on."""
+_SHAPING: Final = {"method", "network", "projection", "ema"}
+"""Settings that the size of a checkpoint depends on, beside the method's own and the weight of the contrast."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,11 @@ def gigabytes(count: int) -> str:
 
 
 def _shape_key(config: TrialConfig) -> str:
-    deciding: dict[str, Any] = config.model_dump(mode="json", include=_SHAPING)
-    deciding["network"] |= {"dropout_bottleneck": 0, "dropout_last": 0}
-    deciding["projection"] |= {"dropout": 0}
-    return json.dumps([deciding, config.loss.contrast > 0], sort_keys=True)
+    """Return the same for trials whose checkpoints are equally large; numbers with a fraction only switch parts on."""
+    sections = {*_SHAPING, config.method}
+    deciding = {key: value for key, value in flatten(config).items() if key.split(".")[0] in sections}
+    deciding["loss.contrast"] = config.loss.contrast
+    return json.dumps({key: value > 0 if isinstance(value, float) else value for key, value in deciding.items()})
 
 
 def _bytes(tensors: Iterable[Any]) -> int:
