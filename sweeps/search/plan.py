@@ -1,0 +1,120 @@
+"""A search resolved against a data set: what is tried, how long, and the trials that this makes."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from simcvd.config import TrialConfig, apply_settings, config_hash, trial_id
+from simcvd.config.edit import flatten
+from simcvd.errors import UserError
+from sweeps.definition import SweepFile
+from sweeps.search.settings import Space, Strategy
+from sweeps.search.space import distributions
+
+SCHEDULE_RUNGS = (1 / 3,)
+TRUNCATE_RUNGS = (0.6, 0.8)
+SELECTING = ("dice", "jaccard")
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a search tries.
+
+    Attributes:
+        name: the sweep's name.
+        base: settings that every trial starts from, with the seed that is searched with; tried first.
+        dataset_digest: `DatasetInfo.digest`.
+        space: range of each searched setting.
+        strategy: how many and how long.
+        metric: `dice` or `jaccard` on val cases.
+    """
+
+    name: str
+    base: TrialConfig
+    dataset_digest: str
+    space: Mapping[str, Space]
+    strategy: Strategy
+    metric: str
+
+    @property
+    def steps(self) -> int:
+        """Steps of a full training."""
+        return self.base.training.steps
+
+    @cached_property
+    def rungs(self) -> tuple[int, ...]:
+        """Steps after which settings are compared and only the better ones go on."""
+        if self.strategy.fidelity == "full":
+            return ()
+        fractions: Sequence[float] | None = self.strategy.rungs
+        if fractions is None and self.strategy.fidelity == "truncate":
+            fractions = [part * self.base.loss.ramp_up_fraction for part in TRUNCATE_RUNGS]
+        steps = (max(1, round(part * self.steps)) for part in fractions or SCHEDULE_RUNGS)
+        return tuple(sorted({number for number in steps if number < self.steps}))
+
+    @cached_property
+    def start(self) -> list[dict[str, Any]]:
+        """Settings to try first: the base's own, then those of the strategy, with the base's where they are silent."""
+        own = {key: flatten(self.base)[key] for key in self.space}
+        return [own, *(own | dict(settings) for settings in self.strategy.start)]
+
+    @cached_property
+    def identity(self) -> str:
+        """Twelve hex digits that are equal where a search may go on with what an earlier command found."""
+        asked = self.strategy.model_dump(mode="json", exclude={"trials", "confirm_seeds"})
+        content = {
+            "base": config_hash(self.base, self.dataset_digest),
+            "space": {key: values.model_dump(mode="json") for key, values in self.space.items()},
+            "strategy": asked,
+            "metric": self.metric,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def trial(self, settings: Mapping[str, Any], steps: int) -> tuple[str, TrialConfig]:
+        """Return id and settings of the trial that tries `settings` for `steps`."""
+        config = apply_settings(self.base, dict(settings) | {"training.steps": steps})
+        return trial_id(config, self.dataset_digest), config
+
+
+def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_cases: int) -> SearchPlan:
+    """Check a search and put it together.
+
+    Raises:
+        UserError: there are no val cases to select by, the metric can't select, or a start point is outside the space.
+    """
+    if sweep.search is None:
+        raise UserError(f"The sweep {sweep.name} has no search.")
+    if not val_cases:
+        raise UserError(
+            f"The search {sweep.name} selects by val cases, but the data set has none; prepare it again with --val N."
+        )
+    if sweep.metric not in SELECTING:
+        raise UserError(
+            f"The search {sweep.name} has the metric {sweep.metric}, which is missing where nothing is predicted "
+            f"and so can't select; expected {' or '.join(SELECTING)} (others can stand under also)."
+        )
+    plan = SearchPlan(sweep.name, base, dataset_digest, sweep.search, sweep.strategy or Strategy(), sweep.metric)
+    _check_start(plan)
+    return plan
+
+
+def _check_start(plan: SearchPlan) -> None:
+    ranges = distributions(plan.space, plan.base)
+    for index, settings in enumerate(plan.strategy.start):
+        if unknown := sorted(set(settings) - set(plan.space)):
+            raise UserError(
+                f"strategy.start {index + 1} of the search {plan.name} sets {', '.join(unknown)}, which is not "
+                f"searched; searched are {', '.join(plan.space)}."
+            )
+        plan.trial(settings, plan.steps)
+        for key, value in settings.items():
+            limits = ranges[key]
+            inside = value in limits.choices if hasattr(limits, "choices") else limits.low <= value <= limits.high  # type: ignore[attr-defined]
+            if not inside:
+                raise UserError(
+                    f"strategy.start {index + 1} of the search {plan.name} has {key} = {value}, which is outside of "
+                    "what is searched; widen the search or leave it out."
+                )

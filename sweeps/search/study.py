@@ -1,0 +1,260 @@
+"""The Optuna study of a search: durable, and told only what is certain."""
+
+import hashlib
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simcvd.errors import UserError
+from sweeps.search.plan import SearchPlan
+from sweeps.search.records import SettingRecord
+from sweeps.search.space import distributions, params_of, settings_of
+
+STARTUP_TRIALS = 5
+"""Settings drawn at random before the sampler goes by what it has seen."""
+RETRY_OF = "retry_of"
+RUNS_KEY = "runs"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Settings to try, dotted keys, and their number in the study."""
+
+    number: int
+    settings: dict[str, Any]
+
+
+class SearchStudy:
+    """Ask for settings and tell what became of them.
+
+    A setting that a killed command was trying is handed out again before any new one, so its trial continues.
+
+    Args:
+        plan: what is searched.
+        folder: `RUNS/sweeps/NAME`; the journal is `study.journal` in it.
+        storage: URL of a database that Optuna knows, such as `postgresql://...`; none takes the journal.
+
+    Raises:
+        UserError: the storage can't be had, or another runs folder searches there under the same name.
+    """
+
+    def __init__(self, plan: SearchPlan, folder: Path, storage: str | None = None) -> None:
+        import optuna
+
+        self._plan = plan
+        self._distributions = distributions(plan.space, plan.base)
+        self.name = study_name(plan)
+        self._folder = folder
+        self._given: set[int] = set()
+        with _quiet():
+            self._storage = _open(folder, storage)
+            self._study = optuna.create_study(
+                study_name=self.name, storage=self._storage, direction="maximize", load_if_exists=True
+            )
+            self._belong_to(folder)
+            for settings in plan.start:
+                self._study.enqueue_trial(params_of(settings), skip_if_exists=True)
+
+    def ask(self) -> Suggestion | None:
+        """Return what to try next; none when as many settings as the strategy has were tried."""
+        from optuna.trial import TrialState
+
+        trials = self._study.get_trials(deepcopy=False)
+        for trial in trials:
+            if trial.state is TrialState.RUNNING and trial.number not in self._given:
+                if trial.params.keys() >= self._plan.space.keys():
+                    return self._give(trial)
+                self._study.tell(trial.number, state=TrialState.FAIL)  # cut off while it was drawn
+        if self.tried >= self._plan.strategy.trials:
+            return None
+        self._study.sampler = _sampler(self._plan.strategy.sampler_seed, len(trials))
+        with _quiet():
+            asked = self._study.ask(self._distributions)
+        return self._give(asked)
+
+    def tell(self, record: SettingRecord) -> None:
+        """Say what became of a setting; `running` says nothing, so that it is handed out again."""
+        import optuna
+        from optuna.trial import TrialState
+
+        if record.state == "running":
+            return
+        known = {trial.number: trial for trial in self._study.get_trials(deepcopy=False)}
+        if record.number not in known or known[record.number].state is not TrialState.RUNNING:
+            return
+        trial = optuna.trial.Trial(self._study, known[record.number]._trial_id)
+        for steps, value in record.rungs.items():
+            if steps not in known[record.number].intermediate_values:
+                trial.report(value, steps)
+        good = record.value is not None and math.isfinite(record.value)
+        if record.state == "complete" and good:
+            self._study.tell(record.number, record.value)
+        elif record.state == "pruned":
+            self._study.tell(record.number, state=TrialState.PRUNED)
+        else:  # Optuna would leave a trial that is told NaN running for ever
+            self._study.tell(record.number, state=TrialState.FAIL)
+
+    def retry_failed(self) -> None:
+        """Enqueue each setting that failed once more."""
+        from optuna.trial import TrialState
+
+        retried = self._retried
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.FAIL,)):
+            if trial.params.keys() >= self._plan.space.keys() and trial.number not in retried:
+                self._study.enqueue_trial(trial.params, user_attrs={RETRY_OF: trial.number})
+
+    @property
+    def tried(self) -> int:
+        """Settings that were handed out; failures that were enqueued again don't count."""
+        from optuna.trial import TrialState
+
+        retried = self._retried
+        return sum(
+            trial.state is not TrialState.WAITING
+            and trial.params.keys() >= self._plan.space.keys()
+            and trial.number not in retried
+            for trial in self._study.get_trials(deepcopy=False)
+        )
+
+    @property
+    def _retried(self) -> set[int]:
+        return {trial.user_attrs.get(RETRY_OF, -1) for trial in self._study.get_trials(deepcopy=False)}
+
+    @property
+    def left(self) -> bool:
+        """Whether there is a setting to try or to try on."""
+        from optuna.trial import TrialState
+
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return bool(running) or self.tried < self._plan.strategy.trials
+
+    def importances(self, fewest: int = 10) -> dict[str, float]:
+        """Return each setting's share of the objective's variance, by PED-ANOVA; empty before `fewest` complete trials.
+
+        Watanabe et al., IJCAI 2023. Trials that were stopped early don't count.
+        """
+        import optuna
+
+        complete = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+        if len(complete) < fewest:
+            return {}
+        with _quiet():
+            shares = optuna.importance.get_param_importances(
+                self._study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
+            )
+        return {key: float(share) for key, share in shares.items()}
+
+    def mirror(self) -> None:
+        """Leave a copy of a study in a database as `study.journal`, for figures and reports."""
+        import optuna
+
+        path = self._folder / "study.journal"
+        if isinstance(self._storage, optuna.storages.JournalStorage):
+            return
+        partial = path.with_name(f".{path.name}.tmp")
+        partial.unlink(missing_ok=True)
+        with _quiet():
+            optuna.copy_study(
+                from_study_name=self.name,
+                from_storage=self._storage,
+                to_storage=_journal(partial),
+                to_study_name=self.name,
+            )
+        partial.replace(path)
+
+    def _give(self, trial: Any) -> Suggestion:
+        self._given.add(trial.number)
+        return Suggestion(trial.number, settings_of(trial.params, self._plan.space))
+
+    def _belong_to(self, folder: Path) -> None:
+        """Refuse a study that another runs folder fills: two commands would hand out each other's settings."""
+        own = str(folder.resolve())
+        owner = self._study.user_attrs.get(RUNS_KEY)
+        if owner is None:
+            self._study.set_user_attr(RUNS_KEY, own)
+        elif owner != own:
+            raise UserError(
+                f"The study {self.name} in this storage belongs to {owner}; go on there with --out, or take another "
+                "storage or another name for the sweep."
+            )
+
+
+def study_name(plan: SearchPlan) -> str:
+    """Return the study's name; always given, since Optuna merges what has the same name."""
+    return f"{plan.name}-{plan.identity}"
+
+
+def shown_storage(storage: str | None) -> str:
+    """Return a storage as it may be written down: without a password."""
+    if storage is None:
+        return "study.journal"
+    from sqlalchemy.engine import make_url
+
+    return make_url(storage).render_as_string(hide_password=True)
+
+
+def _open(folder: Path, storage: str | None) -> Any:
+    import optuna
+
+    if storage is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _journal(folder / "study.journal")
+    import sqlalchemy.exc
+
+    try:
+        return optuna.storages.RDBStorage(storage)
+    except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
+        raise UserError(
+            f"The storage {_safe(storage)} needs a package that is not there ({error}); for PostgreSQL: "
+            "pip install 'simcvd[postgresql]'."
+        ) from error
+    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError, ValueError) as error:
+        reason = (str(error.__cause__ or error).strip().splitlines() or ["no reason given"])[0]
+        raise UserError(
+            f"The storage {_safe(storage)} can't be used: {reason.rstrip('.')}; expected a URL such as "
+            "postgresql://USER@HOST/DATABASE."
+        ) from error
+
+
+def _journal(path: Path) -> Any:
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def _safe(storage: str) -> str:
+    try:
+        return shown_storage(storage)
+    except Exception:  # what is no URL may hold anything
+        return "given"
+
+
+def _sampler(seed: int, number: int) -> Any:
+    """Return a sampler whose draws depend on the seed, the trial's number and what is known: on no earlier command."""
+    import optuna
+
+    mixed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=mixed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,103 @@
+"""Try one setting inside Tune: one training a rung, or one training that is judged at its rungs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sweeps.search.plan import SearchPlan
+from sweeps.search.records import SettingRecord, read_setting, write_setting
+from sweeps.search.rungs import Rung, RungJudge, by_case, mean
+from sweeps.trial import Job, StopRequest, fit_trial
+from sweeps.trial_state import case_path
+
+VAL = "val"
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """What all settings of a search share.
+
+    Attributes:
+        plan: the search.
+        folder: `RUNS/sweeps/NAME/search`.
+    """
+
+    plan: SearchPlan
+    folder: Path
+
+
+def run_setting(params: Mapping[str, Any], job: Job, task: SearchTask) -> None:
+    """Try one setting inside Tune and report once, after its records are written.
+
+    Args:
+        params: `{"trial_id": number, "settings": {...}}`.
+        job: what all trials of the command share; its test cases are left alone.
+        task: the search.
+    """
+    from ray import tune
+
+    number = int(params["trial_id"])
+    record = read_setting(task.folder, number) or SettingRecord(number, dict(params["settings"]))
+    # The part of the code that selects has no test scores to look at, whatever it is given.
+    job = replace(job, test=False)
+    if record.state == "running" and not StopRequest(job)():
+        record = _by_truncation(record, job, task) if _truncates(task.plan) else _by_schedules(record, job, task)
+        write_setting(task.folder, record)
+    tune.report({"trial_id": params["trial_id"], "state": record.state})
+
+
+def val_scores(runs: Path, trial_id: str, metric: str) -> dict[str, float]:
+    """Return the mean over classes of each val case of a trial; rows of other splits are never read."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(
+        case_path(runs, trial_id), columns=["case_id", metric], filters=[("split", "=", VAL)], memory_map=False
+    )
+    return by_case(zip(table["case_id"].to_pylist(), table[metric].to_pylist(), strict=True))
+
+
+def _truncates(plan: SearchPlan) -> bool:
+    return plan.strategy.fidelity == "truncate"
+
+
+def _by_schedules(record: SettingRecord, job: Job, task: SearchTask) -> SettingRecord:
+    """Train a complete, shorter schedule at each rung, and the full one for settings that pass them all."""
+    plan = task.plan
+    for steps in (*plan.rungs, plan.steps):
+        record, state = _train(record, steps, job, task)
+        if state not in {"validated", "finished"}:
+            return _ended(record, state)
+        cases = val_scores(job.runs, record.trials[-1].id, plan.metric)
+        if steps == plan.steps:
+            return replace(record, state="complete", value=mean(cases))
+        record = record.at_rung(steps, mean(cases))
+        write_setting(task.folder, record)
+        if not Rung(task.folder, steps, plan.strategy).goes_on(record.number, cases):
+            return replace(record, state="pruned")
+    raise AssertionError("the last training is the full one")
+
+
+def _by_truncation(record: SettingRecord, job: Job, task: SearchTask) -> SettingRecord:
+    """Train the full schedule, which ends at a rung where others do better."""
+    plan = task.plan
+    judge = RungJudge(task.folder, record.number, plan.rungs, plan.strategy, plan.metric)
+    _, state = _train(record, plan.steps, replace(job, judge=judge), task)
+    record = read_setting(task.folder, record.number) or record  # the judge has written what it saw
+    if state == "stopped":
+        return replace(record, state="pruned")
+    if state not in {"validated", "finished"}:
+        return _ended(record, state)
+    return replace(record, state="complete", value=mean(val_scores(job.runs, record.trials[-1].id, plan.metric)))
+
+
+def _train(record: SettingRecord, steps: int, job: Job, task: SearchTask) -> tuple[SettingRecord, str]:
+    trial_id, config = task.plan.trial(record.params, steps)
+    record = record.training(steps, trial_id)
+    write_setting(task.folder, record)
+    return record, fit_trial(trial_id, replace(job, configs={trial_id: config}))
+
+
+def _ended(record: SettingRecord, state: str) -> SettingRecord:
+    """Return the record of a setting whose training did not come to its end; what was cut off goes on later."""
+    return replace(record, state="failed", value=None) if state == "failed" else record

@@ -1,0 +1,145 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+
+from simcvd.errors import UserError
+from sweeps.search.plan import SearchPlan
+from sweeps.search.records import SettingRecord
+from sweeps.search.study import SearchStudy, Suggestion, shown_storage
+
+MakePlan = Callable[..., SearchPlan]
+
+
+def _ask(study: SearchStudy) -> Suggestion:
+    suggestion = study.ask()
+    assert suggestion is not None
+    return suggestion
+
+
+def _finish(study: SearchStudy, suggestion: Suggestion, value: float, state: str = "complete") -> None:
+    record = SettingRecord(suggestion.number, suggestion.settings, value=value, rungs={40: value})
+    study.tell(replace(record, state=state))  # type: ignore[arg-type]
+
+
+def _states(folder: Path) -> list[str]:
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / "study.journal")))
+    (name,) = optuna.get_all_study_names(storage)
+    return [trial.state.name for trial in optuna.load_study(study_name=name, storage=storage).trials]
+
+
+def test_the_bases_own_settings_come_first_then_those_to_start_with(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(start=[{"loss.sdm": 0.5}]), tmp_path)
+    assert _ask(study) == Suggestion(0, {"loss.sdm": 0.1, "projection.pool_size": 32})  # 32 is added to the choices
+    assert _ask(study) == Suggestion(1, {"loss.sdm": 0.5, "projection.pool_size": 32})
+    drawn = _ask(study).settings
+    assert 0.01 <= drawn["loss.sdm"] <= 1
+    assert drawn["loss.sdm"] == float(f"{drawn['loss.sdm']:.3g}")
+    assert drawn["projection.pool_size"] in {16, 32, 64}
+
+
+def test_a_reopened_study_hands_out_what_was_cut_off_and_enqueues_nothing_twice(
+    make_plan: MakePlan, tmp_path: Path
+) -> None:
+    first = SearchStudy(make_plan(), tmp_path)
+    base, second = _ask(first), _ask(first)
+    _finish(first, base, 0.7)
+    again = SearchStudy(make_plan(), tmp_path)
+    assert _ask(again) == second
+    assert _ask(again).number == 2
+    assert _states(tmp_path) == ["COMPLETE", "RUNNING", "RUNNING"]
+
+
+def test_draws_depend_on_what_is_known_and_not_on_how_often_the_study_was_opened(
+    make_plan: MakePlan, tmp_path: Path
+) -> None:
+    def run(folder: Path, reopen: bool) -> list[Suggestion]:
+        study, found = SearchStudy(make_plan(trials=9), folder), []
+        while (suggestion := study.ask()) is not None:
+            found.append(suggestion)
+            _finish(study, suggestion, 0.5 + suggestion.settings["loss.sdm"] / 4)
+            if reopen:
+                study = SearchStudy(make_plan(trials=9), folder)
+        return found
+
+    undisturbed = run(tmp_path / "a", reopen=False)
+    assert run(tmp_path / "b", reopen=True) == undisturbed
+    assert len({suggestion.settings["loss.sdm"] for suggestion in undisturbed}) == 9
+
+
+def test_a_number_that_is_none_becomes_a_failed_trial_and_counts(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(trials=3), tmp_path)
+    _finish(study, _ask(study), float("nan"))
+    _finish(study, _ask(study), 0.6, "pruned")
+    _finish(study, _ask(study), 0.6, "failed")
+    assert study.ask() is None
+    assert not study.left
+    assert _states(tmp_path) == ["FAIL", "PRUNED", "FAIL"]
+
+
+def test_what_is_running_is_not_told(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(), tmp_path)
+    _finish(study, _ask(study), 0.6, "running")
+    assert _states(tmp_path) == ["RUNNING"]
+    assert study.left
+
+
+def test_failed_settings_are_tried_once_more_when_asked(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(trials=2), tmp_path)
+    base = _ask(study)
+    _finish(study, base, 0.0, "failed")
+    _finish(study, _ask(study), 0.6)
+    study.retry_failed()
+    study.retry_failed()
+    assert study.left
+    again = _ask(study)
+    assert again.settings == base.settings
+    assert study.ask() is None
+
+
+def test_a_search_goes_on_when_more_settings_are_asked_for(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(trials=2), tmp_path)
+    for _ in range(2):
+        _finish(study, _ask(study), 0.6)
+    assert study.ask() is None
+    assert _ask(SearchStudy(make_plan(trials=3), tmp_path)).number == 2
+
+
+def test_importances_are_told_from_ten_complete_trials_on(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(trials=12), tmp_path)
+    assert study.importances() == {}
+    while (suggestion := study.ask()) is not None:
+        _finish(study, suggestion, suggestion.settings["loss.sdm"])
+    shares = study.importances()
+    assert shares["loss.sdm"] > shares["projection.pool_size"]
+    assert sum(shares.values()) == pytest.approx(1)
+
+
+def test_a_database_holds_the_study_and_leaves_a_copy_for_figures(make_plan: MakePlan, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = SearchStudy(make_plan(trials=2), tmp_path, url)
+    _finish(study, _ask(study), 0.6)
+    assert not (tmp_path / "study.journal").exists()
+    study.mirror()
+    assert _states(tmp_path) == ["COMPLETE"]
+    assert _ask(SearchStudy(make_plan(trials=2), tmp_path, url)).number == 1
+
+
+def test_a_study_of_another_runs_folder_is_refused(make_plan: MakePlan, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    SearchStudy(make_plan(), tmp_path / "here", url)
+    with pytest.raises(UserError, match=r"belongs to .*here; go on there"):
+        SearchStudy(make_plan(), tmp_path / "there", url)
+
+
+@pytest.mark.parametrize("url", ["no url", "sqlite:////nowhere/there/study.db", "nosuchdb://host/name"])
+def test_a_storage_that_can_not_be_had_gets_a_sentence(make_plan: MakePlan, tmp_path: Path, url: str) -> None:
+    with pytest.raises(UserError, match="The storage"):
+        SearchStudy(make_plan(), tmp_path, url)
+
+
+def test_a_password_is_never_shown() -> None:
+    assert shown_storage("postgresql://lab:secret@host/name") == "postgresql://lab:***@host/name"
+    assert shown_storage(None) == "study.journal"
