@@ -6,9 +6,12 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears by rename and outlives a power cut."""
+    """Write a file that appears by rename and outlives a power cut.
+
+    Until then its name begins with a dot, so that who reads the whole folder passes over what a killed process left.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f"{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    half = path.with_name(f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}")
     try:
         with half.open("wb") as file:
             file.write(content)

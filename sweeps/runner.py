@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine
+from sweeps.failure_kinds import full_disk_told
 from sweeps.plan import SweepPlan, plan_sweep, planned_reader, write_resolved
 from sweeps.preflight import ResourceRequest
 from sweeps.session import Session, open_session, record_lost, say, sweep_lock
 from sweeps.status import SweepState
 from sweeps.trial import run_trial
+from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,6 +61,7 @@ def run_sweep(
     time_budget_s: float | None = None,
     console: "Console | None" = None,
     engine: Engine | None = None,
+    hang_timeout_s: float | None = HANG_TIMEOUT_S,
 ) -> SweepOutcome:
     """Run what is not finished of a sweep and write its table; the same call again continues where this one ended.
 
@@ -75,9 +78,10 @@ def run_sweep(
         time_budget_s: seconds after which running trials write a checkpoint and no more start.
         console: where to show progress and the table.
         engine: what trains and scores, in place of `simcvd.training`.
+        hang_timeout_s: start a trial again that gives no sign of life for so long; none waits for ever.
 
     Raises:
-        UserError: something must be changed first; said before anything starts.
+        UserError: something must be changed first; said before anything starts, but for a disk that gets full.
     """
     from rich.console import Console
 
@@ -97,7 +101,7 @@ def run_sweep(
         request=request,
     )
     folder = runs / "sweeps" / sweep.name
-    with sweep_lock(folder):
+    with full_disk_told(runs), sweep_lock(folder):
         if write_resolved(folder, sweep, plan.variants, dataset, overrides):
             say(
                 console,
@@ -112,6 +116,7 @@ def run_sweep(
                 runs,
                 request=request,
                 console=console,
+                hang_timeout_s=hang_timeout_s,
                 retry_failed=retry_failed,
                 deadline=deadline,
                 engine=engine,

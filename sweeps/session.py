@@ -4,7 +4,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from os import getpid
 from pathlib import Path
@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.execute import Engine, record_failure
+from sweeps.failure_kinds import DiskFullError, full_disk_told
 from sweeps.preflight import ResourceRequest, Subject, check_machine, place, preflight
 from sweeps.progress import ProgressDisplay
 from sweeps.ray_session import ray_is_running, ray_session
 from sweeps.status import SweepReader
-from sweeps.trial import NOTICES_FILE, STOP_FILE, Job, Placement
-from sweeps.trial_state import TrialBusyError, read_result, trial_lock
+from sweeps.stopping import NOTICES_FILE, StopReason, allow_running, request_stop, stop_reason
+from sweeps.trial import Job, Placement
+from sweeps.trial_state import TrialBusyError, read_result, trial_folder, trial_lock
+from sweeps.watchdog import HANG_TIMEOUT_S, hang_place, hang_report
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,13 +54,11 @@ class Session:
             job: what its trials share: the session's, with configurations.
             tuning: `trial_ids` for a list of trials, or `search_alg` and `samples` for a searcher that makes them.
         """
-        said: list[str] = []
 
         def pass_on_stop() -> None:
-            if self.stopped() and not said:
-                (job.scratch / STOP_FILE).touch()
-                said.append("Stopping: running trials write a checkpoint; Ctrl-C again leaves at once.")
-                say(self.console, said[0])
+            if self.stopped() and stop_reason(job.scratch) is None:
+                request_stop(job.scratch, StopReason.asked)
+                say(self.console, "Stopping: running trials write a checkpoint; Ctrl-C again leaves at once.")
 
         with ProgressDisplay(reader, self.console, job.scratch / NOTICES_FILE, pass_on_stop):
             return _tune(trainable, job, self.slots, **tuning)
@@ -71,6 +72,7 @@ def open_session(
     *,
     request: ResourceRequest,
     console: "Console",
+    hang_timeout_s: float | None = HANG_TIMEOUT_S,
     retry_failed: bool = False,
     deadline: float | None = None,
     engine: Engine | None = None,
@@ -85,6 +87,7 @@ def open_session(
         runs: runs folder.
         request: resources.
         console: where to show progress.
+        hang_timeout_s: start a trial again that gives no sign of life for so long; none waits for ever.
         retry_failed: start failed trials anew.
         deadline: when to stop, in seconds since the epoch.
         engine: what trains and scores, in place of `simcvd.training`.
@@ -92,7 +95,7 @@ def open_session(
         with_test: whether test cases will be scored.
 
     Raises:
-        UserError: Ray can't be had, or the preflight found an obstacle.
+        UserError: Ray can't be had, the preflight found an obstacle, or trials stopped for want of room.
     """
     from simcvd.training.interruption import stop_on_signals
 
@@ -109,13 +112,19 @@ def open_session(
             subject = Subject(dataset, runs, configs, with_test, sized=engine is None)
             for notice in preflight(subject, placement, slots, nodes).notices:
                 say(console, notice)
-            job = Job({}, dataset, runs, scratch, placement, retry_failed, deadline, engine)
+            job = Job(
+                {}, dataset, runs, scratch, placement, retry_failed, deadline, engine, hang_timeout_s=hang_timeout_s
+            )
             with stop_on_signals() as asked_to_stop:
 
                 def stopped() -> bool:
-                    return asked_to_stop() or (deadline is not None and time.time() > deadline)
+                    over = deadline is not None and time.time() > deadline
+                    return over or asked_to_stop() or stop_reason(scratch) is not None
 
-                yield Session(job, slots, stopped, console)
+                with full_disk_told(runs):
+                    yield Session(job, slots, stopped, console)
+                if stop_reason(scratch) is StopReason.disk_full:
+                    raise DiskFullError.of(runs)
     finally:
         shutil.rmtree(scratch.parent, ignore_errors=True)
 
@@ -138,12 +147,24 @@ def sweep_lock(folder: Path) -> Iterator[None]:
 
 def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> None:
     """Record a trial whose process was lost too often, unless it has recorded itself."""
-    row = read_result(job.runs, trial_id)
-    if row is not None and row["status"] != "interrupted":
-        return
-    last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
-    message = f"The process of this trial ended {LOST_WORKER_RETRIES + 1} times without a result; the last time: {last}"
-    record_failure(config, job.dataset, job.runs, trial_id, "worker_lost", message)
+    over = (
+        {"finished", "failed"} | (set() if job.test else {"validated"}) | (set() if job.judge is None else {"stopped"})
+    )
+    folder = trial_folder(job.runs, trial_id)
+    times = f"{LOST_WORKER_RETRIES + 1} times"
+    with suppress(TrialBusyError), trial_lock(folder, wait_s=1):  # another command may have taken it up by now
+        row = read_result(job.runs, trial_id)
+        if row is not None and row["status"] in over:
+            return
+        log = None
+        if place := hang_place(folder):
+            kind, log = "hung", hang_report(folder)
+            message = f"This trial was ended {times} without a result; the last time, it hung in {place}"
+        else:
+            kind = "out_of_memory" if "OutOfMemoryError" in reason else "worker_lost"
+            last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
+            message = f"The process of this trial ended {times} without a result; the last time: {last}"
+        record_failure(config, job.dataset, job.runs, trial_id, kind, message, log)
 
 
 def say(console: "Console", text: str) -> None:
@@ -214,4 +235,5 @@ def _new_scratch(folder: Path) -> Path:
     shutil.rmtree(folder / "ray", ignore_errors=True)
     scratch = folder / "ray" / f"{socket.gethostname()}-{getpid()}"
     scratch.mkdir(parents=True)
+    allow_running(scratch)
     return scratch

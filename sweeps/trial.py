@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
+from sweeps.failure_kinds import DiskFullError, failure_kind, full_disk_told
+from sweeps.stopping import NOTICES_FILE, Notices, StopReason, request_stop, stop_reason
 from sweeps.trial_state import TrialBusyError, read_result
+from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from simcvd.training.interruption import Judge
 
-STOP_FILE = "stop"
-NOTICES_FILE = "notices.txt"
 _NO_RETRIES: dict[str, Any] = {"max_failures": 0, "controller_failure_limit": 0}  # Tune retries, not the group
 
 
@@ -50,6 +51,7 @@ class Job:
         engine: what trains and scores, in place of `simcvd.training`.
         test: score the test cases of each trial.
         judge: may end a training early.
+        hang_timeout_s: end the process of a trial that gives no sign of life for so long; none waits for ever.
     """
 
     configs: Mapping[str, TrialConfig]
@@ -62,13 +64,14 @@ class Job:
     engine: Engine | None = None
     test: bool = True
     judge: "Judge | None" = None
+    hang_timeout_s: float | None = HANG_TIMEOUT_S
 
 
 class StopRequest:
     """Tell whether the command was asked to end or its time is over; looks at most once a second."""
 
     def __init__(self, job: Job) -> None:
-        self._file = job.scratch / STOP_FILE
+        self._scratch = job.scratch
         self._deadline = job.deadline
         self._look_after = 0.0
         self._stop = False
@@ -78,7 +81,8 @@ class StopRequest:
         now = time.time()
         if not self._stop and now >= self._look_after:
             self._look_after = now + 1
-            self._stop = self._file.exists() or (self._deadline is not None and now > self._deadline)
+            over = self._deadline is not None and now > self._deadline
+            self._stop = over or stop_reason(self._scratch) is not None
         return self._stop
 
 
@@ -136,8 +140,21 @@ def fit_trial(trial_id: str, job: Job) -> str:
 
 
 def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
-    """Run the trial in this process; none when another command holds it."""
-    notices = _Notices(job.scratch / NOTICES_FILE)
+    """Run the trial in this process; none when another command holds it, or when there is no room for its files."""
+    try:
+        with full_disk_told(job.runs):
+            return _execute(trial_id, job)
+    except DiskFullError:
+        request_stop(job.scratch, StopReason.disk_full)
+        if job.placement.workers > 1:
+            raise  # ends the others of the group
+        return None
+    finally:
+        _clean()
+
+
+def _execute(trial_id: str, job: Job) -> TrialStatus | None:
+    notices = Notices(job.scratch / NOTICES_FILE)
     try:
         return execute_trial(
             job.configs[trial_id],
@@ -152,17 +169,19 @@ def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
             engine=job.engine,
             test=job.test,
             judge=job.judge,
+            hang_timeout_s=job.hang_timeout_s,
         )
     except TrialBusyError as error:
         notices(str(error))
         return None
+    except DiskFullError:
+        raise
     except UserError as error:
-        status = record_failure(job.configs[trial_id], job.dataset, job.runs, trial_id, "user", str(error))
+        kind = failure_kind(error) or "user"
+        status = record_failure(job.configs[trial_id], job.dataset, job.runs, trial_id, kind, str(error))
         if job.placement.workers > 1:
             raise  # ends the others of the group
         return status
-    finally:
-        _clean()
 
 
 def _device(placement: Placement) -> str:
@@ -185,14 +204,3 @@ def _clean() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-class _Notices:
-    """Append sentences to a file that the command shows."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, sentence: str) -> None:
-        with self._path.open("a") as file:
-            file.write(f"{sentence}\n")

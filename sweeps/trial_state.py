@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -94,12 +94,16 @@ def is_finished(runs: Path, trial_id: str) -> bool:
 
 def is_validated(runs: Path, trial_id: str) -> bool:
     """Tell whether the trial is trained and scored on the val cases, and has what scoring the test cases takes."""
+    row = read_result(runs, trial_id)
+    return row is not None and row["status"] == "validated" and has_val_scores(runs, trial_id)
+
+
+def has_val_scores(runs: Path, trial_id: str) -> bool:
+    """Tell whether the trial's weights are there, and scores of them."""
     from simcvd.inference.weights import WEIGHTS_FILE
 
-    row = read_result(runs, trial_id)
-    if row is None or row["status"] != "validated" or _rows(case_path(runs, trial_id), ["split"]) is None:
-        return False
-    return (trial_folder(runs, trial_id) / WEIGHTS_FILE).exists()
+    scores = _rows(case_path(runs, trial_id), ["split"])
+    return scores is not None and (trial_folder(runs, trial_id) / WEIGHTS_FILE).exists()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
@@ -186,9 +190,9 @@ def trial_lock(folder: Path, tell: Callable[[str], None] | None = None, wait_s: 
                 tell(f"The trial {folder.name} is held by {holder}; waiting up to {wait_s:.0f} s for it to end.")
                 told = True
             time.sleep(0.2)
-        file.truncate(0)
-        file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
-        file.flush()
+        with suppress(OSError):  # who it is is only for people to read; a full disk holds no lock up
+            file.truncate(0)
+            os.write(file.fileno(), json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
         yield
 
 

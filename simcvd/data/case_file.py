@@ -13,7 +13,7 @@ import numpy as np
 
 from simcvd.data.dataset_info import Shape
 from simcvd.data.sdm import signed_distance_maps
-from simcvd.errors import UserError
+from simcvd.errors import DataError, UserError
 
 Array = np.ndarray[Any, Any]
 _Number = TypeVar("_Number", int, float)
@@ -59,7 +59,7 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
     """Map a case into memory; without `with_label`, neither label nor distance map is touched.
 
     Raises:
-        UserError: missing, truncated or foreign file.
+        DataError: missing, truncated or foreign file.
     """
     path = case_path(folder, case_id)
     names = ("image", "label", "sdm") if with_label else ("image",)
@@ -82,12 +82,12 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
             intensity_std=tuple(float(x) for x in attributes["intensity_std"]),
         )
     except FileNotFoundError as error:
-        raise UserError(f"The case file {path} is missing; run the same `simcvd prepare` again.") from error
+        raise DataError(f"The case file {path} is missing; run the same `simcvd prepare` again.") from error
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, OSError) and error.errno == errno.EMFILE:
             raise UserError("Each mapped case needs an open file and too many are; raise `ulimit -n`.") from error
         reason = " ".join(str(error).split())
-        raise UserError(f"{path} is truncated or no case file ({reason}); delete it and prepare anew.") from error
+        raise DataError(f"{path} is truncated or no case file ({reason}); delete it and prepare anew.") from error
 
 
 def has_label(folder: Path, case_id: str) -> bool:
@@ -154,7 +154,7 @@ def case_digest(folder: Path, case_id: str) -> str:
     """Compute the digest of a case file's content anew.
 
     Raises:
-        UserError: missing, truncated or foreign file.
+        DataError: missing, truncated or foreign file.
     """
     case = open_case(folder, case_id, with_label=True)
     content = {

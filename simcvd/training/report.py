@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,13 @@ class TrialLog:
         self._folder = folder
         self._events: Any = None
         self._first_step = first_step
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        kept = [line for line in lines if _step_of(line) <= first_step]
-        self._path.write_text("".join(f"{line}\n" for line in kept))
+        text = self._path.read_text() if self._path.exists() else ""
+        kept = "".join(f"{line}\n" for line in text.splitlines() if _step_of(line) <= first_step)
+        if kept != text or not self._path.exists():
+            # By rename: on a full disk the old lines must stay.
+            partial = self._path.with_name(f"{self._path.name}.tmp-{os.getpid()}")
+            partial.write_text(kept)
+            os.replace(partial, self._path)
 
     def write(self, report: Mapping[str, Any]) -> None:
         """Append one report."""

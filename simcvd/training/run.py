@@ -85,7 +85,7 @@ def run_training(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads for torch; none leaves them.
         report: gets each line of the log, on every worker.
-        should_stop: is asked between steps.
+        should_stop: is asked between steps, and while cases are scored, where a yes has to last until the next step.
         tell: gets sentences for the user.
         judge: is asked on the first worker, after its steps, whether to go on; this changes no draw and no weight.
 
@@ -248,11 +248,22 @@ class _Trial:
         return {
             name: join_shares(
                 evaluate_cases(
-                    network, cases, self.config, self.view.info.classes, self.device, self.precision.autocast
+                    network,
+                    cases,
+                    self.config,
+                    self.view.info.classes,
+                    self.device,
+                    self.precision.autocast,
+                    on_case=self._still_there,
                 )
             )
             for name, network in self.method.segmenters().items()
         }
+
+    def _still_there(self, *_: object) -> None:
+        """Ask `should_stop` while cases are scored: who waits for it knows that this is no hang; what it says keeps."""
+        if self._should_stop is not None:
+            self._should_stop()
 
     def _log(self, numbers: Mapping[str, Any]) -> None:
         if self.log is not None:
