@@ -15,6 +15,7 @@ from analysis.metric import Metric, find_metric
 from analysis.notes import notes
 from analysis.notes_on_tests import Compared
 from analysis.records import read_cases, read_trials
+from analysis.replicate import Replicate, counts, in_order
 from analysis.row import Row, Trials
 from analysis.statistics import Alternative, t_interval
 from analysis.sweep import Sweep, Variant, hint, read_sweep
@@ -101,12 +102,19 @@ class Overview:
 
 
 def ablation_table(
-    runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None, *, two_sided: bool = False
+    runs: Path,
+    sweep_name: str,
+    metric: str | None = None,
+    reference: str | None = None,
+    *,
+    two_sided: bool = False,
+    split: str | None = None,
 ) -> Table:
     """Build the ablation table of `runs/sweeps/sweep_name` from what has finished so far.
 
-    Only finished trials count. A variant's mean takes every seed it has; its comparison with the reference takes only
-    the cases and seeds that both have, and the notes name what that leaves out.
+    Only finished trials count. A variant's mean takes every replicate it has (seed, or seed and label split); its
+    comparison with the reference takes only the cases and replicates that both have, and the notes name what that
+    leaves out.
 
     Args:
         runs: the runs folder.
@@ -114,12 +122,13 @@ def ablation_table(
         metric: a column of the case records; None takes the sweep's.
         reference: name of the variant to compare with; None takes the sweep's.
         two_sided: whether to hold "different" against "no difference", not "the reference is better".
+        split: `test` or `val`; None takes `test`, or `val` for a data set without test cases.
 
     Raises:
         AnalysisError: no such sweep, metric or variant, a damaged record, or scores that can't be compared.
     """
     sweep = read_sweep(runs, sweep_name)
-    return _read(runs, sweep, [metric or sweep.metric], reference, two_sided).main
+    return _read(runs, sweep, [metric or sweep.metric], reference, two_sided, split).main
 
 
 def overview(
@@ -146,7 +155,14 @@ def overview(
     return _read(runs, sweep, metrics or sweep.metrics, reference, two_sided)
 
 
-def _read(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | None, two_sided: bool) -> Overview:
+def _read(
+    runs: Path,
+    sweep: Sweep,
+    metrics: Sequence[str],
+    reference: str | None,
+    two_sided: bool,
+    split: str | None = None,
+) -> Overview:
     chosen = [find_metric(name) for name in metrics]
     base = choose_reference(sweep, reference)
     trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status", "failure_kind", *TRAINING_COLUMNS])
@@ -157,7 +173,8 @@ def _read(runs: Path, sweep: Sweep, metrics: Sequence[str], reference: str | Non
         training=training_cases(sweep, trials),
     )
     cases = read_cases(runs, fates.finished, [*CASE_COLUMNS, *metrics])
-    split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
+    if split is None:
+        split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
     return tabulate(sweep, cases[cases["split"] == split], fates, split, chosen, base, two_sided)
 
 
@@ -203,7 +220,7 @@ def tabulate(
         found.append(Compared(metric, rows, pairs))
 
     def told(shown: Sequence[Compared]) -> tuple[str, ...]:
-        return tuple(notes(shown, split, reference, sweep.overrides, two_sided))
+        return tuple(notes(shown, split, reference, sweep.overrides, two_sided, sweep.replicates))
 
     tables = [
         Table(sweep.name, sweep.dataset, split, each.metric, reference, tuple(each.rows), told([each]), sweep.published)
@@ -226,20 +243,21 @@ def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
     return asked or sweep.reference
 
 
-def _trials(variant: Variant, fates: Fates, scores: Scores[int]) -> Trials:
+def _trials(variant: Variant, fates: Fates, scores: Scores[Replicate]) -> Trials:
     finished, kinds = set(fates.finished), fates.failed
-    seeds = tuple(sorted(seed for seed, trial in variant.trials.items() if trial in finished))
+    replicates = in_order(replicate for replicate, trial in variant.trials.items() if trial in finished)
     return Trials(
         planned=len(variant.trials),
-        seeds=seeds,
-        unscored=tuple(seed for seed in seeds if seed not in scores.runs),
+        replicates=replicates,
+        unscored=tuple(each for each in replicates if each not in scores.runs),
         failed=tuple(kinds[trial] for trial in variant.trials.values() if trial in kinds),
+        splits=counts(variant.trials)[1],
     )
 
 
 def _rows(
     sweep: Sweep,
-    scores: dict[str, Scores[int]],
+    scores: dict[str, Scores[Replicate]],
     fates: Fates,
     differences: dict[int, dict[str, Difference]],
     classes: dict[int, str],

@@ -1,7 +1,8 @@
 """From rows of scores to values per case, and to pairs of them.
 
-The unit is the case. A variant's seeds are averaged per case and class, classes then per case, so neither inflates n.
-Letters: `T` trials, `S` seeds of a variant, `N` cases, `K` foreground classes. NaN is missing.
+The unit is the case. A variant's replicates (seeds, or seeds times label splits) are averaged per case and class,
+classes then per case, so neither inflates n. Letters: `T` trials, `S` replicates of a variant, `N` cases, `K` classes of
+the foreground. NaN is missing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from analysis.errors import AnalysisError
+from analysis.replicate import Replicate, in_order
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +26,7 @@ FOREGROUND: Final = -1
 """Column of the mean over a case's foreground classes, after the columns of the classes."""
 
 
-Run = TypeVar("Run", str, int)
+Run = TypeVar("Run", str, Replicate)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Scores(Generic[Run]):
     """Scores of one metric on the same cases.
 
     Attributes:
-        runs: what the first axis counts: trial ids, or a variant's seeds.
+        runs: what the first axis counts: trial ids, or a variant's replicates.
         cases: case ids in rising order.
         classes: name of each foreground class by its id, in rising order.
         values: the metric, `[T or S, N, K]`.
@@ -55,27 +57,28 @@ class Pairs:
     """Cases of a variant matched with the reference's, and all that was left out; neither comes without the other.
 
     Attributes:
-        variant: values per case that both sides were scored on, `[n, K + 1]`; from `seeds` only, NaN without a pair.
+        variant: values per case that both sides were scored on, `[n, K + 1]`; from `replicates` only, NaN without a
+            pair.
         reference: the same of the reference.
-        variant_by_seed: the same cases at each of `seeds`, `[S, n, K + 1]`.
-        reference_by_seed: the same of the reference.
+        variant_by_replicate: the same cases at each of `replicates`, `[S, n, K + 1]`.
+        reference_by_replicate: the same of the reference.
         cases: ids of these cases.
-        seeds: seeds that both sides have.
-        variant_seeds: seeds that only the variant has, left out.
-        reference_seeds: seeds that only the reference has, left out.
+        replicates: those that both sides have.
+        variant_replicates: those that only the variant has, left out.
+        reference_replicates: those that only the reference has, left out.
         variant_cases: cases that only the variant was scored on, left out.
         reference_cases: cases that only the reference was scored on, left out.
-        unpaired: values (seed, case and class) left out because the other side's is missing.
+        unpaired: values (replicate, case and class) left out because the other side's is missing.
     """
 
     variant: "Floats"
     reference: "Floats"
-    variant_by_seed: "Floats"
-    reference_by_seed: "Floats"
+    variant_by_replicate: "Floats"
+    reference_by_replicate: "Floats"
     cases: tuple[str, ...]
-    seeds: tuple[int, ...]
-    variant_seeds: tuple[int, ...]
-    reference_seeds: tuple[int, ...]
+    replicates: tuple[Replicate, ...]
+    variant_replicates: tuple[Replicate, ...]
+    reference_replicates: tuple[Replicate, ...]
     variant_cases: tuple[str, ...]
     reference_cases: tuple[str, ...]
     unpaired: int
@@ -142,24 +145,24 @@ def _check_labels(cases: "pd.DataFrame") -> None:
         )
 
 
-def scores_of(trials: Scores[str], variant: "Variant", finished: Iterable[str]) -> Scores[int]:
-    """Select a variant's trials that finished and were scored, in the order of their seeds.
+def scores_of(trials: Scores[str], variant: "Variant", finished: Iterable[str]) -> Scores[Replicate]:
+    """Select a variant's trials that finished and were scored, in the order of their replicates.
 
     Args:
         trials: scores of all trials.
-        variant: the variant; its seeds are those that the sweep planned.
+        variant: the variant; its replicates are those that the sweep planned.
         finished: ids of finished trials; what other trials left behind is not used.
     """
     usable = set(finished) & set(trials.runs)
-    seeds = tuple(sorted(seed for seed, trial in variant.trials.items() if trial in usable))
+    replicates = in_order(replicate for replicate, trial in variant.trials.items() if trial in usable)
     place = {trial: index for index, trial in enumerate(trials.runs)}
-    return _select(trials, seeds, [place[variant.trials[seed]] for seed in seeds])
+    return _select(trials, replicates, [place[variant.trials[replicate]] for replicate in replicates])
 
 
-def case_values(scores: Scores[int]) -> "Floats":
-    """Average scores over seeds per case and class, then over classes per case.
+def case_values(scores: Scores[Replicate]) -> "Floats":
+    """Average scores over replicates per case and class, then over classes per case.
 
-    A seed without a value (a failed trial, an empty prediction's distance) is left out of that case's average. The
+    A replicate without a value (a failed trial, an empty prediction's distance) is left out of that case's average. The
     foreground mean runs over the classes that have a value; it is missing where a class that the label has is without
     one, because the mean of the others would reward an empty prediction. A class that the label lacks does not count.
 
@@ -174,8 +177,8 @@ def case_values(scores: Scores[int]) -> "Floats":
     return np.column_stack([values, mean])
 
 
-def seed_values(scores: Scores[int]) -> "Floats":
-    """Average scores over classes per seed and case, by the rules of `case_values`.
+def replicate_values(scores: Scores[Replicate]) -> "Floats":
+    """Average scores over classes per replicate and case, by the rules of `case_values`.
 
     Returns:
         `[S, N, K + 1]`: the classes in the order of their ids, then the foreground mean.
@@ -187,46 +190,46 @@ def seed_values(scores: Scores[int]) -> "Floats":
     return np.concatenate([scores.values, mean[:, :, None]], axis=2)
 
 
-def pair(variant: Scores[int], reference: Scores[int]) -> Pairs:
-    """Match a variant with the reference by case, over the seeds that both have.
+def pair(variant: Scores[Replicate], reference: Scores[Replicate]) -> Pairs:
+    """Match a variant with the reference by case, over the replicates that both have.
 
-    Each difference is of like with like: a seed, case and class enters only if both sides have a value there, so a seed
-    that failed on one side, or a distance that is missing there, is left out of the other side as well.
+    Each difference is of like with like: a replicate, case and class enters only if both sides have a value there, so a
+    seed that failed on one side, or a distance that is missing there, is left out of the other side as well.
 
     Args:
-        variant: the variant's scores by seed.
+        variant: the variant's scores by replicate.
         reference: the reference's, on the same axis of cases.
     """
     import numpy as np
 
     ours, theirs = set(variant.runs), set(reference.runs)
-    seeds = tuple(sorted(ours & theirs))
-    a, b = (_select(side, seeds, [side.runs.index(seed) for seed in seeds]) for side in (variant, reference))
+    both = in_order(ours & theirs)
+    a, b = (_select(side, both, [side.runs.index(each) for each in both]) for side in (variant, reference))
     in_a, in_b = (side.scored.any(axis=(0, 2)) for side in (a, b))
     shared = in_a & in_b
     missing = np.isnan(a.values) | np.isnan(b.values)
     one_sided = np.isnan(a.values) ^ np.isnan(b.values)
     matched = [replace(side, values=np.where(missing, np.nan, side.values)) for side in (a, b)]
     values = [case_values(side)[shared] for side in matched]
-    by_seed = [seed_values(side)[:, shared] for side in matched]
+    by_replicate = [replicate_values(side)[:, shared] for side in matched]
     return Pairs(
         variant=values[0],
         reference=values[1],
-        variant_by_seed=by_seed[0],
-        reference_by_seed=by_seed[1],
+        variant_by_replicate=by_replicate[0],
+        reference_by_replicate=by_replicate[1],
         cases=tuple(np.array(variant.cases)[shared].tolist()),
-        seeds=seeds,
-        variant_seeds=tuple(sorted(ours - theirs)),
-        reference_seeds=tuple(sorted(theirs - ours)),
+        replicates=both,
+        variant_replicates=in_order(ours - theirs),
+        reference_replicates=in_order(theirs - ours),
         variant_cases=tuple(np.array(variant.cases)[in_a & ~in_b].tolist()),
         reference_cases=tuple(np.array(variant.cases)[in_b & ~in_a].tolist()),
         unpaired=int(one_sided[:, shared].sum()),
     )
 
 
-def _select(scores: Scores[Any], seeds: tuple[int, ...], places: list[int]) -> Scores[int]:
+def _select(scores: Scores[Any], replicates: tuple[Replicate, ...], places: list[int]) -> Scores[Replicate]:
     picked = {name: getattr(scores, name)[places] for name in ("values", "scored", "empty")}
-    return replace(scores, runs=seeds, **picked)
+    return replace(scores, runs=replicates, **picked)
 
 
 def _mean(values: "Floats", axis: int) -> "Floats":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from analysis.metric import Metric
+from analysis.replicate import counts
 from analysis.row import Row
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def mean_and_spread(row: Row, metric: Metric, between: str, spread: Literal["sd"
 
 
 def trial_cells(row: Row, short: bool = False) -> dict[str, str]:
-    """Return what a row says of its trials: seeds as finished/planned, what failed, is open, and is empty."""
+    """Return what a row says of its trials: finished/planned, by seed alone or not, what failed, is open, is empty."""
     return {
-        "seeds": f"{len(row.trials.seeds)}/{row.trials.planned}",
+        "trials" if row.trials.splits else "seeds": f"{len(row.trials.replicates)}/{row.trials.planned}",
         "failed": str(len(row.trials.failed)),
         "open" if short else "unfinished": str(row.trials.unfinished),
         "empty": str(row.empty_cases),
@@ -78,6 +79,7 @@ def record(row: Row, table: "Table") -> Record:
     found = row.difference
     test = found.test if found else None
     over_seeds = found.over_seeds if found else None
+    seeds, splits = counts(row.trials.replicates)
     return {
         "sweep": table.sweep,
         "dataset": table.dataset,
@@ -107,7 +109,8 @@ def record(row: Row, table: "Table") -> Record:
         "alternative": found.alternative if found else None,
         "n_pairs": test.n if test else None,
         "n_pairs_over_seeds": over_seeds.cases if over_seeds else None,
-        "seeds": len(row.trials.seeds),
+        "seeds": seeds,
+        **({"label_splits": splits} if row.trials.splits else {}),
         "trials": row.trials.planned,
         "failed": len(row.trials.failed),
         "unfinished": row.trials.unfinished,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analysis.aggregate import Pairs, Scores, seed_values
+from analysis.aggregate import Pairs, Scores, replicate_values
+from analysis.replicate import Replicate, in_order
 from analysis.statistics import (
     Alternative,
     CrossedTest,
@@ -35,24 +36,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Difference:
-    """Variant minus reference in one class and metric, on matched cases and seeds; in the metric's stored unit.
+    """Variant minus reference in one class and metric, on matched cases and replicates; in the metric's stored unit.
 
     What takes long is computed when it is first asked for.
 
     Attributes:
-        variant: one value a case, seeds averaged.
+        variant: one value a case, replicates averaged.
         reference: the same cases in the same order.
-        seeds: seeds that both sides have.
+        replicates: those that both sides have.
         alternative: what the tests hold against "no difference".
         test: the t-test over cases, which takes the trained networks as they are.
-        over_seeds: the test over seeds and cases; None with fewer than two seeds.
+        over_seeds: the test over replicates (seeds, or seeds times label splits) and cases; None with fewer than two.
         p_holm: p of `test`, adjusted for the family that `adjusted` was given; None without p.
         over_seeds_holm: p of `over_seeds`, adjusted likewise; None without p.
     """
 
     variant: tuple[float, ...] = field(repr=False)
     reference: tuple[float, ...] = field(repr=False)
-    seeds: tuple[int, ...]
+    replicates: tuple[Replicate, ...]
     alternative: Alternative
     test: PairedTest
     over_seeds: CrossedTest | None
@@ -107,14 +108,14 @@ def compare(pairs: Pairs, column: int, alternative: Alternative, pooled: SeedVar
     """
     ours, theirs = pairs.of(column)
     over_seeds = None
-    if len(pairs.seeds) > 1:
+    if len(pairs.replicates) > 1:
         known = pooled if pooled is not None and pooled.variance is not None else None
-        by_seed = pairs.variant_by_seed[:, :, column], pairs.reference_by_seed[:, :, column]
-        over_seeds = crossed_test(*by_seed, alternative, pooled=known)
+        by_replicate = pairs.variant_by_replicate[:, :, column], pairs.reference_by_replicate[:, :, column]
+        over_seeds = crossed_test(*by_replicate, alternative, pooled=known)
     return Difference(
         variant=tuple(ours),
         reference=tuple(theirs),
-        seeds=pairs.seeds,
+        replicates=pairs.replicates,
         alternative=alternative,
         test=paired_t_test(ours, theirs, alternative),
         over_seeds=over_seeds,
@@ -131,11 +132,11 @@ def adjusted(family: Mapping[str, Difference]) -> dict[str, Difference]:
     }
 
 
-def pooled_seed_variance(scores: Iterable[Scores[int]]) -> "list[SeedVariance | None]":
-    """Estimate how much seeds move a variant's mean, pooled over the variants of a sweep.
+def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVariance | None]":
+    """Estimate how much replicates move a variant's mean, pooled over the variants of a sweep.
 
-    Variants may lack seeds: taken are either the seeds that all scored variants have or all seeds, with the variants
-    that have them all, whichever leaves more degrees of freedom.
+    Variants may lack replicates: taken are either those that all scored variants have or all, with the variants that
+    have them all, whichever leaves more degrees of freedom.
 
     Args:
         scores: each variant's scores of one metric, on the same axis of cases.
@@ -150,10 +151,10 @@ def pooled_seed_variance(scores: Iterable[Scores[int]]) -> "list[SeedVariance | 
     if not scored:
         return []
     columns = len(scored[0].classes) + 1
-    values = [seed_values(own) for own in scored]
-    common = sorted(set.intersection(*(set(own.runs) for own in scored)))
-    every = sorted(set.union(*(set(own.runs) for own in scored)))
-    choices = [_aligned(scored, values, seeds) for seeds in ([common] if common == every else [common, every])]
+    values = [replicate_values(own) for own in scored]
+    common = in_order(set.intersection(*(set(own.runs) for own in scored)))
+    every = in_order(set.union(*(set(own.runs) for own in scored)))
+    choices = [_aligned(scored, values, each) for each in ([common] if common == every else [common, every])]
     found: list[SeedVariance | None] = []
     for column in range(columns):
         tried = [seed_variance(block[:, :, :, column]) for block in choices if block.shape[1]]
@@ -162,13 +163,15 @@ def pooled_seed_variance(scores: Iterable[Scores[int]]) -> "list[SeedVariance | 
     return found
 
 
-def _aligned(scored: Sequence[Scores[int]], values: "Sequence[Floats]", seeds: Sequence[int]) -> "Floats":
-    """Arrange values as `[V, S, N, K + 1]`, variants that lack a seed left out."""
+def _aligned(
+    scored: Sequence[Scores[Replicate]], values: "Sequence[Floats]", replicates: Sequence[Replicate]
+) -> "Floats":
+    """Arrange values as `[V, S, N, K + 1]`, variants that lack a replicate left out."""
     import numpy as np
 
     kept = [
-        own[[scores.runs.index(seed) for seed in seeds]]
+        own[[scores.runs.index(each) for each in replicates]]
         for scores, own in zip(scored, values, strict=True)
-        if set(seeds) <= set(scores.runs)
+        if set(replicates) <= set(scores.runs)
     ]
-    return np.stack(kept) if kept else np.empty((0, len(seeds), *values[0].shape[1:]))
+    return np.stack(kept) if kept else np.empty((0, len(replicates), *values[0].shape[1:]))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from analysis.difference import Difference
 from analysis.metric import joined, labels
 from analysis.notes_on_tests import SIGNIFICANT, Compared, notes_on_tests
+from analysis.replicate import Replicate, have_splits, luck, named, span
 from analysis.row import Row
 from analysis.sweep import written
 
@@ -28,6 +29,7 @@ def notes(
     reference: str | None,
     overrides: Mapping[str, Any] | None = None,
     two_sided: bool = False,
+    replicates: Sequence[Replicate] = (),
 ) -> list[str]:
     """Return the notes of a table, what it shows first, then warnings, then what was left out.
 
@@ -37,9 +39,10 @@ def notes(
         reference: name of the reference variant, if any.
         overrides: settings that the command gave for all variants.
         two_sided: whether the tests ask for a difference to either side.
+        replicates: all that the sweep planned.
     """
     one_class = len({row.class_id for row in found[0].rows}) == 2
-    told = list(_what(found, split, reference, one_class, two_sided))
+    told = list(_what(found, split, reference, one_class, two_sided, replicates))
     if overrides:
         given = ", ".join(f"{key}={written(value)}" for key, value in overrides.items())
         told.append(f"Set by the command, where a variant does not set it itself: {given}.")
@@ -48,22 +51,30 @@ def notes(
     told += _by_text(found, one_class)
     if any(len({row.n for row in each.means if row.n}) > 1 for each in found):
         compared = "the differences compare" if len(found) == 1 else "each p compares"
-        told.append(f"The means rest on different numbers of cases; {compared} the same cases and seeds.")
+        same = f"cases, {luck(True)}" if have_splits(replicates) else "cases and seeds"
+        told.append(f"The means rest on different numbers of cases; {compared} the same {same}.")
     return told
 
 
 def _what(
-    found: Sequence[Compared], split: str, reference: str | None, one_class: bool, two_sided: bool
+    found: Sequence[Compared],
+    split: str,
+    reference: str | None,
+    one_class: bool,
+    two_sided: bool,
+    replicates: Sequence[Replicate],
 ) -> Iterator[str]:
+    splits = have_splits(replicates)
+    trainings = f"{span(replicates)} of each variant" if splits else "seeds"
     classes = "" if one_class else ", then classes"
     over = " ".join(filter(None, ("n", split, "cases")))
-    yield f"{SPREAD['sd']} over {over}; seeds{classes} are averaged per case first."
+    yield f"{SPREAD['sd']} over {over}; {trainings}{classes} are averaged per case first."
     if split == "val":
         yield f"Scores are of {split} cases: no finished trial has test scores."
     if reference is None:
         yield "No reference is named, so nothing is compared."
         return
-    yield from notes_on_tests(found, reference, one_class, two_sided)
+    yield from notes_on_tests(found, reference, one_class, two_sided, splits)
 
 
 def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
@@ -87,7 +98,7 @@ def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
 
 def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     trials = row.trials
-    if len(trials.seeds) == 1:
+    if len(trials.replicates) == 1:
         yield "one seed only", ", so a difference can't be told from the luck of one training; three or more would tell"
     if 0 < row.n < FEW_CASES:
         yield f"few cases (n = {row.n}", "), so SD and p are rough"
@@ -96,7 +107,7 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     if trials.unfinished:
         yield f"{trials.unfinished} of {trials.planned} trials not finished", ""
     if trials.unscored:
-        yield f"{_seeds(trials.unscored)} finished without scores and left out", ""
+        yield f"{named(trials.unscored)} finished without scores and left out", ""
     found = row.difference
     if row.n and found is not None and found.test.why_no_p:
         yield "no p-value", f": {found.test.why_no_p}"
@@ -108,7 +119,8 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
             f" (one-sided p above {1 - SIGNIFICANT} before it is adjusted); the two-sided test asks for both sides",
         )
     if _undone_by_seeds(found):
-        yield "p over cases below 0.05", " but p over seeds is not: other seeds could undo the difference"
+        others = "other seeds or labels" if trials.splits else "other seeds"
+        yield "p over cases below 0.05", f" but p over seeds is not: {others} could undo the difference"
     if found is not None and found.normality is not None and found.normality < DOUBTFUL:
         yield (
             "differences do not look normal",
@@ -149,30 +161,26 @@ def _left_out(row: Row, own: Compared, alone: bool) -> Iterator[tuple[str, str]]
     if pairs is None:
         return
     out = "left out of the comparison"
-    if pairs.variant_seeds:
-        yield f"its {_seeds(pairs.variant_seeds)} {out}", ", the reference has no scores for it"
-    if pairs.reference_seeds:
-        yield f"the reference's {_seeds(pairs.reference_seeds)} {out}", ", no scores for it here"
+    if pairs.variant_replicates:
+        yield f"its {named(pairs.variant_replicates)} {out}", ", the reference has no scores for it"
+    if pairs.reference_replicates:
+        yield f"the reference's {named(pairs.reference_replicates)} {out}", ", no scores for it here"
     if pairs.variant_cases:
-        yield f"{_named(pairs.variant_cases)} {out}", ", the reference was not scored on them"
+        yield f"{_cases(pairs.variant_cases)} {out}", ", the reference was not scored on them"
     if pairs.reference_cases:
-        yield f"the reference's {_named(pairs.reference_cases)} {out}", ", not scored here"
+        yield f"the reference's {_cases(pairs.reference_cases)} {out}", ", not scored here"
     if pairs.unpaired:
         # A table of several metrics says for each p how many cases it rests on.
         rest = f"; it rests on {row.difference.test.n if row.difference else 0} cases" if alone else ""
+        place = f"seed, {'label split, ' if row.trials.splits else ''}case and class"
         values = f"{pairs.unpaired} value{'' if pairs.unpaired == 1 else 's'}"
-        yield f"{values} {out}", f", the other side has none at that seed, case and class{rest}"
-
-
-def _seeds(seeds: Iterable[int]) -> str:
-    numbers = [str(seed) for seed in seeds]
-    return f"seed{'' if len(numbers) == 1 else 's'} {', '.join(numbers)}"
+        yield f"{values} {out}", f", the other side has none at that {place}{rest}"
 
 
 def _counted(words: Iterable[str]) -> str:
     return ", ".join(word if n == 1 else f"{word} x {n}" for word, n in Counter(words).items())
 
 
-def _named(cases: Sequence[str]) -> str:
+def _cases(cases: Sequence[str]) -> str:
     more = f" and {len(cases) - _NAMED} more" if len(cases) > _NAMED else ""
     return f"{len(cases)} case{'' if len(cases) == 1 else 's'} ({', '.join(cases[:_NAMED])}{more})"

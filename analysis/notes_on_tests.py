@@ -36,7 +36,9 @@ class Compared:
         return [row for row in self.rows if row.class_id is None]
 
 
-def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool) -> Iterator[str]:
+def notes_on_tests(
+    found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool, splits: bool = False
+) -> Iterator[str]:
     """Say which tests there are, for which family they are adjusted, what they rest on and what they can find.
 
     Args:
@@ -44,6 +46,7 @@ def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, t
         reference: name of the reference variant.
         one_class: whether there is one class only.
         two_sided: whether the tests ask for a difference to either side.
+        splits: whether variants were trained on several label splits.
     """
     tests = [sum(_tested(row) is not None for row in each.means) for each in found]
     each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
@@ -55,7 +58,7 @@ def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, t
     )
     if len(found) > 1 and any(tests):
         yield _behind_p(found)
-    yield from _over_seeds(found)
+    yield from _over_seeds(found, splits)
     yield from _detectable(found)
 
 
@@ -80,10 +83,18 @@ def _span(counts: Sequence[int]) -> str:
     return f"{low if low == high else f'{low} to {high}'} comparison{'' if high == 1 else 's'}"
 
 
-def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
+def _over_seeds(found: Sequence[Compared], splits: bool) -> Iterator[str]:
     """Say what the p over seeds and cases is, where a comparison has one."""
     tested = [row.difference for each in found for row in each.means if row.difference is not None]
     if not any(each.over_seeds is not None and each.over_seeds.p is not None for each in tested):
+        return
+    if splits:
+        yield (
+            "p over seeds: the same comparison tested over trainings (each seed with each label split) and cases, "
+            "adjusted likewise. The t-test takes the trained networks as they are; only p over seeds, which has the "
+            "luck of seeds and of labels in it, says whether the variants would differ with others too. Trainings with "
+            "the same labels count as independent there: where labels matter more than seeds, add label splits."
+        )
         return
     yield (
         "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "

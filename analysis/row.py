@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.difference import Difference
+from analysis.replicate import Replicate
 from analysis.statistics import Interval
 from analysis.training_cases import TrainingCases
 
@@ -12,21 +13,23 @@ class Trials:
     """What became of a variant's trials.
 
     Attributes:
-        planned: all of them, one a seed.
-        seeds: seeds whose trial finished.
-        unscored: those of `seeds` without scores on the table's split.
+        planned: all of them, one a replicate.
+        replicates: those whose trial finished.
+        unscored: those of `replicates` without scores on the table's split.
         failed: failure kind of each trial that failed.
+        splits: label splits among the planned replicates; 0 where the sweep draws none.
     """
 
     planned: int
-    seeds: tuple[int, ...]
-    unscored: tuple[int, ...]
+    replicates: tuple[Replicate, ...]
+    unscored: tuple[Replicate, ...]
     failed: tuple[str, ...]
+    splits: int = 0
 
     @property
     def unfinished(self) -> int:
         """Trials that neither finished nor failed: not started, running or interrupted."""
-        return self.planned - len(self.seeds) - len(self.failed)
+        return self.planned - len(self.replicates) - len(self.failed)
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,17 @@ class Row:
         class_id: the class; None for the mean over the foreground classes of each case.
         class_name: its name, or `mean`.
         is_reference: whether the others are compared with it.
-        mean: over n cases, all finished seeds averaged per case.
+        mean: over n cases, all finished replicates averaged per case.
         sd: sample standard deviation over these cases (n - 1).
         interval: 95 % t interval of the mean over cases.
         n: cases with a value.
         cases: cases scored.
-        difference: variant against reference on matched cases and seeds; None for the reference itself or without one.
+        difference: variant against reference on matched cases and replicates; None for the reference itself or
+            without one.
         trials: what became of its trials.
-        empty_cases: cases with an empty prediction in any seed although the label has voxels.
-        empty_predictions: such predictions, over seeds, cases and classes.
-        predictions: all predictions, over seeds, cases and classes.
+        empty_cases: cases with an empty prediction in any replicate although the label has voxels.
+        empty_predictions: such predictions, over replicates, cases and classes.
+        predictions: all predictions, over replicates, cases and classes.
         empty_labels: cases whose label is empty in this class (in any class for the mean).
     """
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analysis.ablation import Fates, Overview, choose_reference, tabulate
 from analysis.errors import AnalysisError
 from analysis.foreign_metric import direction, foreign_metric
+from analysis.replicate import Replicate
 from analysis.sweep import Sweep, Variant, hint
 
 if TYPE_CHECKING:
@@ -201,7 +202,8 @@ def _tabulate(
     )
     trained = {
         variant: {
-            int(seed): f"{place[variant]}-{seed}" for seed in sorted(set(seed_of[keys[columns.variant] == variant]))
+            Replicate(int(seed)): f"{place[variant]}-{seed}"
+            for seed in sorted(set(seed_of[keys[columns.variant] == variant]))
         }
         for variant in variants
     }

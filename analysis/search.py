@@ -104,9 +104,9 @@ class SearchResult:
             return ["No settings were trained to the end."]
         settings = " ".join(f"{key}={written(value)}" for key, value in self.best.settings.items())
         if self.gain is None or not self.gain:
-            return [f"The base's own settings did best on val: {self._score(self.best.value)}."]
+            return [f"The base's own settings did best on val: {self.metric.label} {self._score(self.best.value)}."]
         return [
-            f"Best on val: setting {self.best.number}, {self._score(self.best.value)} against "
+            f"Best on val: setting {self.best.number}, {self.metric.label} {self._score(self.best.value)} against "
             f"{self._score(self.base.value if self.base else 0.0)} of the base's own: {settings}",
             f"All its settings: {self.file}; to train it: {self.command}",
         ]
@@ -136,7 +136,7 @@ class SearchResult:
         return value if self.metric.higher_is_better else -value
 
     def _score(self, value: float) -> str:
-        return f"{self.metric.label} {self.metric.scale * value:.{self.metric.digits}f} {self.metric.unit}".strip()
+        return f"{self.metric.scale * value:.{self.metric.digits}f} {self.metric.unit}".strip()
 
     def _points(self, value: float) -> str:
         unit = "points" if self.metric.unit == "%" else self.metric.unit

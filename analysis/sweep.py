@@ -1,12 +1,13 @@
 """What a sweep planned: `RUNS/sweeps/NAME/sweep.yaml`, read without the code that wrote it."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.errors import AnalysisError
+from analysis.replicate import Replicate, in_order
 
 
 @dataclass(frozen=True)
@@ -15,15 +16,22 @@ class Variant:
 
     Attributes:
         name: the row's name.
-        trials: trial id of each seed.
+        trials: trial id of each replicate; one trial may stand for several label splits.
         group: heading that it stands under with others; None without groups.
         published: its row in the published table, where that has another name.
     """
 
     name: str
-    trials: dict[int, str]
+    trials: dict[Replicate, str]
     group: str | None = None
     published: str | None = None
+
+    def each_trial(self) -> list[tuple[Replicate, str]]:
+        """Return each trial once, with the first replicate that it stands for."""
+        once: dict[str, Replicate] = {}
+        for replicate, trial in self.trials.items():
+            once.setdefault(trial, replicate)
+        return [(replicate, trial) for trial, replicate in once.items()]
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,11 @@ class Sweep:
         return tuple(dict.fromkeys((self.metric, *self.also)))
 
     @property
+    def replicates(self) -> tuple[Replicate, ...]:
+        """All replicates that any variant has, by seed, then by label split."""
+        return in_order({replicate for variant in self.variants for replicate in variant.trials})
+
+    @property
     def trial_ids(self) -> list[str]:
         """All trials, each once; variants with equal settings share trials."""
         return list(dict.fromkeys(trial for variant in self.variants for trial in variant.trials.values()))
@@ -69,6 +82,22 @@ def read_sweep(runs: Path, name: str) -> Sweep:
     Raises:
         AnalysisError: there is no such sweep, or its file is not what a sweep writes.
     """
+    content = read_sweep_file(runs, name)
+    try:
+        return _parse(name, content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise AnalysisError(
+            f"The sweep file {runs / 'sweeps' / name / 'sweep.yaml'} is not as a sweep writes it "
+            f"({type(error).__name__}: {error}); run the sweep again to rewrite it."
+        ) from error
+
+
+def read_sweep_file(runs: Path, name: str) -> Any:
+    """Return what `runs/sweeps/name/sweep.yaml` holds, unchecked.
+
+    Raises:
+        AnalysisError: there is no such sweep, or its file can't be read.
+    """
     import yaml
 
     path = runs / "sweeps" / name / "sweep.yaml"
@@ -78,17 +107,10 @@ def read_sweep(runs: Path, name: str) -> Sweep:
         raise AnalysisError(f"There is no sweep '{name}' in {runs}; {there}.")
     try:
         # The parser in C, where PyYAML has it, reads the thousands of lines of a large sweep ten times as fast.
-        content = yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise AnalysisError(
             f"The sweep file {path} can't be read ({' '.join(str(error).split())}); run the sweep again to rewrite it."
-        ) from error
-    try:
-        return _parse(name, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnalysisError(
-            f"The sweep file {path} is not as a sweep writes it ({type(error).__name__}: {error}); "
-            "run the sweep again to rewrite it."
         ) from error
 
 
@@ -114,10 +136,10 @@ def hint(word: str, known: Iterable[str]) -> str:
 def _parse(name: str, content: Any) -> Sweep:
     variants = []
     for entry in content["variants"]:
-        seeds = [int(trial["seed"]) for trial in entry["trials"]]
-        if len(set(seeds)) < len(seeds):
+        replicates = [_replicate(trial) for trial in entry["trials"]]
+        if len(set(replicates)) < len(replicates):
             raise ValueError(f"variant {entry['name']} has a seed twice")
-        trials = {int(trial["seed"]): str(trial["id"]) for trial in entry["trials"]}
+        trials = {replicate: str(trial["id"]) for replicate, trial in zip(replicates, entry["trials"], strict=True)}
         variants.append(Variant(str(entry["name"]), trials, _word(entry.get("group")), _word(entry.get("published"))))
     names = [variant.name for variant in variants]
     if not variants or len(set(names)) < len(names):
@@ -136,6 +158,11 @@ def _parse(name: str, content: Any) -> Sweep:
         overrides=dict(content.get("overrides") or {}),
         published=_word(content.get("published")),
     )
+
+
+def _replicate(trial: Mapping[str, Any]) -> Replicate:
+    split = trial.get("label_split")
+    return Replicate(int(trial["seed"]), None if split is None else int(split))
 
 
 def _word(value: Any) -> str | None:

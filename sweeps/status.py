@@ -226,7 +226,11 @@ def read_status(runs: Path, name: str | None = None) -> list[SweepState]:
     names = [name] if name else sorted(path.parent.name for path in (runs / "sweeps").glob("*/sweep.yaml"))
     states = []
     for sweep in (read_sweep(runs, each) for each in names):
-        planned = [Planned(t, variant.name, seed) for variant in sweep.variants for seed, t in variant.trials.items()]
+        planned = [
+            Planned(trial, variant.name, replicate.seed, label_split=replicate.label_split)
+            for variant in sweep.variants
+            for replicate, trial in variant.each_trial()
+        ]
         command = read_command(runs / "sweeps" / sweep.name)
         state = SweepReader(runs, sweep.name, planned, command.slots).read()
         states.append(SweepState(state.name, state.rows, state.slots, command))

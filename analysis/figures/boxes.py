@@ -60,8 +60,8 @@ def box_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
 def box_caption(data: Comparison) -> str:
     """Say what the figure shows and what is missing."""
     text = (
-        f"{data.subject()}. Dots: cases (seeds averaged per case); box: quartiles and median; whiskers: furthest case "
-        "within 1.5 box lengths; diamond: mean; n: cases with a value."
+        f"{data.subject()}. Dots: cases ({data.luck} averaged per case); box: quartiles and median; whiskers: furthest "
+        "case within 1.5 box lengths; diamond: mean; n: cases with a value."
     )
     if data.reference is not None:
         text += f" Grey box and dashed line: the reference ({data.reference}) and its median."

@@ -11,6 +11,7 @@ from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.comparison import Comparison, VariantValues
 from analysis.masks import masked_cases, read_mask
 from analysis.metric import joined
+from analysis.replicate import Replicate, in_order
 from analysis.sweep import Sweep, Variant
 
 MOST_VARIANTS: Final = 7
@@ -37,7 +38,7 @@ class _Masked:
     """A trial that has masks, and its score of each case that it has a mask and a value of."""
 
     variant: str
-    seed: int
+    replicate: Replicate
     trial: str
     scores: Mapping[str, float]
 
@@ -74,10 +75,10 @@ def read_cases_of_sweep(runs: Path, sweep: Sweep, comparison: Comparison, datase
     first = having[chosen_by][0]
     shown = [first]
     for name in [name for name in having if name != chosen_by][: MOST_VARIANTS - 1]:
-        shown.append(next((own for own in having[name] if own.seed == first.seed), having[name][0]))
+        shown.append(next((own for own in having[name] if own.replicate == first.replicate), having[name][0]))
     roles = pick_cases(first.scores, comparison.metric.higher_is_better)
-    remarks = [f"Cases chosen by the {comparison.metric.label} of {first.variant}, seed {first.seed}."]
-    if others := [f"{own.variant} seed {own.seed}" for own in shown if own.seed != first.seed]:
+    remarks = [f"Cases chosen by the {comparison.metric.label} of {first.variant}, {first.replicate}."]
+    if others := [f"{own.variant} {own.replicate}" for own in shown if own.replicate != first.replicate]:
         remarks.append(f"Masks of another seed: {joined(others)}.")
     if crowded := [name for name in having if name not in {own.variant for own in shown}]:
         remarks.append(f"Left out for want of room: {joined(crowded)}.")
@@ -103,14 +104,14 @@ def pick_cases(scores: Mapping[str, float], higher_is_better: bool) -> dict[str,
 
 
 def _masked(runs: Path, variant: Variant, own: VariantValues, cases: Sequence[str]) -> list[_Masked]:
-    """Return the trials of a variant that have masks, by seed."""
+    """Return the trials of a variant that have masks, by replicate."""
     found = []
-    for seed, values in sorted(own.by_seed.items()):
-        trial = variant.trials[seed]
+    for replicate in in_order(own.by_replicate):
+        trial, values = variant.trials[replicate], own.by_replicate[replicate]
         kept = set(masked_cases(runs, trial))
         scores = {case: value for case, value in zip(cases, values.tolist(), strict=True) if value == value}
         if shown := {case: value for case, value in scores.items() if case in kept}:
-            found.append(_Masked(variant.name, seed, trial, shown))
+            found.append(_Masked(variant.name, replicate, trial, shown))
     return found
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.ablation import CASE_COLUMNS, ablation_table
-from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of, seed_values
+from analysis.aggregate import FOREGROUND, Scores, case_values, pair, replicate_values, score_trials, scores_of
 from analysis.difference import Difference
 from analysis.errors import AnalysisError
 from analysis.figures.settings import settings_of, varying_keys
 from analysis.metric import Metric
 from analysis.records import read_cases, read_trials
+from analysis.replicate import Replicate, have_splits, luck
 from analysis.row import Row
 from analysis.sweep import hint, read_sweep
 
@@ -25,19 +26,19 @@ class VariantValues:
 
     Attributes:
         name: the variant's name.
-        values: all finished seeds averaged per case, `[N]` on the comparison's cases; NaN is missing.
+        values: all finished replicates averaged per case, `[N]` on the comparison's cases; NaN is missing.
         settings: every setting as resolved, by dotted key; empty where no trial has a record.
-        by_seed: each scored seed's own values, `[N]`.
-        planned: trials planned, one a seed.
+        by_replicate: each scored replicate's own values, `[N]`.
+        planned: trials planned, one a replicate.
         failed: failure kind of each trial that failed.
-        empty: predictions that are empty although the label has the class, over seeds, cases and classes.
+        empty: predictions that are empty although the label has the class, over replicates, cases and classes.
         predictions: all predictions, over the same.
     """
 
     name: str
     values: "Floats"
     settings: Mapping[str, Any]
-    by_seed: Mapping[int, "Floats"]
+    by_replicate: Mapping[Replicate, "Floats"]
     planned: int
     failed: tuple[str, ...] = ()
     empty: int = 0
@@ -50,15 +51,15 @@ class VariantValues:
         return present
 
     @property
-    def seed_means(self) -> tuple[float, ...]:
-        """Mean over cases of each seed alone that has a value."""
-        present = [own[own == own] for own in self.by_seed.values()]
+    def replicate_means(self) -> tuple[float, ...]:
+        """Mean over cases of each replicate alone that has a value."""
+        present = [own[own == own] for own in self.by_replicate.values()]
         return tuple(float(own.mean()) for own in present if len(own))
 
 
 @dataclass(frozen=True)
 class PairedCases:
-    """A variant against the reference: cases and seeds that both have, complete pairs only.
+    """A variant against the reference: cases and replicates that both have, complete pairs only.
 
     Attributes:
         variant: the variant's name.
@@ -111,6 +112,11 @@ class Comparison:
         """Variants that share cases with the reference."""
         return tuple(pairs for pairs in self.pairs if pairs.cases)
 
+    @property
+    def luck(self) -> str:
+        """What is averaged per case: seeds, or seeds and label splits."""
+        return luck(have_splits(replicate for variant in self.variants for replicate in variant.by_replicate))
+
     def subject(self) -> str:
         """Name the metric, the class and the cases, for a caption."""
         metric = self.metric
@@ -125,11 +131,11 @@ class Comparison:
             if lost:
                 kinds = ", ".join(dict.fromkeys(variant.failed))
                 found.append(f"{name}: {lost} of {planned} trials failed ({kinds}).")
-            if open_ := planned - lost - len(variant.by_seed):
+            if open_ := planned - lost - len(variant.by_replicate):
                 found.append(f"{name}: {open_} of {planned} trials not finished or not scored.")
             if variant.empty:
                 found.append(f"{name}: {variant.empty} of {variant.predictions} predictions empty.")
-            if missing := len(self.cases) - len(variant.there) if variant.by_seed else 0:
+            if missing := len(self.cases) - len(variant.there) if variant.by_replicate else 0:
                 found.append(f"{name}: {missing} of {len(self.cases)} cases without {self.metric.label}, left out.")
         return found
 
@@ -184,12 +190,12 @@ def read_comparison(
     )
 
 
-def _variant(row: Row, scores: Scores[int], settings: Mapping[str, Any], column: int) -> VariantValues:
+def _variant(row: Row, scores: Scores[Replicate], settings: Mapping[str, Any], column: int) -> VariantValues:
     return VariantValues(
         name=row.variant,
         values=case_values(scores)[:, column],
         settings=settings,
-        by_seed=dict(zip(scores.runs, seed_values(scores)[:, :, column], strict=True)),
+        by_replicate=dict(zip(scores.runs, replicate_values(scores)[:, :, column], strict=True)),
         planned=row.trials.planned,
         failed=row.trials.failed,
         empty=row.empty_predictions,
@@ -197,7 +203,7 @@ def _variant(row: Row, scores: Scores[int], settings: Mapping[str, Any], column:
     )
 
 
-def _pairs(row: Row, variant: Scores[int], reference: Scores[int], column: int) -> PairedCases | None:
+def _pairs(row: Row, variant: Scores[Replicate], reference: Scores[Replicate], column: int) -> PairedCases | None:
     if row.difference is None:
         return None
     matched = pair(variant, reference)

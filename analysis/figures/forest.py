@@ -81,8 +81,8 @@ def forest_caption(data: Comparison) -> str:
     tests = sum(pairs.difference.p_holm is not None for pairs in data.pairs)
     several = f", adjusted by Holm's method for {tests} comparisons" if tests > 1 else ""
     text = (
-        f"{data.subject()}: difference to {data.reference}, mean over n matched cases (seeds averaged per case) with "
-        f"its {level} t interval over cases, which takes the trained networks as they are. "
+        f"{data.subject()}: difference to {data.reference}, mean over n matched cases ({data.luck} averaged per case) "
+        f"with its {level} t interval over cases, which takes the trained networks as they are. "
     )
     if _over_seeds(data):
         text += (
@@ -92,7 +92,7 @@ def forest_caption(data: Comparison) -> str:
     else:
         text += "Filled: the interval excludes 0. p: paired one-sided t-test over cases; "
     text += f"alternative: the {metric.label} of {data.reference} is {tail}{several}."
-    if all(len(pairs.difference.seeds) < 2 for pairs in data.paired):
+    if all(len(pairs.difference.replicates) < 2 for pairs in data.paired):
         text += " One seed each: another training could undo a difference."
     if outside := _beyond(data):
         text += f" Arrows: outside of the axis ({', '.join(outside)})."

@@ -27,6 +27,7 @@ from analysis.figures.training import training_caption, training_figure
 from analysis.figures.training_log import read_training_log
 from analysis.files import write_whole
 from analysis.metric import Metric
+from analysis.replicate import in_order
 from analysis.sweep import Variant, read_sweep
 
 if TYPE_CHECKING:
@@ -205,8 +206,8 @@ def _of_study(study: Study | None) -> Iterator[SweepFigure]:
 def _of_logs(runs: Path, variants: Sequence[Variant]) -> Iterator[SweepFigure]:
     taken: set[str] = set()
     for variant in variants:
-        paths = {seed: runs / "trials" / trial / "log.jsonl" for seed, trial in sorted(variant.trials.items())}
-        logs = [read_training_log(path, f"seed {seed}") for seed, path in paths.items() if path.is_file()]
+        paths = {each: runs / "trials" / variant.trials[each] / "log.jsonl" for each in in_order(variant.trials)}
+        logs = [read_training_log(path, str(each)) for each, path in paths.items() if path.is_file()]
         logs = [log for log in logs if log.losses or log.validation]
         if logs:
             name = f"training-{file_name(variant.name)}"

@@ -71,8 +71,8 @@ def paired_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
 def paired_caption(data: Comparison) -> str:
     """Say what the figure shows, name the extreme cases in full, and say what is missing."""
     text = (
-        f"{data.subject()}, case by case (seeds averaged): the reference ({data.reference}) on the left of each panel, "
-        "the variant on the right. Solid blue: the variant is better; dashed red: worse; black: means."
+        f"{data.subject()}, case by case ({data.luck} averaged): the reference ({data.reference}) on the left of each "
+        "panel, the variant on the right. Solid blue: the variant is better; dashed red: worse; black: means."
     )
     parts = [text]
     scale, unit = data.metric.scale, data.metric.unit

@@ -42,7 +42,7 @@ class Point:
         setting: the value.
         variant: the variant that has it.
         interval: of the metric over cases, stored unit.
-        seeds: mean over cases of each seed alone.
+        seeds: mean over cases of each replicate alone.
     """
 
     setting: float
@@ -70,6 +70,7 @@ class Sensitivity:
         reference: name of the reference's variant, if any.
         subject: the metric and the cases in words.
         remarks: what is missing, in sentences.
+        luck: what is averaged per case: seeds, or seeds and label splits.
     """
 
     setting: str
@@ -78,6 +79,7 @@ class Sensitivity:
     reference: str | None
     subject: str
     remarks: tuple[str, ...] = ()
+    luck: str = "seeds"
 
 
 def sensitivities(comparison: Comparison) -> list[Sensitivity]:
@@ -104,6 +106,7 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
                     reference=comparison.reference,
                     subject=comparison.subject(),
                     remarks=tuple(comparison.remarks()),
+                    luck=comparison.luck,
                 )
             )
     return found
@@ -150,10 +153,11 @@ def sensitivity_caption(data: Sensitivity) -> str:
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     seeds = any(len(point.seeds) > 1 for curve in data.curves for point in curve.points)
     text = (
-        f"{data.subject} against {data.setting}. Line: mean over n = {n} cases (seeds averaged per case); "
+        f"{data.subject} against {data.setting}. Line: mean over n = {n} cases ({data.luck} averaged per case); "
         f"band: {100 * LEVEL:g} % t interval of that mean over cases."
     )
-    text += " Small points: each seed alone." if seeds else " One seed."
+    alone = "each seed with each label split alone" if data.luck != "seeds" else "each seed alone"
+    text += f" Small points: {alone}." if seeds else " One seed."
     return " ".join([text, *data.remarks])
 
 
@@ -163,7 +167,7 @@ def _points(group: Sequence[VariantValues], key: str) -> tuple[Point, ...]:
             setting=as_number(variant.settings[key]) or 0.0,
             variant=variant.name,
             interval=case_interval(variant.values),
-            seeds=variant.seed_means,
+            seeds=variant.replicate_means,
         )
         for variant in group
     ]

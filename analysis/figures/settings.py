@@ -26,7 +26,8 @@ LABELS: Final[Mapping[str, str]] = {
 Choice = tuple[tuple[str, Any], ...]
 """Values of some settings, by dotted key."""
 
-_REPLICATES: Final = (f"{SETTING_PREFIX}seed",)
+_SEED: Final = f"{SETTING_PREFIX}seed"
+_LABEL_SPLIT: Final = f"{SETTING_PREFIX}data.label_split"
 
 
 def setting_label(key: str) -> str:
@@ -53,20 +54,23 @@ def settings_of(trials: "pd.DataFrame", variants: Mapping[str, Sequence[str]]) -
 
     Args:
         trials: what `read_trials` returns with all columns.
-        variants: ids of each variant's trials; they differ in the seed alone, so the first recorded one speaks for all.
+        variants: ids of each variant's trials; they differ in seed and label split alone, so the first recorded one
+            speaks for all; what they differ in is left out.
 
     Returns:
         Value by dotted key for each variant; nothing for a variant without a recorded trial.
     """
     columns = [column for column in trials.columns if column.startswith(SETTING_PREFIX)]
     rows = {str(row["trial_id"]): row for row in trials[["trial_id", *columns]].to_dict("records")}
+    splits = [{_plain(rows[trial].get(_LABEL_SPLIT)) for trial in ids if trial in rows} for ids in variants.values()]
+    left_out = {_SEED, *([_LABEL_SPLIT] if any(len(each) > 1 for each in splits) else [])}
     found: dict[str, dict[str, Any]] = {}
     for name, ids in variants.items():
         row = next((rows[trial] for trial in ids if trial in rows), {})
         found[name] = {
             column.removeprefix(SETTING_PREFIX): _plain(row[column])
             for column in columns
-            if row and column not in _REPLICATES
+            if row and column not in left_out
         }
     return found
 

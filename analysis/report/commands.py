@@ -28,11 +28,10 @@ def commands(sweep: Sweep, runs: Path, dataset: str, reference: str | None) -> l
     """
     out = runs.resolve().name or "runs"
     place = f"{out}/sweeps/{sweep.name}"
-    seeds = sorted({seed for variant in sweep.variants for seed in variant.trials})
     chosen = ["--reference", reference] if reference is not None and reference != sweep.reference else []
     trial = next(iter(sweep.trial_ids), "TRIAL")
     sets = _sets(sweep.overrides)
-    run = ["simcvd", "sweep", sweep.name, dataset, "--out", out, "--seeds", ",".join(map(str, seeds)), *sets]
+    run = ["simcvd", "sweep", sweep.name, dataset, "--out", out, *_replicates(sweep), *sets]
     again = ["simcvd", "train", dataset, "--config", f"{out}/trials/{trial}/config.yaml", "--out", f"{out}-again"]
     return [
         Command(
@@ -43,6 +42,18 @@ def commands(sweep: Sweep, runs: Path, dataset: str, reference: str | None) -> l
         Command("The tables.", _line(["simcvd", "tables", place, *chosen])),
         Command("This report.", _line(["simcvd", "report", place, *chosen])),
     ]
+
+
+def _replicates(sweep: Sweep) -> Iterable[str]:
+    seeds = dict.fromkeys(replicate.seed for replicate in sweep.replicates)
+    splits = sorted({each.label_split for each in sweep.replicates if each.label_split is not None})
+    return ["--seeds", _listed(seeds), *(["--label-splits", _listed(splits)] if splits else [])]
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    """Write numbers as `--seeds` takes them: a single one has a comma, or it would be a count."""
+    told = ",".join(map(str, numbers))
+    return told if "," in told else f"{told},"
 
 
 def _sets(overrides: Mapping[str, Any]) -> Iterable[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.figures.training_log import Course, TrainingLog, read_training_log
+from analysis.replicate import Replicate, in_order
 from analysis.sweep import Sweep
 
 POINTS: Final = 150
@@ -18,13 +19,13 @@ class TrialCourse:
 
     Attributes:
         variant: the variant's name.
-        seed: the trial's seed.
+        replicate: of the trial.
         curves: by quantity, steps and values; a value that was not finite is None.
         averaged: most reports that one point stands for.
     """
 
     variant: str
-    seed: int
+    replicate: Replicate
     curves: dict[str, tuple[list[float], list[float | None]]]
     averaged: int
 
@@ -40,15 +41,16 @@ def read_courses(runs: Path, sweep: Sweep) -> list[TrialCourse]:
 
 def _read(runs: Path, sweep: Sweep) -> Iterator[TrialCourse]:
     for variant in sweep.variants:
-        for seed, trial in sorted(variant.trials.items()):
+        for replicate in in_order(variant.trials):
+            trial = variant.trials[replicate]
             path = runs / "trials" / trial / "log.jsonl"
             if not path.is_file():
                 continue
-            curves = _named(read_training_log(path, f"seed {seed}"))
+            curves = _named(read_training_log(path, str(replicate)))
             if curves:
                 thin = {name: thinned(course) for name, course in curves.items()}
                 averaged = max(-(-len(course.steps) // POINTS) for course in curves.values())
-                yield TrialCourse(variant.name, seed, thin, averaged)
+                yield TrialCourse(variant.name, replicate, thin, averaged)
 
 
 def _named(log: TrainingLog) -> dict[str, Course]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from analysis.cells import shown_p
 from analysis.metric import Metric
+from analysis.replicate import Replicate, luck
 from analysis.report.content import Report
 from analysis.report.pictures import Picture
 from analysis.row import Row
@@ -31,6 +32,7 @@ def chart_data(report: Report) -> dict[str, Any]:
     return {
         "variants": list(values.variants),
         "reference": report.overview.main.reference,
+        "luck": luck(any(row.trials.splits for row in report.overview.main.rows)),
         "metrics": [
             {"label": metric.label, "heading": metric.heading, "unit": metric.unit, "higher": metric.higher_is_better}
             for metric in values.metrics
@@ -49,10 +51,11 @@ def chart_data(report: Report) -> dict[str, Any]:
         if report.sensitivity is None
         else {"label": report.sensitivity.label, "values": report.sensitivity.values},
         "courses": [
-            {"variant": course.variant, "seed": course.seed, "curves": course.curves} for course in report.courses
+            {"variant": course.variant, "seed": _seed(course.replicate), "curves": course.curves}
+            for course in report.courses
         ],
         "browser": {
-            "trials": [{"variant": each.variant, "seed": each.seed} for each in report.browser.trials],
+            "trials": [{"variant": each.variant, "seed": _seed(each.replicate)} for each in report.browser.trials],
             "cases": [_case(report, picture) for picture in report.browser.pictures],
         },
     }
@@ -71,7 +74,7 @@ def _case(report: Report, picture: Picture) -> dict[str, Any]:
     values, metric = report.values, report.values.metrics[0]
     place = values.cases.index(picture.case_id)
     scores = {
-        each.variant: _rounded([row[place] for row in values.by_seed[each.variant][each.seed]], metric)
+        each.variant: _rounded([row[place] for row in values.by_replicate[each.variant][each.replicate]], metric)
         for each in report.browser.trials
         if each.variant in picture.predictions
     }
@@ -87,6 +90,10 @@ def _case(report: Report, picture: Picture) -> dict[str, Any]:
     }
 
 
+def _seed(replicate: Replicate) -> int | str:
+    return replicate.seed if replicate.label_split is None else replicate.word
+
+
 def _row(row: Row, metric: Metric) -> dict[str, Any]:
     each = row.difference
     shown: dict[str, Any] = {
@@ -95,7 +102,7 @@ def _row(row: Row, metric: Metric) -> dict[str, Any]:
         "low": _one(row.interval.low, metric),
         "high": _one(row.interval.high, metric),
         "n": row.n,
-        "seeds": len(row.trials.seeds),
+        "seeds": len(row.trials.replicates),
     }
     if each is not None and each.test.difference is not None:
         shown["difference"] = {

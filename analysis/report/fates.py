@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analysis.replicate import Replicate, in_order
 from analysis.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ class Fate:
 
     Attributes:
         variant: the variant's name.
-        seed: the trial's seed.
+        replicate: of the trial.
         trial_id: its folder under `trials/`.
         state: `failed`, `interrupted`, `validated`, `stopped` or `no result yet`.
         kind: of a failure, such as `nan`.
@@ -24,7 +25,7 @@ class Fate:
     """
 
     variant: str
-    seed: int
+    replicate: Replicate
     trial_id: str
     state: str
     kind: str
@@ -42,7 +43,8 @@ def read_fates(sweep: Sweep, trials: "pd.DataFrame") -> list[Fate]:
     records = {str(row["trial_id"]): row for row in trials.to_dict("records")}
     found = []
     for variant in sweep.variants:
-        for seed, trial in sorted(variant.trials.items()):
+        for replicate in in_order(variant.trials):
+            trial = variant.trials[replicate]
             record = records.get(trial, {"status": "no result yet"})
             if record["status"] == "finished":
                 continue
@@ -50,7 +52,7 @@ def read_fates(sweep: Sweep, trials: "pd.DataFrame") -> list[Fate]:
             found.append(
                 Fate(
                     variant=variant.name,
-                    seed=seed,
+                    replicate=replicate,
                     trial_id=trial,
                     state=str(record["status"]),
                     kind=_text(record.get("failure_kind")),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.case_images import CaseImage, read_case_image
 from analysis.masks import masked_cases, read_mask
+from analysis.replicate import Replicate, in_order
 from analysis.report.run_lengths import encode
 from analysis.report.sprite import Sprite, make_sprite
 from analysis.report.values import Values
@@ -32,12 +33,12 @@ class Shown:
 
     Attributes:
         variant: the variant's name.
-        seed: the trial's seed.
+        replicate: of the trial.
         trial_id: the trial.
     """
 
     variant: str
-    seed: int
+    replicate: Replicate
     trial_id: str
 
 
@@ -166,13 +167,13 @@ def _mean_scores(values: Values) -> dict[str, float]:
 
 
 def _trials(runs: Path, sweep: Sweep, values: Values) -> tuple[list[Shown], dict[str, set[str]]]:
-    """Return each variant's first finished seed with masks, and the cases that it has masks of."""
+    """Return each variant's first finished replicate with masks, and the cases that it has masks of."""
     trials, kept = [], {}
     for variant in sweep.variants:
-        for seed in sorted(values.by_seed[variant.name]):
-            trial = variant.trials[seed]
+        for replicate in in_order(values.by_replicate[variant.name]):
+            trial = variant.trials[replicate]
             if cases := set(masked_cases(runs, trial)):
-                trials.append(Shown(variant.name, seed, trial))
+                trials.append(Shown(variant.name, replicate, trial))
                 kept[variant.name] = cases
                 break
     return trials, kept
@@ -255,8 +256,8 @@ def _notes(trials: Sequence[Shown], pictures: Sequence[Picture], unfit: Sequence
         yield f"Left out, since the data set lacks them or holds them on another grid than the masks: {names}."
     if not pictures:
         return
-    seeds = sorted({each.seed for each in trials})
-    which = f"seed {seeds[0]}" if len(seeds) == 1 else "its first finished seed that kept its masks"
+    shown = {each.replicate for each in trials}
+    which = str(trials[0].replicate) if len(shown) == 1 else "its first finished seed that kept its masks"
     yield f"Each variant is shown with {which}, and so are the scores below its picture."
     if len(pictures) < masked:
         yield (

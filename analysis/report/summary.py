@@ -9,6 +9,7 @@ from analysis.ablation import Overview, Table
 from analysis.cells import shown
 from analysis.metric import Metric
 from analysis.notes_on_tests import detectable
+from analysis.replicate import have_splits, luck
 from analysis.report.findings import Finding, findings
 from analysis.row import Row
 from analysis.statistics.doubts import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
@@ -78,7 +79,7 @@ def difference_text(finding: Finding, metric: Metric) -> str:
     if each.p_holm is not None:
         text += f", {p_text(each.p_holm)}"
     if each.over_seeds_holm is not None:
-        text += f"; over seeds and cases {p_text(each.over_seeds_holm)}"
+        text += f"; over {luck(have_splits(each.replicates))} and cases {p_text(each.over_seeds_holm)}"
     return text
 
 
@@ -103,9 +104,13 @@ def count(number: int, what: str) -> str:
 
 
 def _setting(table: Table, rows: Sequence[Row]) -> Iterator[str]:
-    planned, finished = sum(row.trials.planned for row in rows), sum(len(row.trials.seeds) for row in rows)
-    seeds = sorted({row.trials.planned for row in rows})
-    each = f"with {count(seeds[0], 'seed')} each" if len(seeds) == 1 else f"with {seeds[0]} to {seeds[-1]} seeds each"
+    planned, finished = sum(row.trials.planned for row in rows), sum(len(row.trials.replicates) for row in rows)
+    numbers = sorted({row.trials.planned for row in rows})
+    each = f"with {numbers[0]} to {numbers[-1]} seeds each"
+    if splits := max((row.trials.splits for row in rows), default=0):
+        each = f"with {count(numbers[-1] // splits, 'seed')} times {count(splits, 'label split')} each"
+    elif len(numbers) == 1:
+        each = f"with {count(numbers[0], 'seed')} each"
     of_data = f" on {table.dataset}" if table.dataset else ""
     yield f"{count(len(rows), 'variant').capitalize()} {'was' if len(rows) == 1 else 'were'} trained {each}{of_data}."
     if finished < planned:
@@ -180,9 +185,10 @@ def _differences(table: Table, rows: Sequence[Row], found: Sequence[Finding]) ->
 def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
     if not found:
         return
-    seeds = min(len(one.difference.seeds) for one in found)
+    trainings = min(len(one.difference.replicates) for one in found)
+    splits = any(have_splits(one.difference.replicates) for one in found)
     shown_ = [one for one in found if one.verdict != "open"]
-    if seeds < 2:
+    if trainings < 2:
         yield Paragraph(
             "caution",
             "With one seed, a difference may be the luck of one training, however small its p: the test asks only "
@@ -191,14 +197,15 @@ def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
     elif shown_:
         kept = [one for one in shown_ if one.holds_over_seeds]
         text = (
-            f"Counting seeds as well as cases as chance, {_some(len(kept), len(shown_))} "
+            f"Counting {luck(splits)} as well as cases as chance, {_some(len(kept), len(shown_))} "
             f"(p < {SIGNIFICANT:g}, Holm-adjusted): these would be expected of other trainings too."
         )
         if len(kept) < len(shown_):
             lost = ", ".join(one.variant for one in shown_ if not one.holds_over_seeds)
-            text += f" What other seeds could undo: {lost}."
-        if seeds < ENOUGH_SEEDS:
-            text += f" With {count(seeds, 'seed')} that test is weak; train three or more."
+            text += f" What other {'seeds or labels' if splits else 'seeds'} could undo: {lost}."
+        if trainings < ENOUGH_SEEDS:
+            text += f" With {count(trainings, 'training' if splits else 'seed')} that test is weak; "
+            text += "train three or more."
         yield Paragraph("plain" if len(kept) == len(shown_) else "caution", text)
     cases = min(one.difference.test.n for one in found)
     if cases < ENOUGH_CASES:

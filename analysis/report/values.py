@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.ablation import CASE_COLUMNS, Overview
-from analysis.aggregate import Scores, case_values, score_trials, scores_of, seed_values
+from analysis.aggregate import Scores, case_values, replicate_values, score_trials, scores_of
 from analysis.metric import Metric
 from analysis.records import read_cases, read_trials
+from analysis.replicate import Replicate
 from analysis.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Values:
         classes: the foreground mean, then the classes; the mean alone where there is one class.
         cases: case ids.
         variants: names.
-        values: seeds averaged per case, `[metrics, classes, variants, cases]`.
-        by_seed: of each finished seed of each variant, the sweep's own metric, `[classes, cases]`.
+        values: replicates averaged per case, `[metrics, classes, variants, cases]`.
+        by_replicate: of each finished replicate of each variant, the sweep's own metric, `[classes, cases]`.
     """
 
     metrics: tuple[Metric, ...]
@@ -36,7 +37,7 @@ class Values:
     cases: tuple[str, ...]
     variants: tuple[str, ...]
     values: "Floats"
-    by_seed: dict[str, dict[int, "Floats"]]
+    by_replicate: dict[str, dict[Replicate, "Floats"]]
 
 
 def read_values(runs: Path, sweep: Sweep, overview: Overview) -> Values:
@@ -65,9 +66,9 @@ def read_values(runs: Path, sweep: Sweep, overview: Overview) -> Values:
         cases=own.cases,
         variants=tuple(variant.name for variant in sweep.variants),
         values=np.stack(per_metric),
-        by_seed={variant.name: _by_seed(scores_of(own, variant, finished), order) for variant in sweep.variants},
+        by_replicate={each.name: _by_replicate(scores_of(own, each, finished), order) for each in sweep.variants},
     )
 
 
-def _by_seed(scores: Scores[int], order: Sequence[int]) -> dict[int, "Floats"]:
-    return {seed: values[:, order].T for seed, values in zip(scores.runs, seed_values(scores), strict=True)}
+def _by_replicate(scores: Scores[Replicate], order: Sequence[int]) -> dict[Replicate, "Floats"]:
+    return {run: values[:, order].T for run, values in zip(scores.runs, replicate_values(scores), strict=True)}

@@ -55,20 +55,26 @@ def make_trial() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def write_sweep(tmp_path: Path) -> Callable[..., Path]:
-    """Write a sweep of variants with rows of scores per seed; None is a trial without records, a word a failure."""
+    """Write a sweep of variants with rows of scores per replicate; None is a trial without records, a word a failure.
+
+    A replicate is a seed, or a seed and a label split.
+    """
 
     def write(
-        variants: Mapping[str, Mapping[int, Sequence[Mapping[str, Any]] | str | None]],
+        variants: Mapping[str, Mapping[int | tuple[int, int], Sequence[Mapping[str, Any]] | str | None]],
         reference: str | None = "ref",
         metric: str = "dice",
         also: Sequence[str] = (),
     ) -> Path:
         listed = []
-        for name, seeds in variants.items():
+        for name, replicates in variants.items():
             trials = []
-            for seed, rows in seeds.items():
-                trial_id = f"{name.replace(' ', '').replace('/', '_')}-s{seed}"
-                trials.append({"seed": seed, "id": trial_id})
+            for replicate, rows in replicates.items():
+                seed, split = replicate if isinstance(replicate, tuple) else (replicate, None)
+                trial_id = f"{name.replace(' ', '').replace('/', '_')}-s{seed}" + (
+                    "" if split is None else f"-l{split}"
+                )
+                trials.append({"seed": seed, "id": trial_id} | ({} if split is None else {"label_split": split}))
                 if isinstance(rows, str):
                     write_trial(tmp_path, trial_row(trial_id, seed, "failed", failure_kind=rows))
                 elif rows is not None:

@@ -9,6 +9,7 @@ from scipy import stats
 
 from analysis.ablation import Table, ablation_table
 from analysis.errors import AnalysisError
+from analysis.replicate import Replicate
 from analysis.row import Row
 from analysis.statistics import PairedTest
 
@@ -105,7 +106,7 @@ def test_failed_and_unfinished_trials_are_counted_and_named(write_sweep: WriteSw
     }
     table = ablation_table(write_sweep(variants), "toy")
     trials = row_of(table, "a").trials
-    assert (trials.planned, len(trials.seeds), len(trials.failed), trials.unfinished) == (4, 1, 2, 1)
+    assert (trials.planned, len(trials.replicates), len(trials.failed), trials.unfinished) == (4, 1, 2, 1)
     notes = "\n".join(table.notes)
     assert "a: 2 of 4 trials failed (out_of_memory, nan)." in notes
     assert "a: 1 of 4 trials not finished." in notes
@@ -127,7 +128,7 @@ def test_scores_of_a_trial_that_did_not_finish_are_not_used(
     runs = write_sweep({"a": {0: made_up(-0.02, 0), 1: made_up(0.5, 1)}, "ref": {0: made_up(0, 0)}})
     write_trial(runs, make_trial("a-s1", 1, status))
     table = ablation_table(runs, "toy")
-    assert row_of(table, "a").trials.seeds == (0,)
+    assert row_of(table, "a").trials.replicates == (Replicate(0),)
     assert "a: 1 of 2 trials not finished." in table.notes
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from analysis.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of
 from analysis.errors import AnalysisError
+from analysis.replicate import Replicate
 from analysis.sweep import Variant
 
 Make = Callable[..., dict[str, Any]]
@@ -24,10 +25,12 @@ THEIRS: Values = {
 
 
 @pytest.fixture
-def arrange(make_case: Make) -> Callable[..., tuple[Scores[int], Scores[int]]]:
+def arrange(make_case: Make) -> Callable[..., tuple[Scores[Replicate], Scores[Replicate]]]:
     """Arrange our and the reference's values, rows shuffled; `lacking` are cases without class 1 in their label."""
 
-    def arrange(ours: Values, theirs: Values = THEIRS, lacking: str = "") -> tuple[Scores[int], Scores[int]]:
+    def arrange(
+        ours: Values, theirs: Values = THEIRS, lacking: str = ""
+    ) -> tuple[Scores[Replicate], Scores[Replicate]]:
         rows = [
             make_case(f"{who}{seed}", case, class_id, seed, dice=value)
             | {"empty_reference": case in lacking and class_id == 1}
@@ -37,13 +40,16 @@ def arrange(make_case: Make) -> Callable[..., tuple[Scores[int], Scores[int]]]:
         trials = score_trials(pd.DataFrame(rows).astype({"dice": float}).sample(frac=1, random_state=3), ["dice"])[
             "dice"
         ]
-        a, b = (scores_of(trials, Variant(who, {0: f"{who}0", 1: f"{who}1"}), trials.runs) for who in "ab")
+        a, b = (
+            scores_of(trials, Variant(who, {Replicate(0): f"{who}0", Replicate(1): f"{who}1"}), trials.runs)
+            for who in "ab"
+        )
         return a, b
 
     return arrange
 
 
-Arrange = Callable[..., tuple[Scores[int], Scores[int]]]
+Arrange = Callable[..., tuple[Scores[Replicate], Scores[Replicate]]]
 
 
 def test_seeds_are_averaged_per_case_then_classes(arrange: Arrange) -> None:
@@ -81,7 +87,7 @@ def test_a_class_that_the_label_lacks_does_not_count(arrange: Arrange) -> None:
 
 def test_the_order_of_rows_changes_no_digit(make_case: Make) -> None:
     frame = pd.DataFrame([make_case(f"t{seed}", "a", 1, seed, dice=0.1 * seed**0.5) for seed in range(9)])
-    variant = Variant("v", {seed: f"t{seed}" for seed in range(9)})
+    variant = Variant("v", {Replicate(seed): f"t{seed}" for seed in range(9)})
     found = set()
     for i in range(20):
         trials = score_trials(frame.sample(frac=1, random_state=i), ["dice"])["dice"]
@@ -91,8 +97,10 @@ def test_the_order_of_rows_changes_no_digit(make_case: Make) -> None:
 
 def test_only_finished_trials_of_the_variant_are_used(make_case: Make) -> None:
     frame = pd.DataFrame([make_case(name, "a", dice=value) for name, value in (("t0", 0.5), ("t1", 0.6), ("u", 0.7))])
-    picked = scores_of(score_trials(frame, ["dice"])["dice"], Variant("v", {8: "t1", 7: "t0"}), ["t0", "u"])
-    assert picked.runs == (7,)
+    picked = scores_of(
+        score_trials(frame, ["dice"])["dice"], Variant("v", {Replicate(8): "t1", Replicate(7): "t0"}), ["t0", "u"]
+    )
+    assert picked.runs == (Replicate(7),)
     assert picked.values.tolist() == [[[0.5]]]
 
 
@@ -100,13 +108,14 @@ def test_complete_pairs_are_matched_by_case(arrange: Arrange) -> None:
     pairs = pair(*arrange(OURS))
     assert pairs.of(0) == (pytest.approx([0.7, 0.8]), pytest.approx([0.735, 0.835]))
     assert pairs.of(FOREGROUND) == (pytest.approx([0.55, 0.65]), pytest.approx([0.595, 0.695]))
-    assert pairs.seeds == (0, 1)
+    assert pairs.replicates == (Replicate(0), Replicate(1))
     assert pairs.unpaired == 0
 
 
 def test_a_seed_of_one_side_is_left_out_and_named(arrange: Arrange) -> None:
     pairs = pair(*arrange({key: value for key, value in OURS.items() if key[0] == 0}))
-    assert (pairs.seeds, pairs.variant_seeds, pairs.reference_seeds) == ((0,), (), (1,))
+    assert (pairs.replicates, pairs.variant_replicates) == ((Replicate(0),), ())
+    assert pairs.reference_replicates == (Replicate(1),)
     assert pairs.of(0) == (pytest.approx([0.8, 0.9]), pytest.approx([0.83, 0.93]))
 
 
@@ -134,7 +143,7 @@ def test_a_case_without_a_class_on_one_side_leaves_the_foreground_mean(arrange: 
 
 def test_nothing_in_common_gives_no_pairs(arrange: Arrange) -> None:
     pairs = pair(*arrange({(0, "a", 1): 0.5}, {(1, "a", 1): 0.5}))
-    assert pairs.seeds == ()
+    assert pairs.replicates == ()
     assert pairs.of(0) == pairs.of(FOREGROUND) == ([], [])
 
 

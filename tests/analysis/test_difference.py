@@ -10,6 +10,7 @@ from scipy import stats
 
 from analysis.ablation import Table, ablation_table
 from analysis.difference import Difference, pooled_seed_variance
+from analysis.replicate import Replicate
 from analysis.statistics import bca_interval, crossed_test, seed_variance
 
 WriteSweep = Callable[..., Path]
@@ -117,7 +118,7 @@ def test_a_variant_that_lost_a_seed_does_not_take_it_from_the_pooled_variance(wr
     pooled = seed_variance([by_seed(given[name]) for name in ("b", "c", "ref")])
     two = [by_seed({seed: given[name][seed] for seed in (0, 1)}) for name in ("a", "ref")]
     found = difference(table, "a")
-    assert found.seeds == (0, 1)
+    assert found.replicates == (Replicate(0), Replicate(1))
     assert found.over_seeds is not None
     assert found.over_seeds.p == pytest.approx(crossed_test(*two, "reference higher", pooled=pooled).p, rel=1e-9)
 

@@ -10,6 +10,7 @@ from scipy import stats
 from analysis.ablation import Table
 from analysis.errors import AnalysisError
 from analysis.foreign_metric import foreign_metric
+from analysis.replicate import Replicate
 from analysis.row import Row
 from analysis.scores_file import tables_of_scores
 from analysis.tables import render_csv, render_markdown
@@ -55,7 +56,7 @@ def test_every_number_agrees_with_pandas_and_scipy(tmp_path: Path) -> None:
         assert found is not None
         assert found.test.p == pytest.approx(expected, rel=1e-9)
         assert found.over_seeds is not None
-        assert found.seeds == (0, 1, 2)
+        assert found.replicates == tuple(map(Replicate, (0, 1, 2)))
 
 
 def test_a_frame_a_csv_and_a_parquet_file_give_the_same(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_variants_keep_the_order_of_the_file() -> None:
 
 def test_seeds_may_have_names() -> None:
     scores = frame().assign(fold=lambda own: own["fold"].map(lambda seed: f"run {'abc'[seed]}"))
-    assert row_of(tables(scores).main, "ours").trials.seeds == (1, 2, 3)
+    assert row_of(tables(scores).main, "ours").trials.replicates == tuple(map(Replicate, (1, 2, 3)))
 
 
 def test_missing_values_are_left_out_and_counted(tmp_path: Path) -> None:

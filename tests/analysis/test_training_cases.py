@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from analysis.records import read_trials, write_trial
+from analysis.replicate import Replicate
 from analysis.sweep import Sweep, Variant
 from analysis.training_cases import COLUMNS, TrainingCases, differ, training_cases
 
@@ -13,7 +14,7 @@ Make = Callable[..., dict[str, Any]]
 
 
 def sweep(folder: Path | None, *names: str) -> Sweep:
-    variants = tuple(Variant(name, {0: f"{name}-0", 1: f"{name}-1"}) for name in names)
+    variants = tuple(Variant(name, {Replicate(0): f"{name}-0", Replicate(1): f"{name}-1"}) for name in names)
     return Sweep("toy", "dice", (), None, "toy", folder, variants, {})
 
 

@@ -27,7 +27,7 @@ function spreadOut(places, radius, room) {
 
 function startDots() {
   if (!data.values.flat(3).some((value) => value !== null)) return;
-  const note = () => `${chosenMetric().heading}${ofClass()}; a dot is a case, its seeds averaged. Point at one to follow it`
+  const note = () => `${chosenMetric().heading}${ofClass()}; a dot is a case, its ${data.luck} averaged. Point at one to follow it`
     + `${data.browser.cases.length ? ', click to see it' : ''}. Box: quartiles and median.`;
   const found = chart('dots', 'Each case', note(), (svg, width) => {
     const values = chosenValues();

@@ -16,6 +16,7 @@ from analysis.difference import Difference, adjusted
 from analysis.figures.comparison import Comparison, PairedCases, VariantValues
 from analysis.figures.style import style
 from analysis.metric import find_metric
+from analysis.replicate import Replicate
 from analysis.statistics import CrossedTest, paired_t_test
 
 AWKWARD = (
@@ -52,11 +53,11 @@ def make_comparison() -> Callable[..., Comparison]:
         base = next(iter(arrays)) if reference == "first" else reference
         given = settings or {}
 
-        def by_seed(name: str) -> dict[int, Any]:
-            return {n: np.array(own) for n, own in (seeds or {}).get(name, {0: arrays[name]}).items()}
+        def by_replicate(name: str) -> dict[Replicate, Any]:
+            return {Replicate(n): np.array(own) for n, own in (seeds or {}).get(name, {0: arrays[name]}).items()}
 
         variants = tuple(
-            VariantValues(name, own, given.get(name, {}), by_seed(name), 1)
+            VariantValues(name, own, given.get(name, {}), by_replicate(name), 1)
             if not np.isnan(own).all()
             else VariantValues(name, own, given.get(name, {}), {}, 1, ("nan",))
             for name, own in arrays.items()
@@ -69,7 +70,7 @@ def make_comparison() -> Callable[..., Comparison]:
                 difference = Difference(
                     variant=tuple(ours.tolist()),
                     reference=tuple(theirs.tolist()),
-                    seeds=(0,),
+                    replicates=(Replicate(0),),
                     alternative=chosen.alternative,
                     test=paired_t_test(ours.tolist(), theirs.tolist(), chosen.alternative),
                     over_seeds=(over_seeds or {}).get(name),

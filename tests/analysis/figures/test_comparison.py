@@ -10,6 +10,7 @@ import pytest
 from analysis.ablation import ablation_table
 from analysis.errors import AnalysisError
 from analysis.figures.comparison import read_comparison
+from analysis.replicate import Replicate
 
 WriteSweep = Callable[..., Path]
 CASES = [f"c{n:02d}" for n in range(12)]
@@ -63,9 +64,9 @@ def test_pairs_are_of_the_cases_that_they_name(runs: Path) -> None:
 
 def test_seeds_are_means_over_cases(runs: Path) -> None:
     variant = read_comparison(runs, "toy").variants[0]
-    assert list(variant.by_seed) == [0, 1]
-    for seed, mean in zip(variant.by_seed, variant.seed_means, strict=True):
-        assert mean == pytest.approx(statistics.fmean(row["dice"] for row in made_up(-0.02, seed)))
+    assert list(variant.by_replicate) == [Replicate(0), Replicate(1)]
+    for replicate, mean in zip(variant.by_replicate, variant.replicate_means, strict=True):
+        assert mean == pytest.approx(statistics.fmean(row["dice"] for row in made_up(-0.02, replicate.seed)))
 
 
 def test_what_is_missing_is_said(runs: Path) -> None:

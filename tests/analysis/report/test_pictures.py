@@ -64,7 +64,7 @@ def test_masks_of_every_variant_are_cut_alike_and_exact(browse, made):
 
 def test_each_variant_shows_its_first_finished_seed_that_kept_masks(browse):
     found = browse()
-    assert [(each.seed, each.trial_id) for each in found.trials] == [(0, "v0-s0"), (0, "v1-s0"), (0, "v2-s0")]
+    assert [(each.replicate.seed, each.trial_id) for each in found.trials] == [(0, "v0-s0"), (0, "v1-s0"), (0, "v2-s0")]
     assert "seed 0" in found.notes[0]
 
 

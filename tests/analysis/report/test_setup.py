@@ -47,7 +47,7 @@ def test_failed_and_open_trials_are_listed_failed_ones_first(write_sweep):
     runs = write_sweep({"ref": {0: None, 1: "nan"}})
     sweep = read_sweep(runs, "toy")
     found = read_fates(sweep, read_trials(runs, sweep.trial_ids))
-    assert [(fate.seed, fate.state, fate.kind, fate.message, fate.steps) for fate in found] == [
+    assert [(fate.replicate.seed, fate.state, fate.kind, fate.message, fate.steps) for fate in found] == [
         (1, "failed", "nan", "", None),
         (0, "no result yet", "", "", None),
     ]
@@ -73,7 +73,9 @@ def test_thinning_averages_neighbours_and_keeps_a_divergence():
 
 def test_every_trial_with_a_log_has_its_curves(made, sweep):
     found = read_courses(made.runs, sweep)
-    assert [(each.variant, each.seed) for each in found] == [(name, seed) for name in made.dice for seed in (0, 1)]
+    assert [(each.variant, each.replicate.seed) for each in found] == [
+        (name, seed) for name in made.dice for seed in (0, 1)
+    ]
     steps, values = found[2].curves["loss: dice"]
     assert (steps, values) == ([10, 20, 30, 40], [1.1, 1.05, 1.033, 1.025])
     assert found[0].curves["validation: student dice"][1] == [0.2, 0.4, 0.6, 0.8]
@@ -86,7 +88,7 @@ def test_values_are_those_of_the_table_case_by_case(made, sweep):
         expected = [made.dice[name][case] for case in values.cases]
         np.testing.assert_allclose(values.values[0, 0, place], expected)
         np.testing.assert_allclose(values.values[0, 1:, place].mean(axis=0), expected)
-        np.testing.assert_allclose(np.mean([own[0] for own in values.by_seed[name].values()], axis=0), expected)
+        np.testing.assert_allclose(np.mean([own[0] for own in values.by_replicate[name].values()], axis=0), expected)
     assert np.isnan(values.values[:, :, 3]).all()
 
 

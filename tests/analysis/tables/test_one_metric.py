@@ -100,7 +100,7 @@ def test_every_number_of_a_row_stays_on_one_line(table: Table, width: int) -> No
         number = f"{100 * row.mean:.2f}"
         line = next(line for line in lines if number in line)
         assert f"{100 * row.sd:.2f}" in line
-        assert f"{len(row.trials.seeds)}/2" in line
+        assert f"{len(row.trials.replicates)}/2" in line
         if row.difference is not None and (difference := row.difference.test.difference) is not None:
             assert f"{100 * difference:+.2f}" in line
     assert "…" not in text
