@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sweeps.execute import Engine, default_engine
 from sweeps.search.plan import SearchPlan
 from sweeps.search.records import SettingRecord, read_setting, write_setting
 from sweeps.search.rungs import Rung, RungJudge, by_case, mean
@@ -39,8 +40,8 @@ def run_setting(params: Mapping[str, Any], job: Job, task: SearchTask) -> None:
 
     number = int(params["trial_id"])
     record = read_setting(task.folder, number) or SettingRecord(number, dict(params["settings"]))
-    # The part of the code that selects has no test scores to look at, whatever it is given.
-    job = replace(job, test=False)
+    # What selects has no way to a test case, whatever is asked of it.
+    job = replace(job, test=False, engine=without_test(job.engine or default_engine()))
     if record.state == "running" and not StopRequest(job)():
         record = _by_truncation(record, job, task) if _truncates(task.plan) else _by_schedules(record, job, task)
         write_setting(task.folder, record)
@@ -55,6 +56,15 @@ def val_scores(runs: Path, trial_id: str, metric: str) -> dict[str, float]:
         case_path(runs, trial_id), columns=["case_id", metric], filters=[("split", "=", VAL)], memory_map=False
     )
     return by_case(zip(table["case_id"].to_pylist(), table[metric].to_pylist(), strict=True))
+
+
+def without_test(engine: Engine) -> Engine:
+    """Return `engine` without the part that reads test cases."""
+
+    def refuse(*given: Any, **named: Any) -> Any:
+        raise AssertionError("a search was about to read test cases")
+
+    return Engine(engine.train, refuse)
 
 
 def _truncates(plan: SearchPlan) -> bool:

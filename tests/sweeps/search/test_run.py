@@ -1,0 +1,251 @@
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+from rich.console import Console
+
+from simcvd.errors import UserError
+from sweeps.definition import SweepFile
+from sweeps.execute import Engine, execute_trial
+from sweeps.runner import SweepOutcome
+from sweeps.search.records import SettingRecord, read_settings
+from sweeps.search.run import run_search
+from sweeps.search.trial import val_scores, without_test
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+)
+Run = Callable[..., tuple[SweepOutcome, str]]
+
+
+def _search(**strategy: Any) -> SweepFile:
+    return SweepFile.model_validate(
+        {
+            "name": "mine",
+            "base": {"preset": "phantom", "training.steps": 9},
+            "search": {"loss.sdm": {"uniform": [0.0, 0.6]}, "loss.contrast": {"loguniform": [0.1, 1.0]}},
+            "strategy": {"trials": 12, "confirm_seeds": 2} | strategy,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def ray_started() -> Iterator[None]:
+    from sweeps.ray_session import ray_session
+
+    with ray_session(None):
+        yield
+
+
+@pytest.fixture
+def run(dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]) -> Run:
+    def call(sweep: SweepFile, *, step_s: float = 0.0, runs: Path = tmp_path, **options: Any) -> Any:
+        out = io.StringIO()
+        console = Console(file=out, width=200)
+        outcome = run_search(sweep, dataset, runs, console=console, engine=make_engine(step_s), **options)
+        return outcome, out.getvalue()
+
+    return call
+
+
+def _states(runs: Path) -> dict[str, int]:
+    path = runs / "sweeps" / "mine" / "study.journal"
+    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+    (name,) = optuna.get_all_study_names(storage)
+    trials = optuna.load_study(study_name=name, storage=storage).trials
+    return pd.Series([trial.state.name for trial in trials]).value_counts().to_dict()
+
+
+def _records(runs: Path) -> list[SettingRecord]:
+    return read_settings(runs / "sweeps" / "mine" / "search")
+
+
+def _statuses(runs: Path) -> dict[str, str]:
+    rows = pd.concat(pd.read_parquet(path) for path in (runs / "results" / "trials").glob("*.parquet"))
+    return dict(zip(rows["trial_id"], rows["status"], strict=True))
+
+
+def test_a_search_without_val_cases_is_refused(run: Run, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simcvd.data import store
+
+    info = store.open_info(dataset)
+    bare = info.model_copy(update={"splits": info.splits.model_copy(update={"val": ()})})
+    monkeypatch.setattr(store, "open_info", lambda folder: bare)
+    with pytest.raises(UserError, match="selects by val cases, but the data set has none"):
+        run(_search())
+
+
+def test_a_distance_can_not_select(run: Run) -> None:
+    sweep = _search().model_copy(update={"metric": "hd95_vox"})
+    with pytest.raises(UserError, match="missing where nothing is predicted"):
+        run(sweep)
+
+
+def test_a_base_outside_of_what_is_searched_is_refused_and_nothing_is_written(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leaves out 2, the value of the base"):
+        run(_search(), overrides={"loss.contrast": 2.0})
+    assert not list(tmp_path.glob("**/*.journal"))
+
+
+def test_the_search_path_can_not_score_test_cases(
+    dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]
+) -> None:
+    from simcvd.config import apply_settings, load_preset
+
+    config = apply_settings(load_preset("phantom"), {"training.steps": 3})
+    sealed = without_test(make_engine())
+    asked = {"trial_id": "a", "should_stop": lambda: False}
+    assert execute_trial(config, dataset, tmp_path, engine=sealed, test=False, **asked).state == "validated"
+    assert not (tmp_path / "trials" / "a" / "tested.txt").exists()
+    # Even where it is asked to, it has nothing to read them with.
+    reached = execute_trial(config, dataset, tmp_path, engine=sealed, test=True, **asked)
+    assert (reached.state, reached.kind) == ("failed", "AssertionError")
+    assert set(pd.read_parquet(tmp_path / "results" / "cases" / "a.parquet")["split"]) == {"val"}
+
+
+def test_scores_of_test_cases_are_not_read_where_they_are_there(tmp_path: Path) -> None:
+    path = tmp_path / "results" / "cases" / "a.parquet"
+    path.parent.mkdir(parents=True)
+    rows = [("val", "one", 0.5), ("val", "two", None), ("test", "three", 1.0), ("test", "one", 1.0)]
+    pd.DataFrame(rows, columns=["split", "case_id", "dice"]).to_parquet(path)
+    assert val_scores(tmp_path, "a", "dice") == {"one": 0.5}
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
+def test_a_search_by_schedules_finds_the_best_on_val_and_confirms_it_on_fresh_seeds(run: Run, tmp_path: Path) -> None:
+    outcome, text = run(_search())
+    assert (outcome.exit_code, outcome.interrupted) == (0, False), text
+    records = _records(tmp_path)
+    assert [record.number for record in records] == list(range(12))
+    assert records[0].params == {"loss.sdm": 0.1, "loss.contrast": 0.5}
+    assert {record.state for record in records} == {"complete", "pruned"}
+    assert records[0].state == "complete"
+    assert _states(tmp_path) == {
+        "COMPLETE": sum(record.state == "complete" for record in records),
+        "PRUNED": sum(record.state == "pruned" for record in records),
+    }
+    # A complete schedule of 3 steps for each, one of 9 for those that went on, and nothing of test cases.
+    assert all([t.steps for t in r.trials] == ([3, 9] if r.state == "complete" else [3]) for r in records)
+    searched = {trial.id for record in records for trial in record.trials}
+    assert not [trial for trial in searched if (tmp_path / "trials" / trial / "tested.txt").exists()]
+    assert {_statuses(tmp_path)[trial] for trial in searched} == {"validated"}
+
+    content = yaml.safe_load((tmp_path / "sweeps" / "mine" / "sweep.yaml").read_text())
+    best = max((r for r in records if r.state == "complete"), key=lambda r: r.value or 0)
+    assert content["search"]["best"]["set"] == best.params
+    assert [variant["name"] for variant in content["variants"]] == ["default", "best found"]
+    assert [trial["seed"] for trial in content["variants"][0]["trials"]] == [1, 2]
+    confirmed = [trial["id"] for variant in content["variants"] for trial in variant["trials"]]
+    assert all((tmp_path / "trials" / trial / "tested.txt").read_text() == "test" for trial in confirmed)
+    # The test cases of this engine like what the val cases don't.
+    assert "The gain has vanished: keep the base's own settings." in text
+    assert "best found" in text
+
+    again, _ = run(_search())
+    assert (again.ran, again.exit_code) == (0, 0)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
+def test_a_search_by_truncation_stops_trials_that_others_can_continue(run: Run, tmp_path: Path) -> None:
+    outcome, text = run(_search(fidelity="truncate", rungs=[0.5], confirm_seeds=0))
+    assert outcome.exit_code == 0, text
+    pruned = [record for record in _records(tmp_path) if record.state == "pruned"]
+    assert pruned
+    statuses = _statuses(tmp_path)
+    for record in pruned:
+        (trial,) = record.trials
+        assert statuses[trial.id] == "stopped"
+        folder = tmp_path / "trials" / trial.id
+        assert len((folder / "steps.txt").read_text().split()) == 4
+        assert (folder / "checkpoint" / "last.pt").exists()
+        assert record.value == pytest.approx(record.rungs[4])
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
+def test_settings_that_fail_are_told_apart_from_those_that_do_badly(run: Run, tmp_path: Path) -> None:
+    sweep = _search(confirm_seeds=0).model_copy()
+    wide = SweepFile.model_validate(
+        sweep.model_dump(exclude_none=True, exclude={"search"}) | {"search": {"loss.sdm": {"uniform": [0.05, 1.0]}}}
+    )
+    outcome, text = run(wide)
+    failed = [record for record in _records(tmp_path) if record.state == "failed"]
+    assert failed
+    assert outcome.exit_code == 1
+    assert all(record.params["loss.sdm"] >= 0.7 for record in failed)
+    assert _states(tmp_path)["FAIL"] == len(failed)
+    assert f"{len(failed)} failed" in text
+
+
+COMMAND = """
+import pickle, sys
+from pathlib import Path
+from sweeps.search.run import run_search
+sweep, dataset, runs, engine = pickle.loads(Path(sys.argv[1]).read_bytes())
+sys.exit(run_search(sweep, dataset, runs, engine=engine).exit_code)
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
+def test_a_killed_search_goes_on_where_it_was(
+    run: Run, dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]
+) -> None:
+    from ray import cloudpickle
+
+    runs = tmp_path / "runs"
+    sweep = _search(trials=6, confirm_seeds=0)
+    (tmp_path / "job.pkl").write_bytes(cloudpickle.dumps((sweep, dataset, runs, make_engine(0.3))))
+    command = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, str(tmp_path / "job.pkl")],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 120
+    while sum(record.state != "running" for record in _records(runs)) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    command.send_signal(signal.SIGKILL)
+    command.wait()
+    before = {record.number: record for record in _records(runs)}
+    outcome, text = run(sweep, runs=runs)
+    assert outcome.exit_code == 0, text
+    after = {record.number: record for record in _records(runs)}
+    assert sorted(after) == list(range(6))
+    for number, record in before.items():
+        assert after[number].params == record.params
+        if record.state != "running":
+            assert after[number] == record
+    for record in after.values():
+        for trial in record.trials:
+            steps = (runs / "trials" / trial.id / "steps.txt").read_text().split()
+            assert len(steps) <= trial.steps + 1  # the step that was cut off may be done again
+    assert sum(_states(runs).values()) == 6
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
+def test_another_search_of_the_same_name_moves_the_first_aside_and_finds_it_again(run: Run, tmp_path: Path) -> None:
+    run(_search(trials=3, confirm_seeds=0))
+    first = _records(tmp_path)
+    run(_search(trials=3, confirm_seeds=0, reduction=2.0))
+    assert _records(tmp_path)[0].trials == first[0].trials
+    outcome, _ = run(_search(trials=3, confirm_seeds=0))
+    assert outcome.ran == 0
+    assert _records(tmp_path) == first
+    assert json.loads((tmp_path / "sweeps" / "mine" / "search" / "identity.json").read_text())
