@@ -90,7 +90,7 @@ def execute_trial(
         TrialBusyError: another process runs this trial.
         DiskFullError: there is no room for its files; it continues when it is run again.
     """
-    engine = engine or _default_engine()
+    engine = engine or default_engine()
     folder = trial_folder(runs, trial_id)
     rank, workers = _rank_and_workers()
     with full_disk_told(runs), ExitStack() as held:
@@ -242,7 +242,8 @@ def _before(runs: Path, trial_id: str, retry_failed: bool, judge: "Judge | None"
     return None
 
 
-def _default_engine() -> Engine:
+def default_engine() -> Engine:
+    """Return what trains and scores for real."""
     from simcvd.training.evaluation import evaluate_trial
     from simcvd.training.run import run_training
 
