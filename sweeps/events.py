@@ -25,7 +25,7 @@ class EventStream:
     Every line is an object with `event` and `time` (seconds since 1970). A number that is not known, or not finite, is
     null.
 
-    - `sweep`, first: `name`, `runs`, `trials` (how many), `pending` (of them not over yet), `slots` (trials that run
+    - `sweep`, before the first trial: `name`, `runs`, `trials` (how many), `pending` (of them not over yet), `slots` (trials that run
       side by side; null where nothing had to run).
     - `trial`, for each trial once at the start, at each change of its state, and every few seconds while it makes
       steps: `id`, `variant`, `seed`, `label_split`, `search` (its number in a search, else null), `state` (`waiting`,
@@ -150,7 +150,7 @@ def trial_fields(row: Row, runs: Path) -> dict[str, Any]:
         "step": trial.step,
         "steps": trial.steps or None,
         "steps_per_second": trial.steps_per_second,
-        "eta_seconds": trial.eta_seconds,
+        "eta_seconds": trial.eta_seconds if trial.state == "running" else None,
         "dice": trial.dice,
         "dice_split": trial.dice_split,
         "val_dice": row.val_dice,

@@ -1,18 +1,17 @@
-import io
 import json
-import time
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from rich.console import Console
 
 from analysis.errors import AnalysisError
 from simcvd.config import apply_settings, load_preset
 from sweeps.execute import Engine, execute_trial
-from sweeps.progress import ProgressDisplay, render
 from sweeps.status import OUTSIDE, Planned, Row, SweepReader, SweepState, duration, read_status
+from sweeps.sweep_command import SweepCommand, write_slots
 from sweeps.trial_state import TrialState, read_trial, trial_folder, trial_lock
 
 
@@ -107,64 +106,160 @@ def test_the_eta_divides_the_remaining_steps_among_the_slots() -> None:
     assert SweepState("mine", _rows(waiting)).eta_seconds is None
 
 
+def test_the_last_trial_starts_where_a_slot_is_free_first() -> None:
+    done = TrialState("a", "finished", 100, 100, steps_per_second=1.0)
+    waiting = [TrialState(name, "waiting", 0, 100) for name in "bcd"]
+    # 300 s of training on two slots: 100 s side by side, then one alone.
+    assert SweepState("mine", _rows(done, *waiting), slots=2).eta_seconds == 200.0
+
+
+def test_a_waiting_trial_takes_the_pace_of_its_own_variant() -> None:
+    def row(variant: str, seed: int, trial: TrialState) -> Row:
+        return Row(Planned(f"{variant}{seed}", variant, seed), trial)
+
+    slow = row("slow", 0, TrialState("a", "finished", 100, 100, steps_per_second=1.0))
+    fast = row("fast", 0, TrialState("b", "finished", 100, 100, steps_per_second=10.0))
+    waiting = TrialState("c", "waiting", 0, 100)
+    assert SweepState("mine", (slow, fast, row("fast", 1, waiting))).eta_seconds == pytest.approx(10)
+    assert SweepState("mine", (slow, fast, row("slow", 1, waiting))).eta_seconds == pytest.approx(100)
+    assert SweepState("mine", (slow, fast, row("new", 0, waiting))).eta_seconds == pytest.approx(55)
+
+
+def test_a_sweep_that_nobody_runs_has_no_eta() -> None:
+    rows = _rows(TrialState("a", "finished", 100, 100, steps_per_second=2.0), TrialState("b", "waiting", 0, 100))
+    state = SweepState("mine", rows, command=SweepCommand(alive=False, host="here", pid=1))
+    assert state.eta_seconds is None
+    assert state.remarks() == ["Not running; run the same command again to continue"]
+    assert SweepState("mine", rows, command=SweepCommand(alive=True)).eta_seconds == 50.0
+    assert SweepState("mine", rows[:1], command=SweepCommand(alive=False)).remarks() == []  # nothing is left to run
+
+
+def test_the_best_trial_so_far_is_told_by_its_val_score() -> None:
+    test_best = TrialState("a", "finished", 9, 9, dice=0.95, dice_split="test", val_dice=0.5)
+    val_best = TrialState("b", "running", 5, 9, dice=0.75, dice_split="val")
+    state = SweepState("mine", _rows(test_best, val_best, TrialState("c", "waiting")))
+    assert state.best is state.rows[1]
+    assert state.remarks() == ["Best so far: projection.dropout=1 seed 1, val Dice 0.750, at step 5 of 9"]
+    assert SweepState("mine", _rows(TrialState("c", "waiting"))).best is None
+
+
+def _reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the trials whose files are read."""
+    reads: list[str] = []
+
+    def read(runs: Path, trial_id: str, **options: Any) -> TrialState:
+        reads.append(trial_id)
+        return read_trial(runs, trial_id, **options)
+
+    monkeypatch.setattr("sweeps.status.read_trial", read)
+    return reads
+
+
+def test_a_refresh_reads_what_changed_alone(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = _reads(monkeypatch)
+    names = ["fine", "broken", *(f"later{i}" for i in range(1000)), "cut"]
+    _log(runs, "cut", (20, 10.0))
+    reader = SweepReader(runs, "mine", [Planned(name, name, 0, 5) for name in names])
+    state = reader.read()
+    assert state.counts == {"finished": 1, "failed": 1, "waiting": 1000, "interrupted": 1}
+    assert reads == ["fine", "broken", "cut"]  # what waits has no files
+    assert reader.read() == state
+    assert len(reads) == 3
+    with trial_lock(trial_folder(runs, "cut")):
+        assert reader.read().counts["running"] == 1
+        _log(runs, "cut", (40, 20.0))
+        assert reader.read().rows[-1].trial.step == 40
+    assert reader.read().counts["interrupted"] == 1
+    assert reads == ["fine", "broken", *["cut"] * 4]
+
+
+def test_a_failed_trial_that_runs_again_is_seen(
+    runs: Path, dataset: Path, make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = SweepReader(runs, "mine", [Planned("broken", "broken", 0, 5)])
+    assert reader.read().counts == {"failed": 1}
+    with trial_lock(trial_folder(runs, "broken")):
+        assert reader.read().counts == {"running": 1}
+    config = apply_settings(load_preset("phantom"), {"training.steps": 5, "loss.sdm": 0.3})
+    execute_trial(config, dataset, runs, trial_id="broken", engine=make_engine(), retry_failed=True)
+    assert reader.read().counts == {"finished": 1}
+
+
+def test_status_tells_who_runs_a_sweep_and_with_how_many_slots(runs: Path) -> None:
+    folder = runs / "sweeps" / "mine"
+    (mine,) = read_status(runs, "mine")
+    assert mine.remarks()[-1] == "Not running; run the same command again to continue"
+    with trial_lock(folder):
+        (folder / "ray" / "here-1").mkdir(parents=True)
+        write_slots(folder / "ray" / "here-1", 3)
+        (mine,) = read_status(runs, "mine")
+        assert mine.slots == 3
+        assert f"Run by process {os.getpid()} on " in mine.remarks()[-1]
+        assert mine.remarks()[-1].endswith(", 3 trials at a time")
+    (mine,) = read_status(runs, "mine")  # killed: its scratch folder is still there
+    assert (mine.slots, mine.command and mine.command.alive) == (1, False)
+
+
+def test_trials_that_another_command_runs_are_no_sign_of_the_sweeps_own(runs: Path) -> None:
+    with trial_lock(trial_folder(runs, "later")):
+        (mine,) = read_status(runs, "mine")
+    assert mine.counts["running"] == 1
+    assert mine.remarks()[-1].startswith("Its own command is not running, but another one runs 1 of its trials")
+
+
+def test_a_sweep_of_another_host_is_told_by_its_logs() -> None:
+    gone = SweepCommand(alive=False, host="elsewhere", pid=1)
+    assert gone.sentence(2, 2).startswith("Run on elsewhere, as far as its logs tell")
+    assert gone.sentence(2, 0) == "Not running; run the same command again to continue"
+
+
+def _setting(runs: Path, number: int, **content: Any) -> None:
+    folder = runs / "sweeps" / "mine" / "search"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{number}.json").write_text(json.dumps({"number": number, "params": {}, **content}))
+
+
+def test_a_search_is_shown_by_number_and_never_by_its_test_scores(
+    runs: Path, dataset: Path, make_engine: Callable[..., Engine]
+) -> None:
+    config = apply_settings(load_preset("phantom"), {"training.steps": 5, "loss.sdm": 0.4})
+    execute_trial(config, dataset, runs, trial_id="scored-s0-a", engine=make_engine(), test=False)
+    execute_trial(config, dataset, runs, trial_id="short-s0-b", engine=make_engine(), test=False)
+    _setting(runs, 10, state="running")
+    _setting(runs, 2, trials=[{"steps": 2, "id": "x"}, {"steps": 5, "id": "scored-s0-a"}], state="complete", value=0.5)
+    _setting(runs, 1, trials=[{"steps": 5, "id": "short-s0-b"}], state="pruned", value=0.5)
+    _setting(runs, 0, trials=[{"steps": 5, "id": "fine"}], state="complete", value=0.5)
+    (runs / "sweeps" / "mine" / "search" / "identity.json").write_text('{"identity": "abc"}')
+    (mine,) = read_status(runs, "mine")
+    searched = [row for row in mine.rows if row.planned.search is not None]
+    assert [(row.planned.name, row.trial.state) for row in searched] == [
+        ("search 0", "finished"),
+        ("search 1", "stopped"),
+        ("search 2", "validated"),
+        ("search 10", "waiting"),
+    ]
+    assert [row.trial.dice_split for row in searched] == ["val", "val", "val", None]
+    assert [row.over for row in searched] == [True, True, True, False]
+
+
+def test_a_search_counts_the_settings_that_it_is_still_to_try(runs: Path) -> None:
+    path = runs / "sweeps" / "mine" / "sweep.yaml"
+    content = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(content | {"search": {"trials": 4, "over": False}}))
+    _setting(runs, 1, trials=[{"steps": 5, "id": "fine"}], state="complete", value=0.5)
+    (mine,) = read_status(runs, "mine")
+    assert [row.planned.name for row in mine.rows[3:]] == ["search 0", "search 1", "search 2", "search 3"]
+    assert mine.rows[3].trial.state == "waiting"
+    path.write_text(yaml.safe_dump(content | {"search": {"trials": 4, "over": True}}))
+    (mine,) = read_status(runs, "mine")
+    assert [row.planned.name for row in mine.rows[3:]] == ["search 1"]
+
+
 def test_the_summary_counts_every_state() -> None:
     state = SweepState(
         "mine", _rows(TrialState("a", "finished"), TrialState("b", "failed"), TrialState("c", "waiting"))
     )
     assert state.summary() == "mine: 1 of 3 finished, 1 failed, 1 waiting"
-
-
-def _drawn(state: SweepState, width: int, height: int | None = None) -> list[str]:
-    out = io.StringIO()
-    Console(file=out, width=width).print(render(state, width, height))
-    return out.getvalue().splitlines()
-
-
-@pytest.mark.parametrize("width", [60, 80, 120])
-def test_the_table_fits_its_terminal(width: int) -> None:
-    running = TrialState(
-        "b", "running", 1500, 6000, steps_per_second=1.25, eta_seconds=3600, dice=0.5, dice_split="val"
-    )
-    lines = _drawn(SweepState("mine", _rows(running, TrialState("c", "interrupted", 10, 6000))), width)
-    assert max(map(len, lines)) <= width
-    text = "\n".join(lines)
-    assert "1500/6000" in text
-    assert "1 h 00 min" in text
-    assert "interrupted" in text
-    assert ("0.500 val" in text) == (width >= 84)
-
-
-def test_a_table_higher_than_the_terminal_shows_what_runs_and_counts_the_rest() -> None:
-    trials = [TrialState(f"f{i}", "finished") for i in range(30)] + [TrialState("r", "running")]
-    lines = _drawn(SweepState("mine", _rows(*trials)), 80, 15)
-    assert len(lines) <= 15
-    assert any("running" in line and "=30" in line for line in lines)
-    assert any("and 23 finished" in line for line in lines)
-
-
-def _wait_for(text: str, out: io.StringIO) -> None:
-    end = time.monotonic() + 60
-    while text not in out.getvalue():
-        assert time.monotonic() < end, f"{text!r} never came; the output is {out.getvalue()!r}"
-        time.sleep(0.05)
-
-
-def test_plain_output_has_one_line_per_change_and_no_control_characters(tmp_path: Path) -> None:
-    out = io.StringIO()
-    reader = SweepReader(tmp_path, "mine", [Planned("a", "A", 0, 100)])
-    notices = tmp_path / "notices.txt"
-    with ProgressDisplay(reader, Console(file=out, width=60), notices):
-        _wait_for("1 waiting", out)
-        notices.write_text("Mind the crop.\nMind the crop.\n")
-        _log(tmp_path, "a", (20, 10.0))
-        with trial_lock(trial_folder(tmp_path, "a")):
-            _wait_for("running, step 20/100", out)
-            _wait_for("Mind the crop.", out)
-    text = out.getvalue()
-    assert text.count("A seed 0: running, step 20/100, ETA 40 s") == 1
-    assert text.count("Mind the crop.") == 1
-    assert text.splitlines()[-1].endswith("mine: 0 of 1 finished, 1 interrupted")
-    assert "\x1b" not in text
 
 
 def test_durations_read_well() -> None:
