@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from sweeps.status import SweepReader
 from sweeps.trial import Job, run_trial
 from sweeps.trial_state import is_finished
 from sweeps.variant_entry import DEFAULT_ROW, VariantEntry
+from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -91,6 +93,7 @@ def run_search(
     storage: str | None = None,
     console: "Console | None" = None,
     engine: Engine | None = None,
+    hang_timeout_s: float | None = HANG_TIMEOUT_S,
 ) -> SweepOutcome:
     """Search, then confirm on fresh seeds; the same call again continues where this one ended.
 
@@ -108,6 +111,7 @@ def run_search(
         storage: database URL for the study in place of its journal file.
         console: where to show progress and the table.
         engine: what trains and scores, in place of `simcvd.training`.
+        hang_timeout_s: start a trial again that gives no sign of life for so long; none waits for ever.
 
     Raises:
         UserError: something must be changed first; said before anything starts.
@@ -123,35 +127,38 @@ def run_search(
     deadline = None if time_budget_s is None else started + time_budget_s
     with sweep_lock(folder):
         place = claim(folder, plan.identity)
-        search = _Search(
-            sweep, plan, dataset, runs, overrides or {}, preset, storage, SearchStudy(plan, folder, storage)
-        )
-        for record in search.records:
-            search.study.tell(record)  # what a killed command wrote down and did not come to tell
-        if retry_failed:
-            search.study.retry_failed()
-        ran, interrupted = 0, False
-        if search.study.left or _pending(search):
+        with closing(SearchStudy(plan, folder, storage)) as study:
+            search = _Search(sweep, plan, dataset, runs, overrides or {}, preset, storage, study)
+            for record in search.records:
+                study.tell(record)  # what a killed command wrote down and did not come to tell
+            if retry_failed:
+                study.retry_failed()
+            ran, interrupted = 0, False
+            if study.left or _pending(search):
+                _write(search)
+                with open_session(
+                    folder,
+                    dataset,
+                    runs,
+                    request=request,
+                    console=console,
+                    retry_failed=retry_failed,
+                    deadline=deadline,
+                    engine=engine,
+                    configs=[plan.base, *_pending(search).values()],
+                    # Test cases are another phase's; while settings are tried, not even their files are looked at.
+                    with_test=not study.left,
+                    hang_timeout_s=hang_timeout_s,
+                ) as session:
+                    ran = _try_settings(search, place, session) if study.left else 0
+                    if not session.stopped():
+                        ran += _confirm(search, session)
+                    interrupted = session.stopped()
             _write(search)
-            with open_session(
-                folder,
-                dataset,
-                runs,
-                request=request,
-                console=console,
-                retry_failed=retry_failed,
-                deadline=deadline,
-                engine=engine,
-            ) as session:
-                ran = _try_settings(search, place, session) if search.study.left else 0
-                if not session.stopped():
-                    ran += _confirm(search, session)
-                interrupted = session.stopped()
-        _write(search)
-        search.study.mirror()
-        if not search.study.left:
-            _tell(search, console)
-        state = planned_reader(plan.name, runs, search.confirmation() if _confirms(search) else []).read()
+            study.mirror()
+            state = planned_reader(plan.name, runs, search.confirmation() if _confirms(search) else []).read()
+            if not study.left:
+                _tell(search, console)
         if any(row.trial.state == "finished" for row in state.rows):
             show_table(runs, plan.name, console)
     return SweepOutcome(plan.name, state, ran, interrupted, time.time() - started)

@@ -55,7 +55,7 @@ class SearchStudy:
             self._study = optuna.create_study(
                 study_name=self.name, storage=self._storage, direction="maximize", load_if_exists=True
             )
-            self._belong_to(folder)
+            self._belong_to(folder)  # before anything else is written there
             for settings in plan.start:
                 self._study.enqueue_trial(params_of(settings), skip_if_exists=True)
 
@@ -166,6 +166,16 @@ class SearchStudy:
             )
         partial.replace(path)
 
+    def close(self) -> None:
+        """Let go of a database."""
+        import optuna
+
+        if isinstance(self._storage, optuna.storages.JournalStorage):
+            return
+        database = getattr(self._storage, "_backend", self._storage)  # Optuna puts a cache before it
+        database.remove_session()
+        database.engine.dispose()
+
     def _give(self, trial: Any) -> Suggestion:
         self._given.add(trial.number)
         return Suggestion(trial.number, settings_of(trial.params, self._plan.space))
@@ -177,6 +187,7 @@ class SearchStudy:
         if owner is None:
             self._study.set_user_attr(RUNS_KEY, own)
         elif owner != own:
+            self.close()
             raise UserError(
                 f"The study {self.name} in this storage belongs to {owner}; go on there with --out, or take another "
                 "storage or another name for the sweep."
