@@ -405,6 +405,7 @@ def predict(
 
 @app.command()
 def sweep(
+    context: typer.Context,
     name: Annotated[
         str, typer.Argument(metavar="NAME|FILE.yaml", help="Built-in sweep (see simcvd sweeps) or a file.")
     ],
@@ -433,11 +434,29 @@ def sweep(
     max_concurrent: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and run nothing.")] = False,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="8h|30m|90", help="Stop after this time; the same command continues.")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Run at most so many trials now, in the sweep's order.")
+    ] = None,
+    gpu_hours: Annotated[
+        float | None, typer.Option(metavar="H", help="Run what is predicted to fit, and stop when they are used up.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run and how long it would take, and run nothing.")
+    ] = False,
+    probe_steps: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Steps of each kind of trial to time for a prediction; 0: none.")
+    ] = 5,
     preflight: Annotated[
         bool, typer.Option("--preflight", help="Check machines, storage, data and disk, and run nothing.")
     ] = False,
     retry_failed: RetryOption = False,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Database for a search's study. Default: study.journal in the sweep's folder."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
     ] = False,
@@ -446,17 +465,28 @@ def sweep(
 
     What is finished is not run again, what was cut off continues. The ablation table comes last.
     """
+    from tempfile import TemporaryDirectory
+
+    from rich.console import Console
+
     from simcvd.methods.registry import check_known
     from sweeps.definition import load_sweep, parse_label_splits, parse_seeds
     from sweeps.expand import expand
     from sweeps.failures import failure_lines
     from sweeps.plan import plan_sweep
+    from sweeps.planning.budget import Budget, parse_duration
+    from sweeps.planning.dry_run import dry_run as plan_ahead
+    from sweeps.planning.show import show
     from sweeps.preflight import ResourceRequest, Subject, check_alone, check_request
     from sweeps.runner import run_sweep
+    from sweeps.search.run import run_search
 
     definition = load_sweep(name)
+    _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
     overrides = _assignments(changes)
     request = ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent)
+    budget = Budget(max_trials, gpu_hours, probe_steps)
+    time_budget_s = None if time_budget is None else parse_duration(time_budget)
     shared: dict[str, Any] = {
         "overrides": overrides,
         "seeds": None if seeds is None else parse_seeds(seeds),
@@ -473,15 +503,20 @@ def sweep(
             check_known(variant.trials[0].config.method)
         if seeds is None:
             typer.echo("The built-in set is swept with one seed, to end in minutes; --seeds 3 takes three.", err=True)
-        dataset = _phantom(runs)
+        alone = dry_run and not (runs / PHANTOM_FOLDER).exists()  # a dry run leaves nothing in RUNS
+        dataset = _phantom(Path(context.with_resource(TemporaryDirectory())) if alone else runs)
     for key, names in definition.kept(overrides).items():
         typer.echo(f"--set {key} leaves {', '.join(names)} as the sweep has it.", err=True)
     shared |= {"retry_failed": retry_failed, "request": request}
     if dry_run:
-        plan = plan_sweep(definition, dataset, runs, **shared)
-        rows = [[row.planned.variant, row.planned.seed, row.trial.state, row.planned.id] for row in plan.state.rows]
-        _print_columns([["variant", "seed", "state", "trial"], *rows])
-        typer.echo(f"{len(plan.pending)} of {len(rows)} trials would run.")
+        with _Progress("measuring", "kinds of trial") as progress:
+            ahead, notices = plan_ahead(definition, dataset, runs, budget=budget, progress=progress, **shared)
+        for notice in notices:
+            typer.echo(notice, err=True)
+        if as_json:
+            _print_json(ahead.to_dict())
+        else:
+            show(ahead, Console(), time_budget_s)
         return
     if preflight:
         plan = plan_sweep(definition, dataset, runs, **shared)
@@ -492,11 +527,17 @@ def sweep(
             typer.echo(notice, err=True)
         return
     with _sweep_console(as_json, runs, definition.name) as (console, ended):
-        outcome = ended(run_sweep(definition, dataset, runs, console=console, **shared))
+        shared |= {"time_budget_s": time_budget_s, "console": console}
+        if definition.search is None:
+            outcome = ended(run_sweep(definition, dataset, runs, budget=budget, **shared))
+        else:
+            shared.pop("label_splits")
+            outcome = ended(run_search(definition, dataset, runs, max_trials=max_trials, storage=storage, **shared))
     for line in failure_lines(runs, outcome.state.rows):
         typer.echo(line, err=True)
     if outcome.exit_code == INTERRUPTED:
-        _end("Interrupted; run the same command again to continue.", INTERRUPTED)
+        cause = "Interrupted" if outcome.interrupted else f"Trials left for another command: {outcome.left_out}"
+        _end(f"{cause}; run the same command again to continue.", INTERRUPTED)
     if outcome.exit_code:
         retry = "; --retry-failed runs the failed ones again" if outcome.state.counts["failed"] else ""
         _end(f"{outcome.state.summary()}{retry}.", outcome.exit_code)
@@ -719,6 +760,17 @@ def _settings(
     return apply_settings(base, _assignments(changes) | given)
 
 
+def _check_search_options(
+    searches: bool, storage: str | None, label_splits: str | None, gpu_hours: float | None
+) -> None:
+    if storage is not None and not searches:
+        raise UserError("--storage is for a search, which this sweep is not; drop it.")
+    if searches and label_splits is not None:
+        raise UserError("--label-splits is not for a search, which has one draw; set data.label_split with --set.")
+    if searches and gpu_hours is not None:
+        raise UserError("--gpu-hours is not for a search; limit it with --time-budget or --max-trials.")
+
+
 def _assignments(changes: Sequence[str] | None) -> dict[str, Any]:
     from simcvd.config import parse_assignment
 
@@ -804,7 +856,7 @@ def _sweep_console(
         return
     from sweeps.events import EventConsole
 
-    console = EventConsole(sys.stdout)
+    console, runs = EventConsole(sys.stdout), runs.resolve()
 
     def ended(outcome: "SweepOutcome") -> "SweepOutcome":
         finished = outcome.state.counts["finished"]

@@ -10,6 +10,8 @@ from sweeps.definition import SweepFile
 from sweeps.execute import Engine
 from sweeps.failure_kinds import full_disk_told
 from sweeps.plan import SweepPlan, plan_sweep, planned_reader, write_resolved
+from sweeps.planning.budget import Budget, metered
+from sweeps.planning.dry_run import afford
 from sweeps.preflight import ResourceRequest
 from sweeps.session import Session, open_session, record_lost, say, sweep_lock
 from sweeps.status import SweepState
@@ -30,6 +32,7 @@ class SweepOutcome:
         ran: how many trials this command ran or continued.
         interrupted: it was asked to stop, or its time was over.
         seconds: wall time.
+        left_out: trials that its budget left for another command.
     """
 
     name: str
@@ -37,14 +40,14 @@ class SweepOutcome:
     ran: int
     interrupted: bool
     seconds: float
+    left_out: int = 0
 
     @property
     def exit_code(self) -> int:
         """0 all finished, 1 some failed or are run elsewhere, 130 interrupted."""
-        counts = self.state.counts
-        if counts["finished"] == len(self.state.rows):
+        if all(row.over and row.trial.state != "failed" for row in self.state.rows):
             return 0
-        return 130 if self.interrupted else 1
+        return 130 if self.interrupted or self.left_out else 1
 
 
 def run_sweep(
@@ -59,6 +62,7 @@ def run_sweep(
     retry_failed: bool = False,
     request: ResourceRequest | None = None,
     time_budget_s: float | None = None,
+    budget: Budget | None = None,
     console: "Console | None" = None,
     engine: Engine | None = None,
     hang_timeout_s: float | None = HANG_TIMEOUT_S,
@@ -76,6 +80,7 @@ def run_sweep(
         retry_failed: start failed trials anew.
         request: resources; none: one worker a trial on this machine.
         time_budget_s: seconds after which running trials write a checkpoint and no more start.
+        budget: trials and hours of GPU that the command may use.
         console: where to show progress and the table.
         engine: what trains and scores, in place of `simcvd.training`.
         hang_timeout_s: start a trial again that gives no sign of life for so long; none waits for ever.
@@ -100,6 +105,7 @@ def run_sweep(
         retry_failed=retry_failed,
         request=request,
     )
+    plan, choice, budget = afford(plan, dataset, request, budget or Budget(), tell=lambda text: say(console, text))
     folder = runs / "sweeps" / sweep.name
     with full_disk_told(runs), sweep_lock(folder):
         if write_resolved(folder, sweep, plan.variants, dataset, overrides):
@@ -122,11 +128,13 @@ def run_sweep(
                 engine=engine,
                 configs=[trial.config for trial in plan.pending],
             ) as session:
+                session = metered(session, [trial.id for trial in plan.pending], budget)
                 interrupted = _run_pending(plan, runs, session)
         state = planned_reader(sweep.name, runs, plan.variants).read()
         if state.counts["finished"]:
             show_table(runs, sweep.name, console)
-    return SweepOutcome(sweep.name, state, len(plan.pending), interrupted, time.time() - started)
+    seconds = time.time() - started
+    return SweepOutcome(sweep.name, state, len(plan.pending), interrupted, seconds, len(choice.left_out))
 
 
 def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -130,7 +131,7 @@ def test_what_the_user_must_change_is_one_sentence_and_exit_code_2(run, tmp_path
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
-@pytest.mark.parametrize("option", ["--cluster", "--address", "--time-budget"])
+@pytest.mark.parametrize("option", ["--cluster", "--address"])
 def test_options_of_later_versions_are_refused_not_ignored(run, option):
     done = run("sweep", "dropout", option, "x")
     assert done.exit_code == 2
@@ -201,23 +202,34 @@ def test_sweep_ends_with_the_code_of_its_outcome(run, dataset, monkeypatch, stat
 
 
 def test_dry_run_names_every_trial_and_starts_none(run, dataset):
-    done = run("sweep", "dropout", dataset, "--seeds", "2", "--dry-run")
+    done = run("sweep", "dropout", dataset, "--seeds", "2", "--dry-run", "--probe-steps", "0")
     assert done.exit_code == 0
-    assert len(re.findall(r"^dropout=\S+ +[01]  waiting  simcvd-s", done.output, re.M)) == 14
-    assert done.output.endswith("14 of 14 trials would run.\n")
+    assert len(re.findall(r"^dropout=\S+ +[01]  run +$", done.output, re.M)) == 14
+    assert "7 variants, 14 trials: 14 to run." in " ".join(done.output.split())
     assert not Path("runs").exists()
 
 
 def test_the_methods_sweep_takes_a_number_of_labels_and_says_what_keeps_its_own(run, dataset):
-    done = run("sweep", "methods", dataset, "--seeds", "1", "--set", "data.labeled=1", "--dry-run")
+    done = run(
+        "sweep",
+        "methods",
+        dataset,
+        "--seeds",
+        "1",
+        "--set",
+        "data.labeled=1",
+        "--dry-run",
+        "--json",
+        "--probe-steps",
+        "0",
+    )
     assert done.exit_code == 0
-    said, heading, *rows, last = done.output.splitlines()
-    assert said == "--set data.labeled leaves Supervised (upper bound) as the sweep has it."
-    assert heading.split() == ["variant", "seed", "state", "trial"]
-    assert len(rows) == 12
-    assert re.fullmatch(r"Chaitanya et al\. +0  waiting  chaitanya-s0-[0-9a-f]{12}", rows[-2])
-    assert max(map(len, [heading, *rows])) <= 80
-    assert last == "12 of 12 trials would run."
+    assert done.stderr == "--set data.labeled leaves Supervised (upper bound) as the sweep has it.\n"
+    found = json.loads(done.stdout)
+    assert (found["to_run"], found["rows"], found["predicted"]["seconds"]) == (12, 12, None)
+    trial = found["trial_list"][-2]
+    assert (trial["variant"], trial["state"], trial["action"]) == ("Chaitanya et al.", "waiting", "run")
+    assert re.fullmatch(r"chaitanya-s0-[0-9a-f]{12}", trial["id"])
 
 
 def test_the_methods_sweep_is_refused_where_every_case_is_labelled(run, dataset):
@@ -241,3 +253,34 @@ def test_inspect_tells_that_a_data_set_is_sound_and_2_if_not(run, dataset):
     done = run("inspect", dataset)
     assert done.exit_code == 2
     assert "PROBLEM" in done.output
+
+
+def test_dry_run_without_dataset_leaves_nothing_behind(run, tmp_path):
+    done = run("sweep", "dropout", "--dry-run", "--probe-steps", "0", "--max-trials", "2")
+    assert done.exit_code == 0
+    assert "--max-trials 2: 5 of 7 trials wait." in done.stderr
+    assert "7 trials: 2 to run, 5 wait." in " ".join(done.stdout.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_budgets_reach_the_sweep(run, dataset, monkeypatch):
+    given = {}
+    monkeypatch.setattr("sweeps.runner.run_sweep", lambda *_, **options: given.update(options) or sys.exit(0))
+    run("sweep", "dropout", dataset, "--time-budget", "1h30m", "--max-trials", "3", "--gpu-hours", "4.5")
+    assert given["time_budget_s"] == 5400
+    assert (given["budget"].max_trials, given["budget"].gpu_hours) == (3, 4.5)
+
+
+def test_what_a_budget_left_out_ends_resumable(run, dataset, monkeypatch):
+    rows = tuple(Row(Planned(state, state, 0), TrialState(state, state)) for state in ("finished", "waiting"))
+    outcome = SweepOutcome("dropout", SweepState("dropout", rows), 1, False, 1.0, left_out=1)
+    monkeypatch.setattr("sweeps.runner.run_sweep", lambda *arguments, **options: outcome)
+    done = run("sweep", "dropout", dataset)
+    assert done.exit_code == 130
+    assert done.output == "Trials left for another command: 1; run the same command again to continue.\n"
+
+
+def test_time_budget_that_is_no_time_is_refused(run, dataset):
+    done = run("sweep", "dropout", dataset, "--time-budget", "soon")
+    assert done.exit_code == 2
+    assert "--time-budget is 'soon', expected a time such as 8h" in done.output
