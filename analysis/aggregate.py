@@ -1,8 +1,8 @@
 """From rows of scores to values per case, and to pairs of them.
 
 The unit is the case. A variant's replicates (seeds, or seeds times label splits) are averaged per case and class,
-classes then per case, so neither inflates n. Letters: `T` trials, `S` replicates of a variant, `N` cases, `K` classes of
-the foreground. NaN is missing.
+classes then per case, so neither inflates n. Letters: `T` trials, `S` replicates of a variant, `N` cases, `K` classes
+of the foreground. NaN is missing.
 """
 
 from collections.abc import Iterable, Sequence

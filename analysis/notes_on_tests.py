@@ -93,7 +93,8 @@ def _over_seeds(found: Sequence[Compared], splits: bool) -> Iterator[str]:
             "p over seeds: the same comparison tested over trainings (each seed with each label split) and cases, "
             "adjusted likewise. The t-test takes the trained networks as they are; only p over seeds, which has the "
             "luck of seeds and of labels in it, says whether the variants would differ with others too. Trainings with "
-            "the same labels count as independent there: where labels matter more than seeds, add label splits."
+            "the same labels count as independent there: where the labels decide and splits are few, it is too small "
+            "(a chance of 5 % can become one of 20 %). Many label splits with one seed each have no such fault."
         )
         return
     yield (

@@ -130,7 +130,7 @@ def _map(node: yaml.Node, path: Path, lines: dict[Path, int], around: tuple[yaml
                 continue
             place, line = (*path, key.value), key.start_mark.line + 1
             if key.value in first:
-                yield Problem(place, f"given twice, in lines {first[key.value]} and {line}; keep one")
+                yield Problem(place, f"given again in line {line}; keep one")
                 continue
             lines[place] = first[key.value] = line
             yield from _map(value, place, lines, (*around, node))

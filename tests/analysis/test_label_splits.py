@@ -146,3 +146,21 @@ def test_a_training_listed_twice_is_refused(write_sweep: WriteSweep, given: Give
 def test_replicates_sort_with_and_without_label_split() -> None:
     mixed = [Replicate(1), Replicate(0, 2), Replicate(0), Replicate(0, 1)]
     assert in_order(mixed) == (Replicate(0), Replicate(0, 1), Replicate(0, 2), Replicate(1))
+
+
+def _false_alarms(seeds: int, splits: int, label_sd: float, seed_sd: float) -> float:
+    """Return how often p is below 5 % where nothing but luck sets two variants apart."""
+    draw = np.random.default_rng(0)
+    found = 0
+    for _ in range(400):
+        luck = np.tile(draw.normal(0, label_sd, splits), seeds) + draw.normal(0, seed_sd, seeds * splits)
+        block = luck[:, None] + draw.normal(0, 2, 20) + draw.normal(0, 2.8, (seeds * splits, 20))
+        found += (crossed_test(block, np.zeros_like(block), "different").p or 1) < 0.05
+    return found / 400
+
+
+def test_many_label_splits_with_one_seed_keep_the_level_and_few_with_several_seeds_do_not() -> None:
+    """What the note says; 400 draws have a standard error of 0.01 at 0.05."""
+    assert _false_alarms(seeds=1, splits=5, label_sd=1.4, seed_sd=0.7) < 0.08
+    assert _false_alarms(seeds=3, splits=2, label_sd=0.0, seed_sd=1.4) < 0.08
+    assert 0.12 < _false_alarms(seeds=3, splits=2, label_sd=1.4, seed_sd=0.7) < 0.25

@@ -1,5 +1,6 @@
 """The built-in sweeps against the paper's tables: rows, settings and trials."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,42 @@ def test_different_included_variants_of_one_name_are_refused(tmp_path: Path) -> 
     sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {ema.decay: 0.9}\naxes: {loss.sdm: [0]}"))
     with pytest.raises(UserError, match="includes 2 different variants called 'sdm=0'"):
         expand(sweep, "d")
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("augmentations", "47367d8e2b0ee1e4"),
+        ("components", "f1d433696e56f80d"),
+        ("dropout", "b3e6999bb34884ab"),
+        ("losses", "b7bff48fc7f753cf"),
+        ("methods", "839974bbed85b7e8"),
+        ("paper", "989a905046d16700"),
+        ("pooling", "12652d40c49994dc"),
+    ],
+)
+def test_trials_keep_their_identity_from_version_to_version(name: str, digest: str) -> None:
+    """Finished trials are found again by their ids; a change of a setting's default changes them and this test."""
+    ids = [trial.id for trial in all_trials(expand(load_sweep(name), "d"))]
+    assert hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16] == digest
+
+
+def test_the_search_tries_the_papers_values_first_and_can_reach_them() -> None:
+    sweep = load_sweep("search")
+    assert sweep.search is not None
+    own = flatten(load_preset("la"))
+    assert list(sweep.search) == [
+        *("projection.dropout", "projection.pool_size"),
+        *("loss.sdm", "loss.contrast", "loss.distillation", "loss.consistency"),
+    ]
+    for key, space in sweep.search.items():
+        if space.choice is not None:
+            assert own[key] in space.choice
+        else:
+            low, high = space.uniform or space.loguniform or []
+            assert low < own[key] < high
+            assert space.uniform or high / own[key] == pytest.approx(own[key] / low)
+    assert (sweep.strategy.trials, sweep.seeds, sweep.reference) == (20, [0], "default")
+    assert [(variant.name, dict(variant.settings), variant.reference) for variant in expand(sweep, "d")] == [
+        ("default", {}, True)
+    ]
