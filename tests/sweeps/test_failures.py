@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from sweeps.failure_kinds import NOT_OF_TRAINING
 from sweeps.failures import KINDS, failure_groups, failure_lines
 from sweeps.status import Planned, Row
 from sweeps.trial_state import TrialState, trial_folder
@@ -31,7 +32,7 @@ def test_failures_are_grouped_by_kind_the_most_frequent_first() -> None:
 
 def test_every_recorded_kind_has_words_and_advice() -> None:
     kinds = {"nan", "out_of_memory", "user", "worker_lost", "data", "hung", "disk_full"}
-    assert kinds <= KINDS.keys()
+    assert kinds | NOT_OF_TRAINING <= KINDS.keys()
     assert all(kind.words and kind.advice.endswith(".") for kind in KINDS.values())
 
 
