@@ -47,12 +47,14 @@ class LabelEfficiency:
         lines: one a method.
         subject: the metric and the cases in words.
         remarks: what is missing, in sentences.
+        luck: what is averaged per case: seeds, or seeds and label splits.
     """
 
     metric: Metric
     lines: tuple[MethodLine, ...]
     subject: str
     remarks: tuple[str, ...] = ()
+    luck: str = "seeds"
 
 
 def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None = None) -> LabelEfficiency | None:
@@ -99,7 +101,10 @@ def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None 
     if not any(sum(interval.n > 0 for interval in line.points.values()) > 1 for line in lines):
         return None
     shown = tuple(line for line in lines if line.points or line.all_labels is not None)
-    return LabelEfficiency(comparisons[0].metric, shown, comparisons[0].subject(), tuple(dict.fromkeys(remarks)))
+    averaged = max((comparison.luck for comparison in comparisons), key=len)
+    return LabelEfficiency(
+        comparisons[0].metric, shown, comparisons[0].subject(), tuple(dict.fromkeys(remarks)), averaged
+    )
 
 
 def label_efficiency_figure(data: LabelEfficiency, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
@@ -121,8 +126,8 @@ def label_efficiency_figure(data: LabelEfficiency, width_mm: float = TWO_COLUMNS
 def label_efficiency_caption(data: LabelEfficiency) -> str:
     """Say what the figure shows and what is missing."""
     text = (
-        f"{data.subject} against the number of labelled training cases: mean over cases (seeds averaged per case) with "
-        f"its {100 * LEVEL:g} % t interval. Lines stand slightly aside of each other."
+        f"{data.subject} against the number of labelled training cases: mean over cases ({data.luck} averaged per "
+        f"case) with its {100 * LEVEL:g} % t interval. Lines stand slightly aside of each other."
     )
     if any(line.all_labels is not None for line in data.lines):
         text += " Levels: the same method on all labels."
