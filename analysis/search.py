@@ -1,5 +1,6 @@
 """What a search found, and what is left of it on fresh seeds: `sweep.yaml`'s section `search` and the records."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from analysis.sweep import read_sweep, read_sweep_file, written
 
 BASE_ROW: Final = "default"
 BEST_ROW: Final = "best found"
+STATES: Final = {"complete": "trained to the end", "pruned": "ended early", "failed": "failed", "running": "cut off"}
+"""What became of a setting, in words."""
 Verdict = Literal["holds", "open", "vanished"]
 
 
@@ -33,6 +36,25 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """One setting that was tried, whatever became of it.
+
+    Attributes:
+        number: place in the search.
+        state: what became of it, in words.
+        steps: training steps of its last training; 0 before the first.
+        value: the last mean score on the val cases in the metric's shown unit; None without one.
+        settings: values as `--set` takes them, by dotted key.
+    """
+
+    number: int
+    state: str
+    steps: int
+    value: float | None
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """A search and its confirmation.
 
@@ -49,6 +71,7 @@ class SearchResult:
         test: the same on test cases.
         command: the line that trains the best settings.
         file: where all of them stand.
+        attempts: every setting that was tried, by number.
     """
 
     name: str
@@ -63,6 +86,7 @@ class SearchResult:
     test: Difference | None
     command: str | None
     file: Path
+    attempts: tuple[Attempt, ...]
 
     @property
     def gain(self) -> float | None:
@@ -88,10 +112,9 @@ class SearchResult:
         return [line for line in (self._tried(), self._weighed(), *self._found(), *self._confirmed()) if line]
 
     def _tried(self) -> str:
-        words = {"complete": "trained to the end", "pruned": "ended early", "failed": "failed", "running": "cut off"}
-        parts = [f"{self.states[state]} {word}" for state, word in words.items() if self.states.get(state)]
+        parts = [f"{self.states[state]} {word}" for state, word in STATES.items() if self.states.get(state)]
         total = sum(self.states.values())
-        return f"Search {self.name}: {total} settings tried on val cases with seed {self.seed}: {', '.join(parts)}."
+        return f"{self.name}: {total} settings tried on val cases with seed {self.seed}: {', '.join(parts)}."
 
     def _weighed(self) -> str:
         if not self.importances:
@@ -168,6 +191,7 @@ def read_search_result(runs: Path, name: str) -> SearchResult | None:
             test=_fresh(runs, name, "test"),
             command=(content.get("best") or {}).get("command"),
             file=runs / "sweeps" / name / "best.yaml",
+            attempts=_attempts(runs / "sweeps" / name / "search", find_metric(sweep.metric)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnalysisError(
@@ -186,6 +210,29 @@ def _fresh(runs: Path, name: str, split: str) -> Difference | None:
 
 def _tried(content: Mapping[str, Any] | None) -> Tried | None:
     return None if content is None else Tried(int(content["number"]), float(content["value"]), dict(content["set"]))
+
+
+def _attempts(folder: Path, metric: Metric) -> tuple[Attempt, ...]:
+    """Read the files of the settings that were tried; one that is being written is passed over."""
+    found = []
+    for path in folder.glob("*.json"):
+        if not path.stem.isdecimal():
+            continue
+        try:
+            content = json.loads(path.read_text())
+        except (OSError, ValueError):
+            continue
+        trials, value = content["trials"], content["value"]
+        found.append(
+            Attempt(
+                number=int(content["number"]),
+                state=STATES[content["state"]],
+                steps=int(trials[-1]["steps"]) if trials else 0,
+                value=None if value is None else metric.scale * float(value),
+                settings={str(key): written(own) for key, own in content["params"].items()},
+            )
+        )
+    return tuple(sorted(found, key=lambda one: one.number))
 
 
 def _p(value: float | None) -> str:

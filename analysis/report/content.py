@@ -18,6 +18,7 @@ from analysis.report.pictures import Browser, read_browser
 from analysis.report.setup import Fact, Settings, read_environment, read_settings
 from analysis.report.summary import Paragraph, summarise
 from analysis.report.values import Values, read_values
+from analysis.search import SearchResult, read_search_result
 from analysis.sweep import read_sweep
 
 _LEAST_POINTS = 3
@@ -54,6 +55,7 @@ class Report:
         settings: what trials share and what differs.
         environment: what they ran on.
         commands: what makes it all again.
+        search: what a search tried and found; None for a sweep that searches nothing.
     """
 
     sweep: str
@@ -69,6 +71,7 @@ class Report:
     settings: Settings
     environment: tuple[Fact, ...]
     commands: tuple[Command, ...]
+    search: SearchResult | None = None
 
 
 def read_report(
@@ -118,6 +121,7 @@ def read_report(
         settings=settings,
         environment=tuple(read_environment(runs, sweep, trials)),
         commands=tuple(commands(sweep, runs, folder.name if folder else sweep.dataset, found.main.reference)),
+        search=read_search_result(runs, sweep_name),
     )
 
 

@@ -75,7 +75,10 @@ class _Search:
         pairs = self.sweep.model_copy(
             update={"search": None, "variants": rows, "reference": DEFAULT_ROW, "seeds": list(fresh)}
         )
-        return expand(pairs, self.plan.dataset_digest, self.overrides, preset=self.preset)
+        variants = expand(pairs, self.plan.dataset_digest, self.overrides, preset=self.preset)
+        if self.study.left or _confirms(self):
+            return variants
+        return [replace(variant, trials=()) for variant in variants]  # nothing more is asked
 
 
 def run_search(
