@@ -8,7 +8,7 @@ from typing import Any
 from sweeps.definition import SweepFile
 from sweeps.plan import SweepPlan, plan_sweep
 from sweeps.planning.budget import Budget, Choice, choose
-from sweeps.planning.machine import local_placement
+from sweeps.planning.machine import busy_notice, local_placement
 from sweeps.planning.preview import Preview, gpu_hours_of, preview
 from sweeps.planning.probe import probe
 from sweeps.planning.table_rows import headings_of
@@ -60,11 +60,12 @@ def dry_run(
     budget.check(placement)
     active = {row.planned.id for row in plan.state.rows if row.trial.state in ACTIVE}
     configs = [trial.config for trial in plan.pending[: budget.max_trials] if trial.id not in active]
+    busy = busy_notice(placement)
     costs = probe(configs, dataset, placement, slots, steps=budget.probe_steps, progress=progress)
     choice = choose(plan.pending, budget, gpu_hours_of(plan.pending, plan, info, costs, placement))
     chosen = {trial.id for trial in choice.trials}
     ahead = preview(plan, sweep, runs, info, headings, chosen=chosen, costs=costs, placement=placement, slots=slots)
-    return ahead, choice.notices
+    return ahead, (*([busy] if busy else []), *choice.notices)
 
 
 def afford(

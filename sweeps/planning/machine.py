@@ -1,5 +1,7 @@
 """What this machine has, for a prediction without Ray."""
 
+import os
+
 from sweeps.preflight import ResourceRequest, place
 from sweeps.preflight.placement import CPU, GPU, this_machine
 from sweeps.trial import Placement
@@ -13,9 +15,18 @@ def local_placement(request: ResourceRequest) -> tuple[Placement, int]:
     """
     machine = this_machine()
     if machine is None:
-        import os
-
         import torch
 
         machine = {"Alive": True, "Resources": {CPU: os.cpu_count() or 1, GPU: torch.cuda.device_count()}}
     return place(request, [machine])
+
+
+def busy_notice(placement: Placement) -> str | None:
+    """Say that other programs take the CPUs that trials are measured on, if they take more than a quarter of them."""
+    cpus, load = os.cpu_count() or 1, os.getloadavg()[0]
+    if placement.gpus or load < cpus / 4:
+        return None
+    return (
+        f"Other programs keep {load:.1f} of this machine's {cpus} CPUs busy, so measured times are too long; "
+        "measure again when they have ended."
+    )

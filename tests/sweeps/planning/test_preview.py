@@ -59,8 +59,9 @@ def probe(monkeypatch):
 def machine(monkeypatch):
     """Stand on a machine with GPUs or without."""
 
-    def on(gpus=0.0, slots=2):
+    def on(gpus=0.0, slots=2, load=0.0):
         monkeypatch.setattr(ahead, "local_placement", lambda request: (Placement(gpus=gpus), slots))
+        monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
 
     on()
     return on
@@ -114,6 +115,17 @@ def test_gpus_are_counted_as_trials_share_them(dataset, tmp_path, probe, machine
     assert content["gpu_hours"] == found.processor_hours
     assert content["cpu_core_hours"] is None
     assert "GPU-hours in all; 23 s on this machine's 2 GPUs, 4 trials at a time." in " ".join(_text(found).split())
+
+
+def test_times_measured_on_a_busy_machine_are_told_as_too_long(dataset, tmp_path, probe, machine, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    machine(load=3.04)
+    _, notices = _ahead(dataset, tmp_path)
+    assert notices[0].startswith("Other programs keep 3.0 of this machine's 8 CPUs busy")
+    machine(gpus=1.0, load=3.04)
+    assert _ahead(dataset, tmp_path)[1] == (), "a GPU does not mind"
+    machine(load=1.9)
+    assert _ahead(dataset, tmp_path)[1] == ()
 
 
 def test_without_steps_nothing_is_measured_nor_predicted(dataset, tmp_path, probe, monkeypatch):
