@@ -419,7 +419,7 @@ def sweep(
         str | None,
         typer.Option(
             metavar="N|N,N,...",
-            help="How many random draws of the labelled cases, or which. Default: the sweep's own, else the data set's.",
+            help="How many random draws of the labelled cases, or which. Default: the sweep's, else the data set's.",
         ),
     ] = None,
     preset: PresetOption = None,
@@ -455,7 +455,7 @@ def sweep(
     retry_failed: RetryOption = False,
     storage: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Database for a search's study. Default: study.journal in the sweep's folder."),
+        typer.Option(metavar="URL", help="Database for a search's study. Default: a file in the sweep's folder."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
@@ -479,6 +479,7 @@ def sweep(
     from sweeps.planning.show import show
     from sweeps.preflight import ResourceRequest, Subject, check_alone, check_request
     from sweeps.runner import run_sweep
+    from sweeps.search.preview import preview_search
     from sweeps.search.run import run_search
 
     definition = load_sweep(name)
@@ -508,6 +509,25 @@ def sweep(
     for key, names in definition.kept(overrides).items():
         typer.echo(f"--set {key} leaves {', '.join(names)} as the sweep has it.", err=True)
     shared |= {"retry_failed": retry_failed, "request": request}
+    if dry_run and definition.search is not None:
+        searching = {key: shared[key] for key in ("overrides", "seeds", "preset", "request")}
+        with _Progress("measuring", "kinds of trial") as progress:
+            tries = preview_search(
+                definition,
+                dataset,
+                runs,
+                max_trials=max_trials,
+                probe_steps=probe_steps,
+                progress=progress,
+                **searching,
+            )
+        for notice in tries.notices:
+            typer.echo(notice, err=True)
+        if as_json:
+            _print_json(tries.to_dict())
+        else:
+            typer.echo("\n".join(tries.lines()))
+        return
     if dry_run:
         with _Progress("measuring", "kinds of trial") as progress:
             ahead, notices = plan_ahead(definition, dataset, runs, budget=budget, progress=progress, **shared)

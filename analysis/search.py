@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from analysis.ablation import ablation_table
 from analysis.difference import Difference
 from analysis.errors import AnalysisError
+from analysis.importance import EVALUATOR, FEWEST_TRIALS, Importances
 from analysis.metric import Metric, find_metric
 from analysis.statistics.doubts import SIGNIFICANT
 from analysis.sweep import read_sweep, read_sweep_file, written
@@ -64,7 +65,7 @@ class SearchResult:
         seed: the seed that it searched with.
         states: how many settings ended how.
         over: whether all settings have been tried.
-        importances: share of the objective's variance that each setting explains; empty with too few complete trials.
+        importances: share of the objective's variance that each setting explains.
         base: the base's own settings; None before they are trained.
         best: the best ones; None before any is trained to the end.
         val: best minus base on fresh seeds and val cases; None before both are there.
@@ -79,7 +80,7 @@ class SearchResult:
     seed: int
     states: Mapping[str, int]
     over: bool
-    importances: Mapping[str, float]
+    importances: Importances
     base: Tried | None
     best: Tried | None
     val: Difference | None
@@ -117,10 +118,11 @@ class SearchResult:
         return f"{self.name}: {total} settings tried on val cases with seed {self.seed}: {', '.join(parts)}."
 
     def _weighed(self) -> str:
-        if not self.importances:
-            return "Importance of settings: not told from fewer than ten that were trained to the end."
-        parts = (f"{key} {100 * share:.0f} %" for key, share in sorted(self.importances.items(), key=lambda x: -x[1]))
-        return f"Importance of settings (PED-ANOVA, settings trained to the end): {', '.join(parts)}."
+        shares = self.importances.shares
+        if not shares:
+            return f"Importance of settings: not told from fewer than {FEWEST_TRIALS} that can be compared."
+        parts = (f"{key} {100 * share:.0f} %" for key, share in sorted(shares.items(), key=lambda item: -item[1]))
+        return f"Importance of settings ({EVALUATOR}, {self.importances.basis}): {', '.join(parts)}."
 
     def _found(self) -> list[str]:
         if self.best is None:
@@ -184,7 +186,7 @@ def read_search_result(runs: Path, name: str) -> SearchResult | None:
             seed=int(content["seed"]),
             states={str(state): int(count) for state, count in content["states"].items()},
             over=bool(content["over"]),
-            importances={str(key): float(share) for key, share in content["importances"].items()},
+            importances=Importances(**content["importances"]),
             base=base,
             best=best,
             val=_fresh(runs, name, "val"),

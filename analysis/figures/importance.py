@@ -40,12 +40,12 @@ def importance_figure(importances: Mapping[str, float], width_mm: float = ONE_CO
     return figure
 
 
-def importance_caption(name: str, evaluator: str, trials: int) -> str:
+def importance_caption(name: str, evaluator: str, basis: str) -> str:
     """Say what the figure shows.
 
     Args:
         name: the search.
         evaluator: how importances were found, e.g. `fANOVA`.
-        trials: trials they were found from.
+        basis: what they were told from, such as `20 trials`.
     """
-    return f"Importance of each searched setting of {name} for the objective, by {evaluator} over {trials} trials."
+    return f"Importance of each searched setting of {name} for the objective, by {evaluator} over {basis}."

@@ -21,11 +21,12 @@ from analysis.figures.parallel import parallel_caption, parallel_figure
 from analysis.figures.qualitative import qualitative_caption, qualitative_figure
 from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sensitivity_figure
 from analysis.figures.study import Study
-from analysis.figures.study_file import EVALUATOR, read_study
+from analysis.figures.study_file import read_study
 from analysis.figures.surface import surface_caption, surface_figure
 from analysis.figures.training import training_caption, training_figure
 from analysis.figures.training_log import read_training_log
 from analysis.files import write_whole
+from analysis.importance import EVALUATOR
 from analysis.metric import Metric
 from analysis.replicate import in_order
 from analysis.sweep import Variant, read_sweep
@@ -198,7 +199,7 @@ def _of_study(study: Study | None) -> Iterator[SweepFigure]:
     if study is not None and study.counting:
         yield SweepFigure("history", history_caption(study), partial(history_figure, study))
         if study.importances:
-            caption = importance_caption(study.name, EVALUATOR, len(study.counting))
+            caption = importance_caption(study.name, EVALUATOR, study.weighed_on)
             yield SweepFigure("importance", caption, partial(importance_figure, study.importances))
         yield SweepFigure("parallel", parallel_caption(study), partial(parallel_figure, study))
 

@@ -42,6 +42,7 @@ class Study:
         trials: in any order.
         logarithmic: settings that were searched on a logarithmic scale.
         importances: share of the objective's variance that each searched setting explains; empty where not known.
+        weighed_on: what the importances were told from, in words.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Study:
     trials: tuple[StudyTrial, ...]
     logarithmic: frozenset[str] = frozenset()
     importances: Mapping[str, float] = field(default_factory=dict)
+    weighed_on: str = ""
 
     @property
     def counting(self) -> list[StudyTrial]:

@@ -1,16 +1,12 @@
 """Read a search from its Optuna journal, `RUNS/sweeps/NAME/study.journal`."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from analysis.errors import AnalysisError
 from analysis.figures.study import Study, StudyTrial
+from analysis.importance import importances
 from analysis.metric import Metric
-
-FEWEST_TRIALS: Final = 10
-"""Importances told from fewer trials are noise."""
-EVALUATOR: Final = "PED-ANOVA"
 
 
 def read_study(path: Path, metric: Metric) -> Study | None:
@@ -51,12 +47,9 @@ def read_study(path: Path, metric: Metric) -> Study | None:
     recorded = study.get_trials(deepcopy=False)
     searched = [item for trial in recorded for item in trial.distributions.items()]
     logarithmic = frozenset(key for key, distribution in searched if getattr(distribution, "log", False))
-    plain = Study(names[0], metric, tuple(map(_trial, recorded)), logarithmic)
-    if len(plain.counting) < FEWEST_TRIALS:
-        return plain
-    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-    shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-    return replace(plain, importances={key: float(share) for key, share in shares.items()})
+    weighed = importances(recorded, metric.higher_is_better)
+    trials = tuple(map(_trial, recorded))
+    return Study(names[0], metric, trials, logarithmic, weighed.shares, weighed.basis)
 
 
 def _trial(trial: Any) -> StudyTrial:

@@ -75,10 +75,7 @@ def claim(folder: Path, identity: str) -> Path:
         identity: `SearchPlan.identity`.
     """
     place, journal = folder / "search", folder / "study.journal"
-    try:
-        there = json.loads((place / IDENTITY).read_text())["identity"]
-    except (OSError, ValueError, KeyError, TypeError):
-        there = None
+    there = read_identity(place)
     if there == identity:
         return place
     if place.exists():
@@ -93,6 +90,14 @@ def claim(folder: Path, identity: str) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     _write(place / IDENTITY, {"identity": identity})
     return place
+
+
+def read_identity(place: Path) -> str | None:
+    """Return which search has left its files in `place`; none where there are none."""
+    try:
+        return str(json.loads((place / IDENTITY).read_text())["identity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def write_setting(folder: Path, record: SettingRecord) -> None:

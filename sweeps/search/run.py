@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -268,7 +268,7 @@ def _write(search: _Search) -> None:
         "space": {key: space.model_dump(mode="json", exclude_none=True) for key, space in search.plan.space.items()},
         "states": dict(Counter(record.state for record in records)),
         "over": not search.study.left,
-        "importances": search.study.importances(),
+        "importances": asdict(search.study.importances()),
     }
     for name, record in (("best", best), ("base", next((r for r in records if r.number == BASE_NUMBER), None))):
         if record is not None and record.value is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.importance import Importances, importances
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
 from sweeps.search.records import SettingRecord
@@ -132,21 +133,9 @@ class SearchStudy:
         running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         return bool(running) or self.tried < self._plan.strategy.trials
 
-    def importances(self, fewest: int = 10) -> dict[str, float]:
-        """Return each setting's share of the objective's variance, by PED-ANOVA; empty before `fewest` complete trials.
-
-        Watanabe et al., IJCAI 2023. Trials that were stopped early don't count.
-        """
-        import optuna
-
-        complete = self._study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-        if len(complete) < fewest:
-            return {}
-        with _quiet():
-            shares = optuna.importance.get_param_importances(
-                self._study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
-            )
-        return {key: float(share) for key, share in shares.items()}
+    def importances(self) -> Importances:
+        """Return each setting's share of the objective's variance, as far as it can be told."""
+        return importances(self._study.get_trials(deepcopy=False), higher_is_better=True)
 
     def mirror(self) -> None:
         """Leave a copy of a study in a database as `study.journal`, for figures and reports."""

@@ -7,7 +7,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from analysis.errors import AnalysisError
-from analysis.figures.study_file import FEWEST_TRIALS, read_study
+from analysis.figures.study_file import read_study
+from analysis.importance import FEWEST_TRIALS
 from analysis.metric import find_metric
 
 DICE = find_metric("dice")
