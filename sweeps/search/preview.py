@@ -73,7 +73,7 @@ class SearchPreview:
             found.append(f"  {stage.name}: {stage.trials} trials of {stage.steps:,} steps{time}")
         if self.seconds is not None and self.wall_seconds is not None:
             found.append(
-                f"Predicted: {self.seconds / 3600:.2f} hours of trials, {duration(self.wall_seconds)} with {self.slots} "
+                f"Predicted: {self.seconds / 3600:.2f} h of trials, {duration(self.wall_seconds)} with {self.slots} "
                 "side by side, were nothing tried yet. How many go on at a rung is an estimate."
             )
         if self.failure is not None:
