@@ -25,8 +25,8 @@ class EventStream:
     Every line is an object with `event` and `time` (seconds since 1970). A number that is not known, or not finite, is
     null.
 
-    - `sweep`, before the first trial: `name`, `runs`, `trials` (how many), `pending` (of them not over yet), `slots` (trials that run
-      side by side; null where nothing had to run).
+    - `sweep`, before the first trial: `name`, `runs`, `trials` (how many), `pending` (of them not over yet), `slots`
+      (trials that run side by side; null where nothing had to run).
     - `trial`, for each trial once at the start, at each change of its state, and every few seconds while it makes
       steps: `id`, `variant`, `seed`, `label_split`, `search` (its number in a search, else null), `state` (`waiting`,
       `running`, `evaluating`, `finished`, `failed`, `interrupted`; `validated` and `stopped` in a search), `step`,
