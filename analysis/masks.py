@@ -3,12 +3,12 @@
 What pictures are drawn from. Scores are never read from here, and a runs folder without these files is complete.
 """
 
-import os
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from analysis.errors import AnalysisError
+from analysis.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,27 +27,25 @@ class MaskWriter:
     """
 
     def __init__(self, runs: Path, trial_id: str) -> None:
-        self._path = _path(runs, trial_id)
-        self._half = self._path.with_name(f"{self._path.name}.part")
+        self._path = masks_path(runs, trial_id)
         self._file: Any = None
 
     def __enter__(self) -> Self:
         import h5py
 
-        self._half.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5py.File(self._half, "w")
+        # In memory, where the compressed masks are small: HDF5 brings the process down when a disk gets full.
+        self._file = h5py.File(self._path.name, "w", driver="core", backing_store=False)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
-        if kind is not None:
-            self._half.unlink(missing_ok=True)
-            return
-        with self._half.open("rb") as file:
-            os.fsync(file.fileno())
-        self._half.replace(self._path)
+        try:
+            if kind is None:
+                self._file.flush()
+                write_whole(self._path, self._file.id.get_file_image())
+        finally:
+            self._file.close()
 
     def add(self, case_id: str, mask: "Mask") -> None:
         """Write one case.
@@ -60,6 +58,11 @@ class MaskWriter:
         self._file.create_dataset(case_id, data=mask, chunks=mask.shape, **_DEFLATE)
 
 
+def masks_path(runs: Path, trial_id: str) -> Path:
+    """Return where the masks of a trial are."""
+    return runs / "results" / "masks" / f"{trial_id}.h5"
+
+
 def masked_cases(runs: Path, trial_id: str) -> list[str]:
     """Return the ids of the cases whose masks were kept, sorted; none for a trial without masks.
 
@@ -68,7 +71,7 @@ def masked_cases(runs: Path, trial_id: str) -> list[str]:
     """
     import h5py
 
-    path = _path(runs, trial_id)
+    path = masks_path(runs, trial_id)
     if not path.is_file():
         return []
     try:
@@ -94,7 +97,7 @@ def read_mask(runs: Path, trial_id: str, case_id: str) -> "Mask | None":
     """
     import h5py
 
-    path = _path(runs, trial_id)
+    path = masks_path(runs, trial_id)
     if not path.is_file():
         return None
     try:
@@ -103,10 +106,6 @@ def read_mask(runs: Path, trial_id: str, case_id: str) -> "Mask | None":
             return mask
     except OSError as error:
         raise _damaged(path, error) from error
-
-
-def _path(runs: Path, trial_id: str) -> Path:
-    return runs / "results" / "masks" / f"{trial_id}.h5"
 
 
 def _damaged(path: Path, error: Exception) -> AnalysisError:

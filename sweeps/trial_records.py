@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.masks import masks_path
 from analysis.records import CASE_SCHEMA, SETTING_PREFIX, read_cases, write_trial
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.edit import flatten
@@ -157,7 +158,7 @@ def clear_half_written(runs: Path, trial_id: str) -> None:
     for place in (folder, folder / "checkpoint"):
         for path in place.glob("*.tmp-*"):
             path.unlink(missing_ok=True)
-    for path in (case_path(runs, trial_id), result_path(runs, trial_id)):
+    for path in (case_path(runs, trial_id), result_path(runs, trial_id), masks_path(runs, trial_id)):
         for half in path.parent.glob(f".{path.name}.tmp-*"):
             half.unlink(missing_ok=True)
 

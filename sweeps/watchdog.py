@@ -101,7 +101,7 @@ def _place(text: str) -> str:
     frames = next((own for own in threads if any(name == _TRIAL for _, _, name in own)), None)
     if not frames:
         return "a place that is not known"
-    ours = next(frame for frame in frames if {"simcvd", "sweeps"} & set(Path(frame[0]).parts[-3:-1]))
+    ours = next((frame for frame in frames if {"simcvd", "sweeps"} & set(Path(frame[0]).parts[-3:-1])), frames[0])
     innermost = _named(frames[0])
     return innermost if ours == frames[0] or ours[2] == _TRIAL else f"{innermost}, called from {_named(ours)}"
 

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from analysis.masks import masked_cases, read_mask
 from analysis.records import TRIAL_SCHEMA, read_cases, read_trials, write_trial
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.data.store import open_info
-from simcvd.errors import UserError
+from simcvd.errors import DataError, UserError
 from sweeps import trial_state
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
+from sweeps.failure_kinds import DiskFullError
 from sweeps.trial_state import TrialBusyError, is_locked, read_trial, trial_folder, trial_lock
 
 Execute = Callable[..., TrialStatus]
@@ -140,6 +142,61 @@ def test_the_test_scores_of_a_validated_trial_are_added_without_training(
     assert masked_cases(later, status.trial_id) == ["case3", "case4", "case5"]
     assert execute(config, runs=later, test=False, engine=scoring).skipped
     assert read_trials(later)["status"].tolist() == ["finished"]
+
+
+def test_what_killed_processes_left_half_written_is_deleted(execute: Execute, tmp_path: Path) -> None:
+    answers = iter([False, True])
+    identity = execute(_config(), should_stop=lambda: next(answers)).trial_id
+    folder = trial_folder(tmp_path, identity)
+    halves = [folder / "config.yaml.tmp-1", folder / "checkpoint" / "last.pt.tmp-1"]
+    halves += [tmp_path / "results" / f"{kind}/.{identity}.parquet.tmp-1-0" for kind in ("cases", "trials")]
+    halves.append(tmp_path / "results" / f"masks/.{identity}.h5.tmp-1-0")
+    of_another = tmp_path / "results/cases/.another.parquet.tmp-1-0"
+    for path in [*halves, of_another]:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+    assert execute(_config()).state == "finished"
+    assert [path.exists() for path in halves] == [False] * 5
+    assert of_another.exists()
+
+
+@pytest.mark.parametrize("kind", ["data", "worker_lost"])
+def test_a_failure_that_is_not_of_the_training_keeps_the_steps_done(
+    execute: Execute, dataset: Path, tmp_path: Path, kind: str
+) -> None:
+    answers = iter([False, True])
+    identity = execute(_config(), should_stop=lambda: next(answers)).trial_id
+    record_failure(_config(), dataset, tmp_path, identity, kind, "It was not to blame.", "its log")
+    assert (trial_folder(tmp_path, identity) / "failure.txt").read_text() == "its log"
+    status = execute(_config(), retry_failed=True)
+    assert status.state == "finished"
+    assert _steps(tmp_path, status) == [1, 2, 3, 4, 5]
+    assert not (trial_folder(tmp_path, identity) / "failure.txt").exists()
+
+
+def test_a_trial_that_failed_in_its_test_scores_alone_is_not_trained_again(
+    execute: Execute, dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]
+) -> None:
+    def damaged(*_: Any, **__: Any) -> Any:
+        raise DataError("case3.h5 is truncated.")
+
+    execute(_config(), test=False)
+    with pytest.raises(DataError):
+        execute(_config(), engine=Engine(_refuse, damaged))
+    status = execute(_config(), test=False)
+    record_failure(_config(), dataset, tmp_path, status.trial_id, "data", "case3.h5 is truncated.")
+    again = execute(_config(), engine=Engine(_refuse, make_engine().evaluate), retry_failed=True)
+    assert (again.state, again.steps, again.seconds) == ("finished", 5, 0.5)
+
+
+def test_a_full_disk_is_told_and_leaves_the_trial_to_go_on(execute: Execute, tmp_path: Path) -> None:
+    def fill(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("a writer that says nothing") from OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DiskFullError, match="is full; make room and run the same command again"):
+        execute(_config(), engine=Engine(fill, fill))
+    assert read_trials(tmp_path).empty
+    assert execute(_config()).state == "finished"
 
 
 @pytest.mark.parametrize("lost", ["weights", "scores", "scores are damaged"])

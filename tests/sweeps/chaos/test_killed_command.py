@@ -1,0 +1,59 @@
+"""The command that runs a sweep is ended in the middle."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Ray and its dependencies warn of each other's old ways.
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
+
+STEPS = list(range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("number", "own_ray"),
+    [(signal.SIGKILL, True), (signal.SIGKILL, False), (signal.SIGINT, True)],
+    ids=["kill, own Ray", "kill, joined Ray", "Ctrl-C"],
+)
+def test_a_command_that_was_ended_continues(
+    start: Callable[..., subprocess.Popen[str]],
+    run: Callable[..., Any],
+    tmp_path: Path,
+    number: signal.Signals,
+    own_ray: bool,
+    shared_ray: str,
+    make_sweep: Any,
+    make_chain: Any,
+    gate: Any,
+    wait: Any,
+    end: Any,
+    undisturbed: Any,
+    same_files: Any,
+    steps_of: Any,
+) -> None:
+    runs, sweep = tmp_path / "runs", make_sweep()
+    command = start(sweep, make_chain(gate.fault(5, sdm=0.2)), address=None if own_ray else shared_ray)
+    # The first two are done, and another one is in its middle.
+    wait(lambda: len(list(runs.glob("results/trials/*.parquet"))) == 2 and gate.held)
+    if number == signal.SIGINT:
+        os.killpg(command.pid, number)
+        wait(lambda: list(runs.glob("sweeps/mine/ray/*/stop")))  # the trials are told
+        gate.open()
+    else:
+        os.kill(command.pid, number)
+    code, text = end(command)
+    assert code == (130 if number == signal.SIGINT else -signal.SIGKILL), text
+    assert "Traceback" not in text
+
+    outcome, text = run(sweep, make_chain())
+    assert (outcome.exit_code, outcome.ran) == (0, 2), text
+    assert all(done == STEPS for done in steps_of(runs).values())
+    same_files(runs, undisturbed(sweep), sweep)

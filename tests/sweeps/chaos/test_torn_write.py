@@ -1,0 +1,104 @@
+"""Processes are killed while they write a result."""
+
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Ray and its dependencies warn of each other's old ways.
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
+]
+
+Tear = Callable[..., Any]
+
+
+@pytest.fixture
+def tear(tmp_path: Path) -> Tear:
+    """Return a fault: once, a result file is left half-written by a process that is killed over it."""
+
+    def make(kind: str, whole_command: bool) -> Any:
+        once, lock = tmp_path / "torn", tmp_path / "runs" / "sweeps" / "mine" / "lock"
+
+        def fault(config, trial_dir, step):
+            if step != 8 or once.exists():
+                return
+            import json
+            import os
+            import signal
+            from pathlib import Path
+
+            whole = Path.replace
+
+            def torn(self, target):
+                if f"/results/{kind}/" not in str(self):
+                    return whole(self, target)
+                try:
+                    once.open("x").close()
+                except FileExistsError:
+                    return whole(self, target)
+                os.truncate(self, self.stat().st_size // 2)
+                if whole_command:
+                    os.killpg(json.loads(lock.read_text())["pid"], signal.SIGKILL)
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            Path.replace = torn
+
+        return fault
+
+    return make
+
+
+@pytest.mark.parametrize("kind", ["cases", "trials"])
+def test_a_worker_killed_while_it_writes_leaves_nothing_torn(
+    run: Callable[..., Any],
+    tmp_path: Path,
+    kind: str,
+    tear: Tear,
+    make_sweep: Any,
+    make_chain: Any,
+    undisturbed: Any,
+    same_files: Any,
+    steps_of: Any,
+) -> None:
+    sweep = make_sweep()
+    outcome, text = run(sweep, make_chain(tear(kind, whole_command=False)))
+    assert (tmp_path / "torn").exists()
+    assert outcome.exit_code == 0, text
+    assert all(steps == list(range(1, 9)) for steps in steps_of(tmp_path / "runs").values())
+    same_files(tmp_path / "runs", undisturbed(sweep), sweep)
+
+
+def test_a_command_killed_with_all_its_processes_while_one_writes_leaves_nothing_torn(
+    start: Callable[..., subprocess.Popen[str]],
+    run: Callable[..., Any],
+    tmp_path: Path,
+    tear: Tear,
+    make_sweep: Any,
+    make_chain: Any,
+    end: Any,
+    undisturbed: Any,
+    same_files: Any,
+) -> None:
+    from analysis.records import read_cases, read_trials
+
+    runs, sweep = tmp_path / "runs", make_sweep()
+    code, text = end(start(sweep, make_chain(tear("cases", whole_command=True))))
+    assert code == -signal.SIGKILL, text
+    halves = list(runs.glob("results/cases/.*"))
+    assert len(halves) == 1
+    # Whoever reads the folder meets whole files only: our own reader, and others that take all of it.
+    import pandas as pd
+
+    finished = len(read_trials(runs))
+    assert finished < 4
+    if finished:
+        assert len(read_cases(runs)) == len(pd.read_parquet(runs / "results" / "cases"))
+
+    outcome, text = run(sweep, make_chain())
+    assert outcome.exit_code == 0, text
+    same_files(runs, undisturbed(sweep), sweep)
