@@ -141,7 +141,9 @@ ChangesOption = Annotated[
 PresetOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="la, pancreas or phantom. Default: the data set's own, else la.")
 ]
-RetryOption = Annotated[bool, typer.Option("--retry-failed", help="Run failed trials again, from their start.")]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run failed trials again; what training did not cause keeps its steps.")
+]
 DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -453,6 +455,9 @@ def sweep(
         bool, typer.Option("--preflight", help="Check machines, storage, data and disk, and run nothing.")
     ] = False,
     retry_failed: RetryOption = False,
+    hang_timeout: Annotated[
+        str, typer.Option(metavar="30m|0", help="Start a trial again that shows no progress for so long; 0: never.")
+    ] = "30m",
     storage: Annotated[
         str | None,
         typer.Option(metavar="URL", help="Database for a search's study. Default: a file in the sweep's folder."),
@@ -488,6 +493,7 @@ def sweep(
     request = ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent)
     budget = Budget(max_trials, gpu_hours, probe_steps)
     time_budget_s = None if time_budget is None else parse_duration(time_budget)
+    hang_timeout_s = None if hang_timeout.strip() == "0" else parse_duration(hang_timeout, "--hang-timeout")
     shared: dict[str, Any] = {
         "overrides": overrides,
         "seeds": None if seeds is None else parse_seeds(seeds),
@@ -547,7 +553,7 @@ def sweep(
             typer.echo(notice, err=True)
         return
     with _sweep_console(as_json, runs, definition.name) as (console, ended):
-        shared |= {"time_budget_s": time_budget_s, "console": console}
+        shared |= {"time_budget_s": time_budget_s, "hang_timeout_s": hang_timeout_s, "console": console}
         if definition.search is None:
             outcome = ended(run_sweep(definition, dataset, runs, budget=budget, **shared))
         else:

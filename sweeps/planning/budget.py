@@ -94,8 +94,8 @@ def choose(pending: Sequence[TrialSpec], budget: Budget, hours: Mapping[str, flo
     return Choice(tuple(taken), tuple(trial for trial in pending if trial.id not in ids), tuple(notices))
 
 
-def parse_duration(text: str) -> float:
-    """Read a time as `8h`, `30m`, `1h30m`, `2d` or a number of seconds.
+def parse_duration(text: str, option: str = "--time-budget") -> float:
+    """Read a time as `8h`, `30m`, `1h30m`, `2d` or a number of seconds; `option` is what it was given to.
 
     >>> parse_duration("1h30m"), parse_duration("90")
     (5400.0, 90.0)
@@ -109,7 +109,7 @@ def parse_duration(text: str) -> float:
         parts = [(word, "s")]
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts).removesuffix("s") != word.removesuffix("s") or not seconds:
-        raise UserError(f"--time-budget is '{text}', expected a time such as 8h, 30m, 1h30m or 90 (seconds).")
+        raise UserError(f"{option} is '{text}', expected a time such as 8h, 30m, 1h30m or 90 (seconds).")
     return seconds
 
 

@@ -284,3 +284,19 @@ def test_time_budget_that_is_no_time_is_refused(run, dataset):
     done = run("sweep", "dropout", dataset, "--time-budget", "soon")
     assert done.exit_code == 2
     assert "--time-budget is 'soon', expected a time such as 8h" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seconds"), [((), 1800), (("--hang-timeout", "2h"), 7200), (("--hang-timeout", "0"), None)]
+)
+def test_the_time_that_a_trial_may_hang_reaches_the_sweep(run, dataset, monkeypatch, arguments, seconds):
+    given = {}
+    monkeypatch.setattr("sweeps.runner.run_sweep", lambda *_, **options: given.update(options) or sys.exit(0))
+    run("sweep", "dropout", dataset, *arguments)
+    assert given["hang_timeout_s"] == seconds
+
+
+def test_a_hang_timeout_that_is_no_time_is_refused(run, dataset):
+    done = run("sweep", "dropout", dataset, "--hang-timeout", "soon")
+    assert done.exit_code == 2
+    assert "--hang-timeout is 'soon', expected a time such as 8h" in done.output

@@ -1,9 +1,4 @@
 import io
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,13 +33,6 @@ def _steps(runs: Path) -> dict[str, list[int]]:
     """Steps that each trial computed, over all sessions."""
     files = (runs / "trials").glob("*/steps.txt")
     return {path.parent.name: [int(line) for line in path.read_text().split()] for path in files}
-
-
-def _wait(condition: Callable[[], bool], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -126,37 +114,6 @@ def test_a_sweep_of_several_metrics_ends_with_all_of_them_in_one_table(run: Run,
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_started")
-def test_a_warm_trial_costs_less_than_a_second(run: Run, tmp_path: Path) -> None:
-    run(_sweep([0.1 * i for i in range(8)]))
-    ended = sorted(path.stat().st_mtime for path in (tmp_path / "results" / "trials").iterdir())
-    each = (ended[-1] - ended[1]) / 6  # without the first of each of two actors
-    print(f"overhead of a warm trial: {each:.2f} s")
-    assert each < 1
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
-def test_a_killed_worker_costs_no_finished_step(run: Run, tmp_path: Path) -> None:
-    import json
-    import threading
-
-    def kill() -> None:
-        _wait(lambda: any(len(steps) > 5 for steps in _steps(tmp_path).values()))
-        trial = next(name for name, steps in _steps(tmp_path).items() if len(steps) > 5)
-        os.kill(json.loads((tmp_path / "trials" / trial / "lock").read_text())["pid"], signal.SIGKILL)
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    outcome, _ = run(_sweep([0.0, 0.1, 0.2], steps=20), step_s=0.2)
-    killer.join()
-    assert outcome.exit_code == 0
-    for steps in _steps(tmp_path).values():
-        assert set(steps) == set(range(1, 21))
-        assert len(steps) <= 21  # the step that was cut off may be done again
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
 def test_a_time_budget_ends_resumable(run: Run, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1, 0.2, 0.3], steps=40)
     outcome, _ = run(sweep, step_s=0.5, time_budget_s=8)
@@ -183,63 +140,3 @@ def test_two_workers_share_a_trial_and_one_of_them_writes(run: Run, tmp_path: Pa
     assert outcome.exit_code == 0
     assert sorted(next(iter(_steps(tmp_path).values()))) == sorted([*range(1, 6), *range(1, 6)])  # both trained
     assert len(list((tmp_path / "results" / "trials").iterdir())) == 1
-
-
-COMMAND = """
-import pickle, sys
-from pathlib import Path
-from sweeps.runner import run_sweep
-sweep, dataset, runs, engine = pickle.loads(Path(sys.argv[1]).read_bytes())
-try:
-    sys.exit(run_sweep(sweep, dataset, runs, engine=engine).exit_code)
-except KeyboardInterrupt:
-    sys.exit(130)
-"""
-
-
-@pytest.fixture
-def start(dataset: Path, tmp_path: Path, make_engine: MakeEngine) -> Callable[..., subprocess.Popen[str]]:
-    """Start a sweep as a command of its own, with its own Ray."""
-
-    def call(sweep: SweepFile, step_s: float) -> subprocess.Popen[str]:
-        from ray import cloudpickle
-
-        (tmp_path / "job.pkl").write_bytes(cloudpickle.dumps((sweep, dataset, tmp_path / "runs", make_engine(step_s))))
-        here = str(Path(__file__).parents[2])
-        return subprocess.Popen(
-            [sys.executable, "-c", COMMAND, str(tmp_path / "job.pkl")],
-            env=os.environ | {"PYTHONPATH": here},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-
-    return call
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_sweep_that_was_ended_in_the_middle_continues(
-    start: Callable[..., subprocess.Popen[str]], run: Run, tmp_path: Path, number: signal.Signals
-) -> None:
-    runs = tmp_path / "runs"
-    sweep = _sweep([0.0, 0.1, 0.2, 0.3], steps=20)
-    with start(sweep, 0.3) as command:
-        _wait(lambda: len(list(runs.glob("results/trials/*"))) >= 2)
-        _wait(lambda: any(3 < len(steps) < 15 for steps in _steps(runs).values()))
-        (os.killpg if number == signal.SIGINT else os.kill)(command.pid, number)
-        text = command.communicate(timeout=60)[0]
-    assert command.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), text
-    assert "Traceback" not in text
-    before = _steps(runs)
-    outcome, text = run(sweep, runs=runs)
-    assert outcome.exit_code == 0, text
-    assert "2 of 4 finished" in text
-    assert outcome.ran == 2
-    after = _steps(runs)
-    assert sum(map(len, before.values())) < 80
-    for steps in after.values():
-        assert set(steps) == set(range(1, 21))
-        assert len(steps) <= 21  # a step that was cut off may be done again
