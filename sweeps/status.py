@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.sweep import read_sweep
+from sweeps.search.records import read_settings
 from sweeps.searched import SearchFolder
 from sweeps.sweep_command import SweepCommand, read_command
 from sweeps.trial_state import TrialState, is_locked, read_trial, result_path, trial_folder
@@ -236,6 +237,9 @@ def read_status(runs: Path, name: str | None = None) -> list[SweepState]:
         states.append(SweepState(state.name, state.rows, state.slots, command))
     if name is None:
         known = {row.planned.id for state in states for row in state.rows}
+        # Of a searched setting, only the last training has a row; so have searches that another one moved aside.
+        searches = (runs / "sweeps").glob("*/search*")
+        known |= {trial.id for place in searches for setting in read_settings(place) for trial in setting.trials}
         loose = sorted(path.name for path in (runs / "trials").glob("*") if path.is_dir() and path.name not in known)
         if loose:
             states.append(SweepReader(runs, OUTSIDE, [Planned(each, each, seed_of(each)) for each in loose]).read())

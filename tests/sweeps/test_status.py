@@ -92,6 +92,16 @@ def test_status_tells_finished_failed_with_reason_and_waiting(runs: Path) -> Non
         read_status(runs, "mien")
 
 
+def test_shorter_trainings_of_a_searched_setting_are_not_outside_any_sweep(runs: Path) -> None:
+    trials = ({"steps": 2, "id": "simcvd-s3-abc"}, {"steps": 5, "id": "later"})
+    record = {"number": 0, "params": {}, "trials": trials, "state": "running", "value": None, "rungs": {}}
+    for place in ("search", "search-abc"):  # the second was moved aside
+        (runs / "sweeps" / "mine" / place).mkdir()
+        (runs / "sweeps" / "mine" / place / "0.json").write_text(json.dumps(record))
+        assert [state.name for state in read_status(runs)] == ["mine"]
+        (runs / "sweeps" / "mine" / place / "0.json").unlink()
+
+
 def _rows(*trials: TrialState) -> tuple[Row, ...]:
     return tuple(Row(Planned(t.id, f"projection.dropout={i}", i), t) for i, t in enumerate(trials))
 
