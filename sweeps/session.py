@@ -45,13 +45,22 @@ class Session:
     stopped: Callable[[], bool]
     console: "Console"
 
-    def run(self, reader: SweepReader, trainable: Callable[..., Any], job: Job, **tuning: Any) -> dict[str, str]:
+    def run(
+        self,
+        reader: SweepReader,
+        trainable: Callable[..., Any],
+        job: Job,
+        *,
+        extra: Mapping[str, Any] | None = None,
+        **tuning: Any,
+    ) -> dict[str, str]:
         """Let Tune run trials and show how far they are; return those that were lost too often, with the reason.
 
         Args:
             reader: reads what is shown.
             trainable: `run_trial` or one with its signature.
             job: what its trials share: the session's, with configurations.
+            extra: more parameters of `trainable`, shared by all its trials.
             tuning: `trial_ids` for a list of trials, or `search_alg` and `samples` for a searcher that makes them.
         """
 
@@ -61,7 +70,7 @@ class Session:
                 say(self.console, "Stopping: running trials write a checkpoint; Ctrl-C again leaves at once.")
 
         with ProgressDisplay(reader, self.console, job.scratch / NOTICES_FILE, pass_on_stop):
-            return _tune(trainable, job, self.slots, **tuning)
+            return _tune(trainable, job, self.slots, extra or {}, **tuning)
 
 
 @contextmanager
@@ -176,6 +185,7 @@ def _tune(
     trainable: Callable[..., Any],
     job: Job,
     slots: int,
+    extra: Mapping[str, Any],
     *,
     trial_ids: list[str] | None = None,
     search_alg: Any = None,
@@ -187,7 +197,7 @@ def _tune(
 
     resources = _tune_resources(job.placement)
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(trainable, job=job), resources),
+        tune.with_resources(tune.with_parameters(trainable, job=job, **extra), resources),
         param_space={"trial_id": tune.grid_search(trial_ids)} if trial_ids is not None else {},
         tune_config=tune.TuneConfig(
             search_alg=search_alg,
