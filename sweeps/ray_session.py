@@ -10,6 +10,7 @@ from typing import Any
 from simcvd.errors import UserError
 
 _OBJECT_STORE_BYTES = 200 * 2**20
+_TOO_SLOW = "timed out during startup"
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray uploads the working directory under `uv run`
@@ -75,14 +76,21 @@ def _start(address: str | None) -> None:
         if address:
             forwarded = {"OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
             ray.init(address=address, runtime_env={"env_vars": forwarded}, **quiet)
-        else:
-            ray.init(
-                address="local",
-                include_dashboard=True,  # frees the resources of stopped worker groups
-                dashboard_host="127.0.0.1",
-                object_store_memory=_OBJECT_STORE_BYTES,
-                **quiet,
-            )
+            return
+        local = {
+            "address": "local",
+            "include_dashboard": True,  # frees the resources of stopped worker groups
+            "dashboard_host": "127.0.0.1",
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
+        try:
+            ray.init(**local, **quiet)
+        except Exception as error:
+            if _TOO_SLOW not in str(error):
+                raise
+            # On a busy machine; Ray waits 30 s, which is not to be set. What it has started serves no second try.
+            ray.shutdown()
+            ray.init(**local, **quiet)
     except Exception as error:  # Ray raises a bare one when it does not come up in time
         where = f"Ray at {address} can't be reached" if address else "Ray can't be started on this machine"
         raise UserError(f"{where}: {' '.join(str(error).split())[:300]}.") from error

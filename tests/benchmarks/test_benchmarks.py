@@ -45,3 +45,15 @@ def test_method_costs_are_told_for_stages_and_memory(
     assert list(result["seconds"]) == list(result["peak_gib"]) == ["supervised", "chaitanya"]
     assert all(value > 0 for values in result["seconds"].values() for value in values)
     assert all(0.1 < peak < 8 for peak in result["peak_gib"].values())
+
+
+@pytest.mark.ray
+def test_the_engines_overhead_is_told_for_each_count_of_trials(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["engine", "--trials", "20", "--cases", "3", "--json"])
+    runpy.run_path(str(FOLDER / "engine.py"), run_name="__main__")
+    (found,) = json.loads(capsys.readouterr().out)["sweeps"]
+    assert found["trials"] == 20
+    assert all(found[name] > 0 for name in ("seconds", "seconds_a_warm_trial", "command_bytes", "tables_seconds"))
