@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from analysis.sweep import written
 from simcvd.config import TrialConfig
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
@@ -36,10 +37,12 @@ def distributions(space: Mapping[str, Space], base: TrialConfig) -> "dict[str, B
         else:
             low, high = values.uniform or values.loguniform or [0.0, 1.0]
             distribution = FloatDistribution(float(low), float(high), log=values.loguniform is not None)
-        if not distribution.low <= own[key] <= distribution.high:
+        value = own[key]
+        if not isinstance(value, int | float) or not distribution.low <= value <= distribution.high:
             raise UserError(
                 f"The search of {key} goes from {distribution.low:g} to {distribution.high:g}, which leaves out "
-                f"{own[key]:g}, the value of the base, which is tried first; widen the range or set another base value."
+                f"{written(value)}, the value of the base, which is tried first; widen the range or set another base "
+                "value."
             )
         found[key] = distribution
     return found

@@ -93,7 +93,7 @@ def test_a_distance_can_not_select(run: Run) -> None:
 
 
 def test_a_base_outside_of_what_is_searched_is_refused_and_nothing_is_written(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="leaves out 2, the value of the base"):
+    with pytest.raises(UserError, match=r"leaves out 2\.0, the value of the base"):
         run(_search(), overrides={"loss.contrast": 2.0})
     assert not list(tmp_path.glob("**/*.journal"))
 
@@ -120,6 +120,15 @@ def test_scores_of_test_cases_are_not_read_where_they_are_there(tmp_path: Path) 
     rows = [("val", "one", 0.5), ("val", "two", None), ("test", "three", 1.0), ("test", "one", 1.0)]
     pd.DataFrame(rows, columns=["split", "case_id", "dice"]).to_parquet(path)
     assert val_scores(tmp_path, "a", "dice") == {"one": 0.5}
+
+
+def test_a_base_that_is_no_number_is_refused_too(run: Run) -> None:
+    sweep = SweepFile.model_validate(
+        _search().model_dump(exclude_none=True, exclude={"search"})
+        | {"search": {"contrast.rows": {"integer": [64, 512]}}}
+    )
+    with pytest.raises(UserError, match="leaves out none, the value of the base"):
+        run(sweep)
 
 
 @pytest.mark.ray
