@@ -14,7 +14,7 @@ from sweeps.definition import SweepFile
 from sweeps.search.settings import Space, Strategy
 from sweeps.search.space import distributions
 
-SCHEDULE_RUNGS = (1 / 3,)
+SCHEDULE_RUNGS = (0.6,)
 TRUNCATE_RUNGS = (0.6, 0.8)
 SELECTING = ("dice", "jaccard")
 

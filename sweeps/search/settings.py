@@ -45,16 +45,17 @@ class Strategy(_Model):
     trials: Annotated[int, Field(ge=2)] = Field(
         20, description="Settings to try, those that are stopped early and failed ones included."
     )
-    fidelity: Literal["schedule", "truncate", "full"] = Field(
-        "schedule",
-        description="schedule: settings are compared after complete shorter trainings, and the better ones trained "
-        "anew for longer; truncate: within the full training, some way through; full: nothing is stopped early.",
+    fidelity: Literal["truncate", "schedule", "full"] = Field(
+        "truncate",
+        description="truncate: settings are compared some way through the full training, and the better ones go on; "
+        "schedule: after complete shorter trainings, and the better ones train anew for longer; full: nothing is "
+        "stopped early.",
     )
     rungs: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
         None,
         min_length=1,
-        description="Where settings are compared, in parts of training.steps. Default: 1/3 for schedule; 0.6 and 0.8 "
-        "of loss.ramp_up_fraction for truncate, since before that the unsupervised weights are almost zero.",
+        description="Where settings are compared, in parts of training.steps. Default: 0.6 for schedule; 0.6 and 0.8 of "
+        "loss.ramp_up_fraction for truncate, since before that the unsupervised weights are almost zero.",
     )
     reduction: Annotated[float, Field(gt=1)] = Field(
         3.0, description="Of so many settings compared at a rung, the best one goes on."

@@ -35,7 +35,7 @@ def _search(**strategy: Any) -> SweepFile:
             "name": "mine",
             "base": {"preset": "phantom", "training.steps": 9},
             "search": {"loss.sdm": {"uniform": [0.0, 0.6]}, "loss.contrast": {"loguniform": [0.1, 1.0]}},
-            "strategy": {"trials": 12, "confirm_seeds": 2} | strategy,
+            "strategy": {"trials": 12, "confirm_seeds": 2, "fidelity": "schedule", "rungs": [0.34]} | strategy,
         }
     )
 
