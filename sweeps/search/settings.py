@@ -54,8 +54,8 @@ class Strategy(_Model):
     rungs: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
         None,
         min_length=1,
-        description="Where settings are compared, in parts of training.steps. Default: 0.6 for schedule; 0.6 and 0.8 of "
-        "loss.ramp_up_fraction for truncate, since before that the unsupervised weights are almost zero.",
+        description="Where settings are compared, in parts of training.steps. Default: 0.6 for schedule; 0.6 and 0.8 "
+        "of loss.ramp_up_fraction for truncate, since before that the unsupervised weights are almost zero.",
     )
     reduction: Annotated[float, Field(gt=1)] = Field(
         3.0, description="Of so many settings compared at a rung, the best one goes on."
