@@ -92,6 +92,17 @@ def test_a_judge_sees_val_cases_ends_a_training_and_changes_no_weight(
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
+def test_a_validation_gives_a_sign_of_life_for_each_case(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    asked: list[int] = []
+    outcome = run_training(
+        tiny_config, tiny_dataset, tmp_path, threads=1, device="cpu", should_stop=lambda: bool(asked.append(1))
+    )
+    networks = 2  # student and teacher are validated
+    assert len(asked) >= outcome.steps + networks * len({score.case_id for score in outcome.val_scores})
+
+
 @pytest.mark.slow
 def test_training_killed_between_checkpoints_repeats_the_lost_steps(
     tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
