@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from analysis.errors import AnalysisError
-from analysis.replicate import Replicate, in_order
+from analysis.replicate import Replicate, by_split, in_order, several_splits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +60,8 @@ class Pairs:
         variant: values per case that both sides were scored on, `[n, K + 1]`; from `replicates` only, NaN without a
             pair.
         reference: the same of the reference.
-        variant_by_replicate: the same cases at each of `replicates`, `[S, n, K + 1]`.
+        variant_by_replicate: the same cases at each replicate of the test over replicates, `[S, n, K + 1]`: each of
+            `replicates`; with several label splits each of these.
         reference_by_replicate: the same of the reference.
         cases: ids of these cases.
         replicates: those that both sides have.
@@ -190,6 +191,28 @@ def replicate_values(scores: Scores[Replicate]) -> "Floats":
     return np.concatenate([scores.values, mean[:, :, None]], axis=2)
 
 
+def tested_values(scores: Scores[Replicate]) -> "Floats":
+    """Arrange the values that a test over replicates takes: one for each replicate of the test and case.
+
+    These are the trainings. With two label splits or more they are the label splits, their seeds averaged by the rules
+    of `case_values`: trainings on the same labels are not independent, and counted as if they were, a chance of 5 % of
+    a false difference becomes one of over 20 % where the labels decide.
+
+    Returns:
+        `[S, N, K + 1]`: the classes in the order of their ids, then the foreground mean.
+    """
+    import numpy as np
+
+    if not several_splits(scores.runs):
+        return replicate_values(scores)
+    return np.stack([case_values(selected(scores, tuple(own))) for own in by_split(scores.runs).values()])
+
+
+def selected(scores: Scores[Replicate], replicates: tuple[Replicate, ...]) -> Scores[Replicate]:
+    """Select some of the replicates."""
+    return _select(scores, replicates, [scores.runs.index(each) for each in replicates])
+
+
 def pair(variant: Scores[Replicate], reference: Scores[Replicate]) -> Pairs:
     """Match a variant with the reference by case, over the replicates that both have.
 
@@ -204,14 +227,14 @@ def pair(variant: Scores[Replicate], reference: Scores[Replicate]) -> Pairs:
 
     ours, theirs = set(variant.runs), set(reference.runs)
     both = in_order(ours & theirs)
-    a, b = (_select(side, both, [side.runs.index(each) for each in both]) for side in (variant, reference))
+    a, b = (selected(side, both) for side in (variant, reference))
     in_a, in_b = (side.scored.any(axis=(0, 2)) for side in (a, b))
     shared = in_a & in_b
     missing = np.isnan(a.values) | np.isnan(b.values)
     one_sided = np.isnan(a.values) ^ np.isnan(b.values)
     matched = [replace(side, values=np.where(missing, np.nan, side.values)) for side in (a, b)]
     values = [case_values(side)[shared] for side in matched]
-    by_replicate = [replicate_values(side)[:, shared] for side in matched]
+    by_replicate = [tested_values(side)[:, shared] for side in matched]
     return Pairs(
         variant=values[0],
         reference=values[1],

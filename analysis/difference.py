@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analysis.aggregate import Pairs, Scores, replicate_values
-from analysis.replicate import Replicate, in_order
+from analysis.aggregate import Pairs, Scores, selected, tested_values
+from analysis.replicate import Replicate, chance, chances, in_order, seed_share, several_splits
 from analysis.statistics import (
     Alternative,
     CrossedTest,
@@ -35,6 +36,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class SplitVariance(SeedVariance):
+    """How much a variant's mean varies between label splits, the seeds of each averaged; `seeds` counts the splits.
+
+    Attributes:
+        seed_share: share of the seeds' variance that is in it, see `analysis.replicate.seed_share`.
+    """
+
+    seed_share: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True)
 class Difference:
     """Variant minus reference in one class and metric, on matched cases and replicates; in the metric's stored unit.
 
@@ -46,7 +58,8 @@ class Difference:
         replicates: those that both sides have.
         alternative: what the tests hold against "no difference".
         test: the t-test over cases, which takes the trained networks as they are.
-        over_seeds: the test over replicates (seeds, or seeds times label splits) and cases; None with fewer than two.
+        over_seeds: the test over replicates and cases; these are the seeds or, where both sides have two label splits
+            or more, the label splits, the seeds of each averaged. None with fewer than two.
         p_holm: p of `test`, adjusted for the family that `adjusted` was given; None without p.
         over_seeds_holm: p of `over_seeds`, adjusted likewise; None without p.
     """
@@ -59,6 +72,11 @@ class Difference:
     over_seeds: CrossedTest | None
     p_holm: float | None = None
     over_seeds_holm: float | None = None
+
+    @property
+    def chance(self) -> str:
+        """What `over_seeds` counts as chance beside the cases: seeds, or label splits."""
+        return chance(several_splits(self.replicates))
 
     @cached_property
     def values(self) -> tuple[float, ...]:
@@ -104,12 +122,13 @@ def compare(pairs: Pairs, column: int, alternative: Alternative, pooled: SeedVar
         column: place of the class.
         alternative: what is held against "no difference".
         pooled: the seeds' variance over all variants, see `pooled_seed_variance`; without one the test over seeds takes
-            it from the two sides alone, which is honest but weak.
+            it from the two sides alone, which is honest but weak. So it does where the variance is between label
+            splits and the two share only one of these, or fewer seeds in each than the variance rests on.
     """
     ours, theirs = pairs.of(column)
     over_seeds = None
     if len(pairs.replicates) > 1:
-        known = pooled if pooled is not None and pooled.variance is not None else None
+        known = pooled if pooled is not None and pooled.variance is not None and _covers(pooled, pairs) else None
         by_replicate = pairs.variant_by_replicate[:, :, column], pairs.reference_by_replicate[:, :, column]
         over_seeds = crossed_test(*by_replicate, alternative, pooled=known)
     return Difference(
@@ -120,6 +139,13 @@ def compare(pairs: Pairs, column: int, alternative: Alternative, pooled: SeedVar
         test=paired_t_test(ours, theirs, alternative),
         over_seeds=over_seeds,
     )
+
+
+def _covers(pooled: SeedVariance, pairs: Pairs) -> bool:
+    """Tell whether a variance is of what the pairs' test takes as replicates, and not of means over more seeds."""
+    if not isinstance(pooled, SplitVariance):
+        return not several_splits(pairs.replicates)
+    return several_splits(pairs.replicates) and seed_share(pairs.replicates) <= pooled.seed_share
 
 
 def adjusted(family: Mapping[str, Difference]) -> dict[str, Difference]:
@@ -135,15 +161,16 @@ def adjusted(family: Mapping[str, Difference]) -> dict[str, Difference]:
 def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVariance | None]":
     """Estimate how much replicates move a variant's mean, pooled over the variants of a sweep.
 
-    Variants may lack replicates: taken are either those that all scored variants have or all, with the variants that
-    have them all, whichever leaves more degrees of freedom.
+    Replicates are the seeds or, with two label splits or more, the label splits, the seeds of each averaged. Variants
+    may lack trainings: taken are either those that all scored variants have or all, with the variants that have them
+    all, whichever leaves more degrees of freedom.
 
     Args:
         scores: each variant's scores of one metric, on the same axis of cases.
 
     Returns:
         The variance of each class in the order of their ids, then of the foreground mean; None where there is no
-        variance.
+        variance. Between label splits it is a `SplitVariance`.
     """
     import numpy as np
 
@@ -151,27 +178,28 @@ def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVaria
     if not scored:
         return []
     columns = len(scored[0].classes) + 1
-    values = [replicate_values(own) for own in scored]
     common = in_order(set.intersection(*(set(own.runs) for own in scored)))
     every = in_order(set.union(*(set(own.runs) for own in scored)))
-    choices = [_aligned(scored, values, each) for each in ([common] if common == every else [common, every])]
+    over_splits = several_splits(every)
+    # Those that all have may lie in one label split, which says nothing of the others.
+    usable = [each for each in dict.fromkeys((common, every)) if several_splits(each) == over_splits]
+    choices = [(_aligned(scored, each), seed_share(each)) for each in usable if each]
     found: list[SeedVariance | None] = []
     for column in range(columns):
-        tried = [seed_variance(block[:, :, :, column]) for block in choices if block.shape[1]]
-        known = [each for each in tried if each.variance is not None and np.isfinite(each.variance)]
+        tried = [(seed_variance(block[:, :, :, column]), share) for block, share in choices]
+        known = [
+            SplitVariance(**vars(each), seed_share=share) if over_splits else each
+            for each, share in tried
+            if each.variance is not None and np.isfinite(each.variance)
+        ]
         found.append(max(known, key=lambda each: each.degrees_of_freedom, default=None))
     return found
 
 
-def _aligned(
-    scored: Sequence[Scores[Replicate]], values: "Sequence[Floats]", replicates: Sequence[Replicate]
-) -> "Floats":
+def _aligned(scored: Sequence[Scores[Replicate]], replicates: tuple[Replicate, ...]) -> "Floats":
     """Arrange values as `[V, S, N, K + 1]`, variants that lack a replicate left out."""
     import numpy as np
 
-    kept = [
-        own[[scores.runs.index(each) for each in replicates]]
-        for scores, own in zip(scored, values, strict=True)
-        if set(replicates) <= set(scores.runs)
-    ]
-    return np.stack(kept) if kept else np.empty((0, len(replicates), *values[0].shape[1:]))
+    kept = [tested_values(selected(own, replicates)) for own in scored if set(replicates) <= set(own.runs)]
+    cases, classes = scored[0].values.shape[1:]
+    return np.stack(kept) if kept else np.empty((0, chances(replicates), cases, classes + 1))

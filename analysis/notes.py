@@ -74,7 +74,7 @@ def _what(
     if reference is None:
         yield "No reference is named, so nothing is compared."
         return
-    yield from notes_on_tests(found, reference, one_class, two_sided, splits)
+    yield from notes_on_tests(found, reference, one_class, two_sided)
 
 
 def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
@@ -112,15 +112,18 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     if row.n and found is not None and found.test.why_no_p:
         yield "no p-value", f": {found.test.why_no_p}"
     if found is not None and found.over_seeds is not None and found.test.p is not None and found.over_seeds.why_no_p:
-        yield "no p over seeds", f": {found.over_seeds.why_no_p}"
+        why = found.over_seeds.why_no_p.replace("seeds", found.chance)
+        yield f"no p over {found.chance}", f": {why}"
     if found is not None and found.alternative != "different" and (found.test.p or 0) > 1 - SIGNIFICANT:
         yield (
             "better than the reference",
             f" (one-sided p above {1 - SIGNIFICANT} before it is adjusted); the two-sided test asks for both sides",
         )
-    if _undone_by_seeds(found):
-        others = "other seeds or labels" if trials.splits else "other seeds"
-        yield "p over cases below 0.05", f" but p over seeds is not: {others} could undo the difference"
+    if found is not None and _undone_by_seeds(found):
+        yield (
+            "p over cases below 0.05",
+            f" but p over {found.chance} is not: other {found.chance} could undo the difference",
+        )
     if found is not None and found.normality is not None and found.normality < DOUBTFUL:
         yield (
             "differences do not look normal",
@@ -128,8 +131,8 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
         )
 
 
-def _undone_by_seeds(found: Difference | None) -> bool:
-    if found is None or found.p_holm is None or found.over_seeds_holm is None:
+def _undone_by_seeds(found: Difference) -> bool:
+    if found.p_holm is None or found.over_seeds_holm is None:
         return False
     return found.p_holm < SIGNIFICANT <= found.over_seeds_holm
 

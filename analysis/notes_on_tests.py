@@ -9,6 +9,7 @@ from analysis.aggregate import Pairs
 from analysis.cells import shown
 from analysis.difference import Difference
 from analysis.metric import Metric, joined, labels
+from analysis.replicate import several_splits
 from analysis.row import Row
 from analysis.statistics import detectable_difference
 
@@ -36,9 +37,7 @@ class Compared:
         return [row for row in self.rows if row.class_id is None]
 
 
-def notes_on_tests(
-    found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool, splits: bool = False
-) -> Iterator[str]:
+def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool) -> Iterator[str]:
     """Say which tests there are, for which family they are adjusted, what they rest on and what they can find.
 
     Args:
@@ -46,7 +45,6 @@ def notes_on_tests(
         reference: name of the reference variant.
         one_class: whether there is one class only.
         two_sided: whether the tests ask for a difference to either side.
-        splits: whether variants were trained on several label splits.
     """
     tests = [sum(_tested(row) is not None for row in each.means) for each in found]
     each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
@@ -58,7 +56,7 @@ def notes_on_tests(
     )
     if len(found) > 1 and any(tests):
         yield _behind_p(found)
-    yield from _over_seeds(found, splits)
+    yield from _over_seeds(found)
     yield from _detectable(found)
 
 
@@ -83,24 +81,22 @@ def _span(counts: Sequence[int]) -> str:
     return f"{low if low == high else f'{low} to {high}'} comparison{'' if high == 1 else 's'}"
 
 
-def _over_seeds(found: Sequence[Compared], splits: bool) -> Iterator[str]:
-    """Say what the p over seeds and cases is, where a comparison has one."""
-    tested = [row.difference for each in found for row in each.means if row.difference is not None]
-    if not any(each.over_seeds is not None and each.over_seeds.p is not None for each in tested):
-        return
-    if splits:
+def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
+    """Say what the p over seeds, or label splits, and cases is, where a comparison has one."""
+    compared = [row.difference for each in found for row in each.means if row.difference is not None]
+    tested = [each for each in compared if each.over_seeds is not None and each.over_seeds.p is not None]
+    if any(several_splits(each.replicates) for each in tested):
         yield (
-            "p over seeds: the same comparison tested over trainings (each seed with each label split) and cases, "
-            "adjusted likewise. The t-test takes the trained networks as they are; only p over seeds, which has the "
-            "luck of seeds and of labels in it, says whether the variants would differ with others too. Trainings with "
-            "the same labels count as independent there: where the labels decide and splits are few, it is too small "
-            "(a chance of 5 % can become one of 20 %). Many label splits with one seed each have no such fault."
+            "p over label splits: the same comparison tested over label splits and cases; seeds are averaged within "
+            "each split. It is adjusted likewise. The t-test takes the trained networks as they are; only p over label "
+            "splits says whether the variants would differ with other labels too."
         )
-        return
-    yield (
-        "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "
-        "trained networks as they are; only p over seeds says whether the variants would differ with other seeds too."
-    )
+    if not all(several_splits(each.replicates) for each in tested):
+        yield (
+            "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "
+            "trained networks as they are; only p over seeds says whether the variants would differ with other seeds "
+            "too."
+        )
 
 
 def _detectable(found: Sequence[Compared]) -> Iterator[str]:

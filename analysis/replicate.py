@@ -1,6 +1,7 @@
 """What tells the trainings of a variant apart: the seed and, where a sweep draws several, the labelled cases."""
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import NamedTuple
 
 
@@ -44,6 +45,43 @@ def have_splits(replicates: Iterable[Replicate]) -> bool:
     return any(replicate.label_split is not None for replicate in replicates)
 
 
+def several_splits(replicates: Iterable[Replicate]) -> bool:
+    """Tell whether there are two label splits or more: then these are what a test counts, not the trainings.
+
+    Trainings on the same labels share their luck, so each is less than a replicate of its own.
+    """
+    return len({replicate.label_split for replicate in replicates}) > 1
+
+
+def by_split(replicates: Iterable[Replicate]) -> dict[int | None, list[Replicate]]:
+    """Group replicates by label split, in rising order."""
+    found: dict[int | None, list[Replicate]] = {}
+    for replicate in sorted(replicates, key=lambda replicate: replicate.order[::-1]):
+        found.setdefault(replicate.label_split, []).append(replicate)
+    return found
+
+
+def chances(replicates: Sequence[Replicate]) -> int:
+    """Return how many a test over replicates counts.
+
+    >>> chances([Replicate(0), Replicate(1), Replicate(2)])
+    3
+    >>> chances([Replicate(0, 4), Replicate(0, 5), Replicate(1, 4)]), chances([Replicate(0, 4), Replicate(1, 4)])
+    (2, 2)
+    """
+    return len(by_split(replicates)) if several_splits(replicates) else len(replicates)
+
+
+def seed_share(replicates: Iterable[Replicate]) -> Fraction:
+    """Return the share of the seeds' variance that is left when the seeds of each label split are averaged.
+
+    >>> seed_share([Replicate(0, 4), Replicate(1, 4), Replicate(0, 5)])  # the mean of 1/2 and 1
+    Fraction(3, 4)
+    """
+    groups = by_split(replicates).values()
+    return sum((Fraction(1, len(own)) for own in groups), Fraction()) / max(1, len(groups))
+
+
 def counts(replicates: Iterable[Replicate]) -> tuple[int, int]:
     """Return the number of different seeds and of different label splits."""
     found = list(replicates)
@@ -79,12 +117,24 @@ def named(replicates: Iterable[Replicate]) -> str:
 
 
 def luck(splits: bool) -> str:
-    """Return the words for what trainings of a variant differ in.
+    """Return the words for what trainings of a variant differ in, all of which is averaged per case.
 
     >>> luck(False), luck(True)
     ('seeds', 'seeds and label splits')
     """
     return "seeds and label splits" if splits else "seeds"
+
+
+def chance(several: bool) -> str:
+    """Return the words for what a test over replicates counts as chance beside the cases.
+
+    Args:
+        several: what `several_splits` says.
+
+    >>> chance(False), chance(True)
+    ('seeds', 'label splits')
+    """
+    return "label splits" if several else "seeds"
 
 
 def _count(number: int, what: str) -> str:

@@ -117,6 +117,12 @@ class Comparison:
         """What is averaged per case: seeds, or seeds and label splits."""
         return luck(have_splits(replicate for variant in self.variants for replicate in variant.by_replicate))
 
+    @property
+    def chance(self) -> str:
+        """What the tests over replicates count as chance beside the cases: seeds, label splits, or each in some."""
+        found = {pairs.difference.chance for pairs in self.pairs if pairs.difference.over_seeds is not None}
+        return " or ".join(sorted(found, reverse=True))
+
     def subject(self) -> str:
         """Name the metric, the class and the cases, for a caption."""
         metric = self.metric

@@ -86,8 +86,9 @@ def forest_caption(data: Comparison) -> str:
     )
     if _over_seeds(data):
         text += (
-            f"Thin line: {level} interval over seeds and cases. Filled: the widest interval excludes 0. p: paired "
-            "one-sided t-test over cases; p over seeds: the same comparison tested over seeds and cases; "
+            f"Thin line: {level} interval over {data.chance} and cases. Filled: the widest interval excludes 0. "
+            f"p: paired one-sided t-test over cases; p over {data.chance}: the same comparison tested over "
+            f"{data.chance} and cases; "
         )
     else:
         text += "Filled: the interval excludes 0. p: paired one-sided t-test over cases; "
@@ -123,7 +124,7 @@ def _numbers(data: Comparison) -> dict[str, list[str]]:
         "p": [shown_p(own.p_holm) for own in differences],
     }
     if _over_seeds(data):
-        found["p over seeds"] = [shown_p(own.over_seeds_holm) for own in differences]
+        found[f"p over {data.chance}"] = [shown_p(own.over_seeds_holm) for own in differences]
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.cells import shown_p
 from analysis.metric import Metric
-from analysis.replicate import Replicate, luck
+from analysis.replicate import Replicate, chance, luck
 from analysis.report.content import Report
 from analysis.report.pictures import Picture
 from analysis.row import Row
@@ -33,6 +33,7 @@ def chart_data(report: Report) -> dict[str, Any]:
         "variants": list(values.variants),
         "reference": report.overview.main.reference,
         "luck": luck(any(row.trials.splits for row in report.overview.main.rows)),
+        "chance": chance(any(row.trials.splits > 1 for row in report.overview.main.rows)),
         "metrics": [
             {"label": metric.label, "heading": metric.heading, "unit": metric.unit, "higher": metric.higher_is_better}
             for metric in values.metrics

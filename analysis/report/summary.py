@@ -9,7 +9,7 @@ from analysis.ablation import Overview, Table
 from analysis.cells import shown
 from analysis.metric import Metric
 from analysis.notes_on_tests import detectable
-from analysis.replicate import have_splits, luck
+from analysis.replicate import chances
 from analysis.report.findings import Finding, findings
 from analysis.row import Row
 from analysis.statistics.doubts import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
@@ -79,7 +79,7 @@ def difference_text(finding: Finding, metric: Metric) -> str:
     if each.p_holm is not None:
         text += f", {p_text(each.p_holm)}"
     if each.over_seeds_holm is not None:
-        text += f"; over {luck(have_splits(each.replicates))} and cases {p_text(each.over_seeds_holm)}"
+        text += f"; over {each.chance} and cases {p_text(each.over_seeds_holm)}"
     return text
 
 
@@ -185,10 +185,10 @@ def _differences(table: Table, rows: Sequence[Row], found: Sequence[Finding]) ->
 def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
     if not found:
         return
-    trainings = min(len(one.difference.replicates) for one in found)
-    splits = any(have_splits(one.difference.replicates) for one in found)
+    fewest = min((one.difference for one in found), key=lambda difference: chances(difference.replicates))
+    number, what = chances(fewest.replicates), fewest.chance
     shown_ = [one for one in found if one.verdict != "open"]
-    if trainings < 2:
+    if number < 2:
         yield Paragraph(
             "caution",
             "With one seed, a difference may be the luck of one training, however small its p: the test asks only "
@@ -197,14 +197,14 @@ def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
     elif shown_:
         kept = [one for one in shown_ if one.holds_over_seeds]
         text = (
-            f"Counting {luck(splits)} as well as cases as chance, {_some(len(kept), len(shown_))} "
+            f"Counting {what} as well as cases as chance, {_some(len(kept), len(shown_))} "
             f"(p < {SIGNIFICANT:g}, Holm-adjusted): these would be expected of other trainings too."
         )
         if len(kept) < len(shown_):
             lost = ", ".join(one.variant for one in shown_ if not one.holds_over_seeds)
-            text += f" What other {'seeds or labels' if splits else 'seeds'} could undo: {lost}."
-        if trainings < ENOUGH_SEEDS:
-            text += f" With {count(trainings, 'training' if splits else 'seed')} that test is weak; "
+            text += f" What other {what} could undo: {lost}."
+        if number < ENOUGH_SEEDS:
+            text += f" With {count(number, what.removesuffix('s'))} that test is weak; "
             text += "train three or more."
         yield Paragraph("plain" if len(kept) == len(shown_) else "caution", text)
     cases = min(one.difference.test.n for one in found)

@@ -87,7 +87,7 @@ def _of_metric(sheet: Sheet, metric: Metric, place: int) -> Iterator[Column]:
     if sheet.style.significance == "p":
         yield column("p", lambda value: _p(value, value.p, "ref"))
         if sheet.over_seeds:
-            yield column("p over seeds", lambda value: _p(value, value.p_over_seeds, "ref"))
+            yield column(f"p over {sheet.chance}", lambda value: _p(value, value.p_over_seeds, "ref"))
 
 
 def _mean(value: Value, sheet: Sheet) -> Cell:

@@ -37,8 +37,8 @@ _OMICRON_LIKE: Final = {"omicron": "o"}
 _NARROW: Final = 5
 """Columns that fit into one column of a page."""
 
-_MARKED: Final = ("p", "p over seeds")
-"""Headings whose note is a footnote."""
+_OVER: Final = "p over "
+"""How the heading of the test over seeds, or label splits, begins, and its notes."""
 
 
 def latex(sheet: Sheet) -> str:
@@ -101,9 +101,13 @@ def _greek(char: str) -> str | None:
 def _marks(sheet: Sheet, shown: Sequence[Column]) -> dict[str, str]:
     """Give a letter to each heading that a note explains."""
     notes = [note for _, own in sheet.notes for note in own]
-    heads = [head for head in _MARKED if any(column.head == head for column in shown)]
-    explained = [head for head in heads if any(note.startswith(f"{head}: ") for note in notes)]
+    heads = dict.fromkeys(column.head for column in shown if column.head == "p" or column.head.startswith(_OVER))
+    explained = [head for head in heads if any(_explains(note, head) for note in notes)]
     return {head: "abc"[place] for place, head in enumerate(explained)}
+
+
+def _explains(note: str, head: str) -> bool:
+    return note.startswith(f"{head}: ") or (note.startswith(_OVER) and head.startswith(_OVER))
 
 
 def _head(sheet: Sheet, shown: Sequence[Column], marks: dict[str, str]) -> list[str]:
@@ -146,7 +150,7 @@ def _footnotes(sheet: Sheet, same: Sequence[Column], marks: dict[str, str]) -> l
         if heading is not None:
             told.append(rf"\textit{{{escaped(heading)}.}}")
         for note in notes:
-            mark = next((mark for head, mark in marks.items() if note.startswith(f"{head}: ")), None)
+            mark = next((mark for head, mark in marks.items() if _explains(note, head)), None)
             told.append((rf"\textsuperscript{{{mark}}}" if mark else "") + escaped(note))
     if same and sheet.lines:
         said = ", ".join(f"{column.head} {column.cell(sheet.lines[0]).text}" for column in same)

@@ -71,7 +71,8 @@ def _extras(value: Value, sheet: Sheet) -> list[Extra]:
     if sheet.style.significance == "p":
         found.append(_extra_p("p", "p", value, value.p))
         if sheet.over_seeds:
-            found.append(_extra_p("p seeds", "seeds", value, value.p_over_seeds))
+            short = sheet.chance.replace("label ", "").replace(" or ", "/")
+            found.append(_extra_p(f"p {short}", short, value, value.p_over_seeds))
     if sheet.has_published:
         known = value.published
         text = MISSING if known is None else shown(known.value, value.metric) + DOUBTFUL * known.doubtful

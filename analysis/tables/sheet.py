@@ -46,7 +46,7 @@ class Value:
 
     @property
     def p_over_seeds(self) -> float | None:
-        """Holm-adjusted p of the test over seeds and cases."""
+        """Holm-adjusted p of the test over seeds (or label splits) and cases."""
         return self.row.difference.over_seeds_holm if self.row.difference else None
 
 
@@ -116,8 +116,14 @@ class Sheet:
 
     @property
     def over_seeds(self) -> bool:
-        """Whether any comparison was tested over seeds and cases."""
+        """Whether any comparison was tested over seeds (or label splits) and cases."""
         return _over_seeds(self.lines)
+
+    @property
+    def chance(self) -> str:
+        """What these tests count as chance beside the cases: seeds, label splits, or each in some rows."""
+        differences = [value.row.difference for value in self.values if value.p_over_seeds is not None]
+        return " or ".join(sorted({each.chance for each in differences if each is not None}, reverse=True))
 
     @property
     def compared(self) -> bool:
@@ -296,7 +302,7 @@ def _legend(sheet: Sheet) -> list[str]:
         second = ", underlined second best" if any(value.rank == "second" for value in sheet.values) else ""
         told.append(f"Bold is the best mean {group}{alike}in its column{second}.".replace("  ", " "))
     if sheet.style.significance == "stars":
-        which = "p over seeds and cases" if sheet.over_seeds else "p"
+        which = f"p over {sheet.chance} and cases" if sheet.over_seeds else "p"
         legend = ", ".join(
             f"{stars} {which if place == 0 else 'p'} < {limit}" for place, (limit, stars) in enumerate(reversed(STARS))
         )

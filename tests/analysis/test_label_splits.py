@@ -1,14 +1,20 @@
 """A sweep over seeds and label splits: each training is a replicate, paired across variants and never counted in n."""
 
+import io
+import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from analysis.ablation import Table, ablation_table, overview
+from analysis.aggregate import Scores, pair
+from analysis.difference import SplitVariance, compare, pooled_seed_variance
 from analysis.errors import AnalysisError
 from analysis.figures.comparison import read_comparison
 from analysis.figures.forest import forest_caption
@@ -20,7 +26,7 @@ from analysis.report.summary import summarise
 from analysis.row import Row
 from analysis.statistics import crossed_test, seed_variance
 from analysis.sweep import read_sweep
-from analysis.tables import render_csv, render_markdown
+from analysis.tables import render_csv, render_latex, render_markdown, render_terminal
 
 WriteSweep = Callable[..., Path]
 Given = dict[str, dict[tuple[int, int], list[dict[str, Any]]]]
@@ -64,14 +70,111 @@ def test_replicates_are_averaged_per_case_so_n_is_the_number_of_cases(write_swee
     assert row.difference.values == pytest.approx(differences.tolist())
 
 
-def test_the_test_over_seeds_takes_every_training_as_a_replicate(write_sweep: WriteSweep, given: Given) -> None:
+def split_means(given: Given, name: str, lacking: Collection[tuple[int, int]] = ()) -> list[list[float]]:
+    """Each label split's values of the cases, its seeds averaged by hand."""
+    return [
+        [
+            statistics.fmean(given[name][seed, split][n]["dice"] for seed in range(3) if (seed, split) not in lacking)
+            for n in range(CASES)
+        ]
+        for split in (4, 7)
+    ]
+
+
+def test_label_splits_are_the_replicates_of_the_test_over_seeds(write_sweep: WriteSweep, given: Given) -> None:
     found = row_of(ablation_table(write_sweep(given), "toy"), "a").difference
     assert found is not None
     assert found.over_seeds is not None
-    pooled = seed_variance([dice(given, name) for name in given])
-    expected = crossed_test(dice(given, "a"), dice(given, "ref"), "reference higher", pooled=pooled)
-    assert found.over_seeds.seeds == 6
+    pooled = seed_variance([split_means(given, name) for name in given])
+    expected = crossed_test(split_means(given, "a"), split_means(given, "ref"), "reference higher", pooled=pooled)
+    assert (found.over_seeds.seeds, found.chance, pooled.degrees_of_freedom) == (2, "label splits", 2)
     assert found.over_seeds.p == pytest.approx(expected.p)
+    assert found.over_seeds.difference == pytest.approx(found.test.difference)
+
+
+def test_a_single_label_split_leaves_the_seeds_as_replicates(write_sweep: WriteSweep, given: Given) -> None:
+    of_one = {name: {each: rows for each, rows in own.items() if each[1] == 4} for name, own in given.items()}
+    table = ablation_table(write_sweep(of_one), "toy")
+    found = row_of(table, "a").difference
+    values = {name: [[row["dice"] for row in rows] for rows in own.values()] for name, own in of_one.items()}
+    pooled = seed_variance(list(values.values()))
+    expected = crossed_test(values["a"], values["ref"], "reference higher", pooled=pooled)
+    assert found is not None
+    assert found.over_seeds == expected
+    assert (expected.seeds, found.chance) == (3, "seeds")
+    assert any(note.startswith("p over seeds: ") for note in table.notes)
+    assert not any("p over label splits" in note for note in table.notes)
+
+
+def test_a_split_that_lacks_a_seed_is_the_mean_over_those_that_both_sides_have(
+    write_sweep: WriteSweep, given: Given
+) -> None:
+    whole = {name: dict(own) for name, own in given.items()}
+    given["a"][1, 7] = "nan"  # type: ignore[assignment]
+    found = row_of(ablation_table(write_sweep(given), "toy"), "a").difference
+    ours, theirs = (split_means(whole, name, lacking=[(1, 7)]) for name in ("a", "ref"))
+    pooled = seed_variance([split_means(whole, name, lacking=[(1, 7)]) for name in given])
+    assert found is not None
+    assert found.over_seeds is not None
+    assert found.over_seeds.seeds == 2
+    assert found.over_seeds.p == pytest.approx(crossed_test(ours, theirs, "reference higher", pooled=pooled).p)
+
+
+def test_a_value_that_one_training_lacks_leaves_that_training_alone_out(write_sweep: WriteSweep, given: Given) -> None:
+    given["a"][2, 4][3]["dice"] = math.nan
+    found = row_of(ablation_table(write_sweep(given), "toy"), "a").difference
+    assert found is not None
+    assert found.over_seeds is not None
+    assert (found.over_seeds.cases, found.over_seeds.left_out) == (CASES, 0)
+    differences = np.subtract(split_means(given, "a"), split_means(given, "ref"))
+    differences[0, 3] = statistics.fmean(
+        given["a"][seed, 4][3]["dice"] - given["ref"][seed, 4][3]["dice"] for seed in (0, 1)
+    )
+    assert found.over_seeds.difference == pytest.approx(differences.mean())
+
+
+def test_a_variance_between_label_splits_is_not_taken_for_one_between_seeds(
+    write_sweep: WriteSweep, given: Given
+) -> None:
+    """Variant a has one label split only, so its test is over seeds and takes its two sides alone."""
+    given["a"] = {each: rows for each, rows in given["a"].items() if each[1] == 7}
+    runs = write_sweep(given)
+    table = ablation_table(runs, "toy")
+    found = row_of(table, "a").difference
+    ours, theirs = ([[row["dice"] for row in given[name][seed, 7]] for seed in range(3)] for name in ("a", "ref"))
+    assert found is not None
+    assert found.over_seeds == crossed_test(ours, theirs, "reference higher")
+    assert {note.split(":")[0] for note in table.notes if note.startswith("p over")} == {
+        "p over label splits",
+        "p over seeds",
+    }
+    assert "| p over seeds or label splits |" in render_markdown(overview(runs, "toy"))
+
+
+def test_a_variance_of_means_over_more_seeds_is_not_taken_for_those_over_fewer() -> None:
+    draw = np.random.default_rng(3)
+    few, many, ref = (toy_scores(own, draw.normal(0.8, 0.05, (len(own), CASES))) for own in (GRID[:2], GRID, GRID))
+    pooled, _ = pooled_seed_variance([many, ref])
+    assert isinstance(pooled, SplitVariance)
+    assert pooled.seed_share == Fraction(1, 3)
+    fewer, whole = pair(few, ref), pair(many, ref)
+    assert compare(fewer, 0, "different", pooled).over_seeds == compare(fewer, 0, "different").over_seeds
+    known = compare(whole, 0, "different", pooled).over_seeds
+    assert known is not None
+    assert known.seed_part == pytest.approx(2 * (pooled.variance or 0) / 2)
+
+
+def toy_scores(replicates: Sequence[tuple[int, int]], values: np.ndarray[Any, Any]) -> Scores[Replicate]:
+    shape = (len(replicates), CASES, 1)
+    return Scores(
+        runs=tuple(Replicate(*each) for each in replicates),
+        cases=tuple(f"c{n:02d}" for n in range(CASES)),
+        classes={1: "heart"},
+        values=values[:, :, None],
+        scored=np.ones(shape, dtype=bool),
+        empty=np.zeros(shape, dtype=bool),
+        present=np.ones(shape[1:], dtype=bool),
+    )
 
 
 def test_a_training_that_one_side_lacks_is_left_out_of_the_other(write_sweep: WriteSweep, given: Given) -> None:
@@ -103,17 +206,26 @@ def test_notes_tables_and_report_say_seeds_and_label_splits(write_sweep: WriteSw
     table = ablation_table(runs, "toy")
     notes = " ".join(table.notes)
     assert "n test cases; 3 seeds x 2 label splits of each variant are averaged per case first." in notes
-    assert "luck of seeds and of labels" in notes
+    assert "label splits and cases; seeds are averaged within each split" in notes
+    assert "p over seeds" not in notes
     markdown = render_markdown(overview(runs, "toy"))
     assert "| trials |" in markdown
     assert "| 6/6 |" in markdown
+    assert "| p | p over label splits |" in markdown
+    assert "p over label splits" + r"\textsuperscript{b}" in render_latex(overview(runs, "toy"))
+    console = Console(width=90, file=io.StringIO(), force_terminal=False)
+    with console.capture() as shown:
+        console.print(render_terminal(overview(runs, "toy"), 90))
+    assert "p splits" in shown.get()
     head, first, *_ = render_csv(overview(runs, "toy")).splitlines()
     values = dict(zip(head.split(","), first.split(","), strict=True))
     assert (values["seeds"], values["label_splits"], values["trials"]) == ("3", "2", "6")
     told = " ".join(part.text for part in summarise(overview(runs, "toy")))
     assert "with three seeds times two label splits each" in told
-    assert "Counting seeds and label splits as well as cases as chance" in told
-    assert "(seeds and label splits averaged per case)" in forest_caption(read_comparison(runs, "toy"))
+    assert "Counting label splits as well as cases as chance" in told
+    caption = forest_caption(read_comparison(runs, "toy"))
+    assert "(seeds and label splits averaged per case)" in caption
+    assert "interval over label splits and cases" in caption
     line = commands(read_sweep(runs, "toy"), runs, "hearts", "ref")[0].line
     assert "--seeds 0,1,2 --label-splits 4,7" in line
 
@@ -148,19 +260,23 @@ def test_replicates_sort_with_and_without_label_split() -> None:
     assert in_order(mixed) == (Replicate(0), Replicate(0, 1), Replicate(0, 2), Replicate(1))
 
 
-def _false_alarms(seeds: int, splits: int, label_sd: float, seed_sd: float) -> float:
-    """Return how often p is below 5 % where nothing but luck sets two variants apart."""
-    draw = np.random.default_rng(0)
-    found = 0
-    for _ in range(400):
-        luck = np.tile(draw.normal(0, label_sd, splits), seeds) + draw.normal(0, seed_sd, seeds * splits)
-        block = luck[:, None] + draw.normal(0, 2, 20) + draw.normal(0, 2.8, (seeds * splits, 20))
-        found += (crossed_test(block, np.zeros_like(block), "different").p or 1) < 0.05
-    return found / 400
+def false_alarms(seeds: int, splits: int, label_sd: float, seed_sd: float, variants: int) -> float:
+    """Return how often p is below 5 % where nothing but luck sets variants apart: 300 simulated comparisons."""
+    draw, found, tables = np.random.default_rng(0), 0, 300
+    grid = [(seed, split) for seed in range(seeds) for split in range(splits)]
+    for _ in range(tables):
+        own = []
+        for _ in range(variants):
+            luck = np.tile(draw.normal(0, label_sd, splits), seeds) + draw.normal(0, seed_sd, len(grid))
+            values = luck[:, None] + draw.normal(0, 1.4, CASES) + draw.normal(0, 2, (len(grid), CASES))
+            own.append(toy_scores(grid, values))
+        pooled = pooled_seed_variance(own)[0]
+        test = compare(pair(own[0], own[1]), 0, "different", pooled).over_seeds
+        found += test is not None and test.p is not None and test.p < 0.05
+    return found / tables
 
 
-def test_many_label_splits_with_one_seed_keep_the_level_and_few_with_several_seeds_do_not() -> None:
-    """What the note says; 400 draws have a standard error of 0.01 at 0.05."""
-    assert _false_alarms(seeds=1, splits=5, label_sd=1.4, seed_sd=0.7) < 0.08
-    assert _false_alarms(seeds=3, splits=2, label_sd=0.0, seed_sd=1.4) < 0.08
-    assert 0.12 < _false_alarms(seeds=3, splits=2, label_sd=1.4, seed_sd=0.7) < 0.25
+@pytest.mark.parametrize(("seeds", "splits", "variants"), [(3, 2, 2), (3, 2, 4), (1, 5, 4)])
+def test_the_test_keeps_its_level_where_the_labels_decide(seeds: int, splits: int, variants: int) -> None:
+    """300 draws have a standard error of 0.013 at 0.05; with each training a replicate, 3 x 2 would give 0.2."""
+    assert false_alarms(seeds, splits, label_sd=1.4, seed_sd=0.7, variants=variants) <= 0.07

@@ -6,7 +6,7 @@ function startForest() {
   const seeded = data.rows.flat(2).some((row) => row.difference && row.difference.p_seeds !== null);
   const note = () => `Mean and 95 % interval over cases, ${chosenMetric().heading}${ofClass()}. Green is better, red is worse `
     + '(p < 0.05, Holm-adjusted), grey is undecided.'
-    + (seeded ? ` Thin: interval over ${data.luck} and cases; a hollow dot is a difference that other ${data.luck} could undo.` : '');
+    + (seeded ? ` Thin: interval over ${data.chance} and cases; a hollow dot is a difference that other ${data.chance} could undo.` : '');
   const found = chart('forest', `Difference from ${data.reference}`, note(), (svg, width) => {
     const rows = compared();
     const metric = chosenMetric();
@@ -24,7 +24,7 @@ function startForest() {
       if (from !== null) svg.append(draw('line', { class: `bar thin ${tone}`, x1: x(from), x2: x(to), y1: y, y2: y }));
       svg.append(draw('circle', { class: `dot ${tone}${clear && undone ? ' hollow' : ''}`, cx: x(mean), cy: y, r: 5 }));
       const interval = low === null ? '' : ` (95 % CI ${shown(low, true)} to ${shown(high, true)})`;
-      const seeds = overSeeds === null ? '' : `\nover ${data.luck} and cases ${pText(overSeeds)}`;
+      const seeds = overSeeds === null ? '' : `\nover ${data.chance} and cases ${pText(overSeeds)}`;
       const text = `${row.name}\n${shown(mean, true)} ${metric.unit}${interval}\n${p === '-' ? 'no test' : pText(p)}, ${n} cases${seeds}`;
       svg.append(tells(draw('rect', { class: 'hit', x: 0, y: place * layout.height + 6, width, height: layout.height }), text));
     });
