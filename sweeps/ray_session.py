@@ -77,7 +77,7 @@ def _start(address: str | None) -> None:
             forwarded = {"OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
             ray.init(address=address, runtime_env={"env_vars": forwarded}, **quiet)
             return
-        local = {
+        local: dict[str, Any] = {
             "address": "local",
             "include_dashboard": True,  # frees the resources of stopped worker groups
             "dashboard_host": "127.0.0.1",
