@@ -12,7 +12,6 @@ import yaml
 from analysis.sweep import written
 from simcvd.config import load_preset
 from simcvd.config.edit import flatten
-from simcvd.config.presets import PRESETS
 from sweeps.search.plan import SearchPlan
 from sweeps.search.records import SettingRecord
 
@@ -30,11 +29,10 @@ def is_scored(record: SettingRecord) -> bool:
     return record.state == "complete" and record.value is not None and math.isfinite(record.value)
 
 
-def train_command(plan: SearchPlan, record: SettingRecord, dataset: Path, runs: Path) -> str:
+def train_command(plan: SearchPlan, record: SettingRecord, dataset: Path, runs: Path, preset: str) -> str:
     """Return the `simcvd train` line that trains a setting for the full schedule, with the seed of the search."""
     _, config = plan.trial(record.params, plan.steps)
     values = flatten(config)
-    preset = min(PRESETS, key=lambda name: len(_changes(values, name)))
     sets = [part for key, value in _changes(values, preset).items() for part in ("--set", f"{key}={written(value)}")]
     return shlex.join(["simcvd", "train", str(dataset), "--out", str(runs), "--preset", preset, *sets])
 

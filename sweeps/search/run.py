@@ -23,6 +23,7 @@ from sweeps.search.study import SearchStudy, shown_storage
 from sweeps.search.trial import SearchTask, run_setting
 from sweeps.session import Session, open_session, record_lost, say, sweep_lock
 from sweeps.status import SweepReader
+from sweeps.sweep_file import DEFAULT_PRESET, PRESET
 from sweeps.trial import Job, run_trial
 from sweeps.trial_state import is_finished
 from sweeps.variant_entry import DEFAULT_ROW, VariantEntry
@@ -279,7 +280,13 @@ def _write(search: _Search) -> None:
                 "trial": record.trials[-1].id,
             }
     if best is not None:
-        command = train_command(search.plan, best, search.dataset, search.runs)
+        command = train_command(
+            search.plan,
+            best,
+            search.dataset,
+            search.runs,
+            search.preset or str(search.sweep.base.get(PRESET, DEFAULT_PRESET)),
+        )
         section["best"]["command"] = command
         write_best(search.folder, search.plan, best, command)
     write_resolved(search.folder, search.sweep, search.confirmation(), search.dataset, search.overrides, search=section)
