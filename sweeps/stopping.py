@@ -26,7 +26,7 @@ def request_stop(scratch: Path, reason: StopReason) -> None:
 
     A file that is there is renamed, since a full disk may hold no further one.
     """
-    with suppress(FileNotFoundError):  # asked before
+    with suppress(FileNotFoundError):  # asked before, by another trial or the command
         (scratch / _GOING_FILE).rename(scratch / reason)
 
 

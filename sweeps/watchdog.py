@@ -36,7 +36,9 @@ class Watchdog:
 
     def __enter__(self) -> Self:
         """Start the timer; what an earlier process left is forgotten."""
-        if self._timeout_s is not None:
+        if self._timeout_s is None:
+            self._path.unlink(missing_ok=True)
+        else:
             self._file = self._path.open("w")
             self.alive()
         return self

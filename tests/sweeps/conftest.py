@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from simcvd.data.store import Splits, build_info, write_case, write_info
 from sweeps.execute import Engine
 
 MakeEngine = Callable[..., Engine]
+
+WAIT_S = 240.0
+"""Longer than anything here takes on a busy machine."""
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +125,60 @@ def make_engine() -> MakeEngine:
         return Engine(train, evaluate)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def wait() -> Callable[[Callable[[], bool]], None]:
+    """Wait until something is so."""
+
+    def until(condition: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + WAIT_S
+        while not condition():
+            assert time.monotonic() < give_up, "it took too long"
+            time.sleep(0.05)
+
+    return until
+
+
+class Gate:
+    """Holds trials before a step until it is opened, in any process.
+
+    Attributes:
+        fault: for an engine.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._shut = folder / "shut"
+        self._shut.touch()
+
+    def fault(self, step: int, sdm: float | None = None) -> Callable[..., None]:
+        """Return what holds trials before `step`; with `sdm`, only those with this value."""
+        folder, shut = self._folder, self._shut
+
+        def hold(config, trial_dir, now):
+            import time
+
+            if now == step and sdm in (None, config.loss.sdm) and shut.exists():
+                (folder / f"held-{trial_dir.name}").touch()
+                while shut.exists():
+                    time.sleep(0.02)
+
+        return hold
+
+    @property
+    def held(self) -> list[str]:
+        """Ids of the trials that have come to the gate."""
+        return sorted(path.name.removeprefix("held-") for path in self._folder.glob("held-*"))
+
+    def open(self) -> None:
+        """Let all trials go on."""
+        self._shut.unlink()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Gate:
+    """A gate that is shut."""
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    return Gate(folder)

@@ -63,6 +63,7 @@ def test_the_timer_is_wound_up_now_and_then_and_is_off_in_the_end(
 
 
 def test_without_a_timeout_nothing_is_watched(timer: list[str], tmp_path: Path) -> None:
+    (tmp_path / "hang.txt").write_text("of an earlier process")
     with Watchdog(tmp_path, None) as watched:
         watched.alive()
         assert watched.hears(None) is None

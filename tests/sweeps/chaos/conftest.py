@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -270,63 +269,6 @@ def end() -> Callable[[subprocess.Popen[str]], Ended]:
         return Ended(command.returncode, text)
 
     return call
-
-
-@pytest.fixture(scope="session")
-def wait() -> Callable[[Callable[[], bool]], None]:
-    """Wait until something is so."""
-
-    def until(condition: Callable[[], bool]) -> None:
-        give_up = time.monotonic() + WAIT_S
-        while not condition():
-            assert time.monotonic() < give_up, "it took too long"
-            time.sleep(0.05)
-
-    return until
-
-
-class Gate:
-    """Holds trials before a step until it is opened, in any process.
-
-    Attributes:
-        fault: for an engine.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._shut = folder / "shut"
-        self._shut.touch()
-
-    def fault(self, step: int, sdm: float | None = None) -> Fault:
-        """Return what holds trials before `step`; with `sdm`, only those with this value."""
-        folder, shut = self._folder, self._shut
-
-        def hold(config, trial_dir, now):
-            import time
-
-            if now == step and sdm in (None, config.loss.sdm) and shut.exists():
-                (folder / f"held-{trial_dir.name}").touch()
-                while shut.exists():
-                    time.sleep(0.02)
-
-        return hold
-
-    @property
-    def held(self) -> list[str]:
-        """Ids of the trials that have come to the gate."""
-        return sorted(path.name.removeprefix("held-") for path in self._folder.glob("held-*"))
-
-    def open(self) -> None:
-        """Let all trials go on."""
-        self._shut.unlink()
-
-
-@pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """A gate that is shut."""
-    folder = tmp_path / "gate"
-    folder.mkdir()
-    return Gate(folder)
 
 
 @pytest.fixture(scope="session")
