@@ -152,14 +152,15 @@ class Gate:
         self._shut = folder / "shut"
         self._shut.touch()
 
-    def fault(self, step: int, sdm: float | None = None) -> Callable[..., None]:
-        """Return what holds trials before `step`; with `sdm`, only those with this value."""
+    def fault(self, step: int, sdm: float | None = None, seed: int | None = None) -> Callable[..., None]:
+        """Return what holds trials before `step`; with `sdm` or `seed`, only those that have this value."""
         folder, shut = self._folder, self._shut
 
         def hold(config, trial_dir, now):
             import time
 
-            if now == step and sdm in (None, config.loss.sdm) and shut.exists():
+            meant = now == step and sdm in (None, config.loss.sdm) and seed in (None, config.seed)
+            if meant and shut.exists():
                 (folder / f"held-{trial_dir.name}").touch()
                 while shut.exists():
                     time.sleep(0.02)

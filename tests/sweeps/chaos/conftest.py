@@ -20,8 +20,9 @@ from sweeps.preflight import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
 
 STEPS = 8
+RAY_ATTEMPTS = 3
+"""Ray gives up when it is not there after 30 s, which a busy machine may need."""
 WAIT_S = 240.0
-"""Longer than anything here takes on a busy machine."""
 
 Fault = Callable[[TrialConfig, Path, int], None]
 """Violence before a step: gets the trial's settings, its folder and the step."""
@@ -139,12 +140,12 @@ def shared_ray() -> Iterator[str]:
     from sweeps.ray_session import ray_session
 
     with ExitStack() as session:
-        for attempt in range(3):  # Ray gives up after 30 s, which a busy machine may need
+        for attempt in range(1, RAY_ATTEMPTS + 1):
             try:
                 session.enter_context(ray_session(None))
                 break
             except UserError:
-                if attempt == 2:
+                if attempt == RAY_ATTEMPTS:
                     raise
         yield ray.get_runtime_context().gcs_address
 
@@ -229,19 +230,11 @@ def _files(folder: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def start(dataset: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(dataset: Path, tmp_path: Path, wait: Callable[..., None]) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a sweep as a command of its own: with its own Ray, or on the one at `address`; what is left is killed."""
     commands: list[subprocess.Popen[str]] = []
 
-    def call(
-        sweep: SweepFile, engine: Engine | None, *, address: str | None = None, **options: Any
-    ) -> subprocess.Popen[str]:
-        from ray import cloudpickle
-
-        job = {"sweep": sweep, "dataset": dataset, "runs": tmp_path / "runs", "engine": engine}
-        job["request"] = ResourceRequest(address=address)
-        path = tmp_path / f"job{len(commands)}.pkl"
-        path.write_bytes(cloudpickle.dumps(job | options))
+    def begin(path: Path) -> subprocess.Popen[str]:
         command = subprocess.Popen(
             [sys.executable, "-c", COMMAND, str(path)],
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
@@ -252,6 +245,29 @@ def start(dataset: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Po
         )
         commands.append(command)
         return command
+
+    def call(
+        sweep: SweepFile,
+        engine: Engine | None,
+        *,
+        until: Callable[[], Any] = lambda: True,
+        address: str | None = None,
+        **options: Any,
+    ) -> subprocess.Popen[str]:
+        from ray import cloudpickle
+
+        job = {"sweep": sweep, "dataset": dataset, "runs": tmp_path / "runs", "engine": engine}
+        job["request"] = ResourceRequest(address=address)
+        path = tmp_path / f"job{len(commands)}.pkl"
+        path.write_bytes(cloudpickle.dumps(job | options))
+        for _ in range(RAY_ATTEMPTS):
+            command = begin(path)
+            wait(lambda command=command: until() or command.poll() is not None)
+            if until():
+                return command
+            text, _ = command.communicate()
+            assert "Ray can't be started" in text, text
+        raise AssertionError("Ray did not come up")
 
     yield call
     for command in commands:

@@ -35,7 +35,7 @@ def test_a_trial_that_hangs_once_finishes_and_one_that_always_hangs_fails_withou
             time.sleep(3600)
 
     runs, sweep = tmp_path / "runs", make_sweep()
-    outcome, text = run(sweep, make_chain(hang), hang_timeout_s=6.0)
+    outcome, text = run(sweep, make_chain(hang), hang_timeout_s=5.0)
     states = {(row.planned.variant, row.planned.seed): row.trial for row in outcome.state.rows}
     assert [trial.state for trial in states.values()] == ["finished", "finished", "failed", "finished"], text
     assert outcome.exit_code == 1

@@ -40,9 +40,20 @@ def test_a_command_that_was_ended_continues(
     steps_of: Any,
 ) -> None:
     runs, sweep = tmp_path / "runs", make_sweep()
-    command = start(sweep, make_chain(gate.fault(5, sdm=0.2)), address=None if own_ray else shared_ray)
-    # The first two are done, and another one is in its middle.
-    wait(lambda: len(list(runs.glob("results/trials/*.parquet"))) == 2 and gate.held)
+    hold = gate.fault(5, sdm=0.2)
+
+    def fault(config, trial_dir, step):
+        hold(config, trial_dir, step)
+        if step == 6 and config.loss.sdm == 0.2:
+            import time
+
+            time.sleep(1.1)  # longer than a trial goes on without asking whether to stop
+
+    def in_the_middle() -> bool:  # two trials are done, and another one is begun
+        return len(list(runs.glob("results/trials/*.parquet"))) == 2 and bool(gate.held)
+
+    address = None if own_ray else shared_ray
+    command = start(sweep, make_chain(fault), address=address, until=in_the_middle)
     if number == signal.SIGINT:
         os.killpg(command.pid, number)
         wait(lambda: list(runs.glob("sweeps/mine/ray/*/stop")))  # the trials are told

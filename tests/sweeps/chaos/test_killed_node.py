@@ -36,7 +36,6 @@ def test_the_trials_of_a_lost_node_go_on_elsewhere(
     make_sweep: Any,
     make_chain: Any,
     gate: Any,
-    wait: Any,
     end: Any,
     undisturbed: Any,
     same_files: Any,
@@ -55,8 +54,9 @@ def test_the_trials_of_a_lost_node_go_on_elsewhere(
         hold(config, trial_dir, step)
 
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    command = start(sweep, make_chain(fault), address=cluster.address)
-    wait(lambda: place.exists() and len(gate.held) == 2)
+    command = start(
+        sweep, make_chain(fault), address=cluster.address, until=lambda: place.exists() and len(gate.held) == 2
+    )
     cluster.remove_node(next(node for node in nodes if node.node_id == place.read_text()), allow_graceful=False)
     gate.open()
     code, text = end(command)

@@ -36,7 +36,6 @@ def test_a_killed_command_ends_with_bit_equal_weights_and_scores(
     tmp_path: Path,
     shared_ray: str,
     gate: Any,
-    wait: Any,
     end: Any,
     same_files: Any,
 ) -> None:
@@ -62,8 +61,7 @@ def test_a_killed_command_ends_with_bit_equal_weights_and_scores(
 
         return evaluate_trial(*arguments, **options)
 
-    command = start(sweep, Engine(train, evaluate), address=shared_ray, dataset=dataset)
-    wait(lambda: gate.held)
+    command = start(sweep, Engine(train, evaluate), address=shared_ray, dataset=dataset, until=lambda: gate.held)
     os.kill(command.pid, signal.SIGKILL)
     end(command)
     assert (runs / "trials" / gate.held[0] / "checkpoint" / "last.pt").exists()

@@ -87,7 +87,8 @@ def test_a_command_killed_with_all_its_processes_while_one_writes_leaves_nothing
     from analysis.records import read_cases, read_trials
 
     runs, sweep = tmp_path / "runs", make_sweep()
-    code, text = end(start(sweep, make_chain(tear("cases", whole_command=True))))
+    killer = make_chain(tear("cases", whole_command=True))
+    code, text = end(start(sweep, killer, until=lambda: (tmp_path / "torn").exists()))
     assert code == -signal.SIGKILL, text
     halves = list(runs.glob("results/cases/.*"))
     assert len(halves) == 1
