@@ -38,7 +38,10 @@ def server() -> Iterator[str]:
         pytest.skip("PostgreSQL is not installed")
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    as_user = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
+    runuser = shutil.which("runuser", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if os.geteuid() == 0 and runuser is None:
+        pytest.skip("PostgreSQL refuses root, and there is no runuser to be another user")
+    as_user = [str(runuser), "-u", user, "--"] if os.geteuid() == 0 else []
 
     with tempfile.TemporaryDirectory(prefix="pg") as name:
         folder = Path(name)
