@@ -17,7 +17,7 @@ from sweeps.preflight import ResourceRequest, check_request, check_trials
 from sweeps.runner import SweepOutcome, show_table
 from sweeps.search.best import best_of, train_command, write_best
 from sweeps.search.plan import SearchPlan, plan_search
-from sweeps.search.records import SettingRecord, claim, read_settings, write_setting
+from sweeps.search.records import SettingRecord, claim, read_setting, read_settings, write_setting
 from sweeps.search.rungs import BASE_NUMBER
 from sweeps.search.study import SearchStudy, shown_storage
 from sweeps.search.trial import SearchTask, run_setting
@@ -203,18 +203,9 @@ def _try_settings(search: _Search, place: Path, session: Session) -> int:
 
     before = {record.number for record in search.records if record.state != "running"}
 
-    def lost(record: SettingRecord) -> SettingRecord:
-        trial = record.trials[-1] if record.trials else None
-        if trial is not None:
-            _, config = search.plan.trial(record.params, trial.steps)
-            record_lost(session.job, config, trial.id, "")
-        failed = replace(record, state="failed", value=None)
-        write_setting(place, failed)
-        return failed
-
-    searcher = StudySearcher(search.study, place, session.stopped, lost)
+    searcher = StudySearcher(search.study, place, session.stopped)
     reader = SweepReader(search.runs, search.plan.name, [], session.slots)
-    session.run(
+    lost = session.run(
         reader,
         run_setting,
         session.job,
@@ -222,7 +213,22 @@ def _try_settings(search: _Search, place: Path, session: Session) -> int:
         search_alg=searcher,
         samples=10**6,  # the searcher says when it is over
     )
+    for number, reason in {} if session.stopped() else lost.items():
+        _record_lost(search, place, session.job, int(number), reason)
     return sum(record.number not in before for record in search.records)
+
+
+def _record_lost(search: _Search, place: Path, job: Job, number: int, reason: str) -> None:
+    """Record a setting whose process was lost too often as failed."""
+    record = read_setting(place, number)
+    if record is None or record.state != "running":
+        return
+    if record.trials:
+        _, config = search.plan.trial(record.params, record.trials[-1].steps)
+        record_lost(job, config, record.trials[-1].id, reason)
+    failed = replace(record, state="failed", value=None)
+    write_setting(place, failed)
+    search.study.tell(failed)
 
 
 def _confirm(search: _Search, session: Session) -> int:

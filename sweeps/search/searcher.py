@@ -19,18 +19,11 @@ class StudySearcher(Searcher):
         study: the study.
         folder: `RUNS/sweeps/NAME/search`.
         stopped: whether no more settings are to begin.
-        lost: is told of a setting whose process was lost too often; it returns its record.
     """
 
-    def __init__(
-        self,
-        study: SearchStudy,
-        folder: Path,
-        stopped: Callable[[], bool],
-        lost: Callable[[SettingRecord], SettingRecord],
-    ) -> None:
+    def __init__(self, study: SearchStudy, folder: Path, stopped: Callable[[], bool]) -> None:
         super().__init__()
-        self._study, self._folder, self._stopped, self._lost = study, folder, stopped, lost
+        self._study, self._folder, self._stopped = study, folder, stopped
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> Any:
@@ -44,13 +37,10 @@ class StudySearcher(Searcher):
         return {"trial_id": f"{suggestion.number}", "settings": suggestion.settings}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tell the study what the trial wrote down."""
+        """Tell the study what the trial wrote down; of a lost process, whoever runs the search knows the reason."""
         record = read_setting(self._folder, self._numbers.pop(trial_id))
-        if record is None:
-            return
-        if error and record.state == "running" and not self._stopped():
-            record = self._lost(record)
-        self._study.tell(record)
+        if record is not None:
+            self._study.tell(record)
 
     def save(self, checkpoint_path: str) -> None:
         """Write nothing: the study keeps everything."""

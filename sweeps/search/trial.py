@@ -78,7 +78,9 @@ def _by_schedules(record: SettingRecord, job: Job, task: SearchTask) -> SettingR
         record, state = _train(record, steps, job, task)
         if state not in {"validated", "finished"}:
             return _ended(record, state)
-        cases = val_scores(job.runs, record.trials[-1].id, plan.metric)
+        # Not the record's last trial: one that is resumed has come further before.
+        trial_id, _ = plan.trial(record.params, steps)
+        cases = val_scores(job.runs, trial_id, plan.metric)
         if steps == plan.steps:
             return replace(record, state="complete", value=mean(cases))
         record = record.at_rung(steps, mean(cases))

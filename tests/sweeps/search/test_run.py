@@ -208,6 +208,10 @@ sys.exit(run_search(sweep, dataset, runs, engine=engine).exit_code)
 """
 
 
+def _in_second_training(runs: Path) -> bool:
+    return any(record.state == "running" and len(record.trials) == 2 for record in _records(runs))
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_started")
 def test_a_killed_search_goes_on_where_it_was(
@@ -226,9 +230,10 @@ def test_a_killed_search_goes_on_where_it_was(
         start_new_session=True,
     )
     end = time.monotonic() + 120
-    while sum(record.state != "running" for record in _records(runs)) < 2:
+    # One is done, and another one has passed its rung.
+    while not (_records(runs) and any(r.state != "running" for r in _records(runs)) and _in_second_training(runs)):
         assert time.monotonic() < end
-        time.sleep(0.1)
+        time.sleep(0.05)
     command.send_signal(signal.SIGKILL)
     command.wait()
     before = {record.number: record for record in _records(runs)}
