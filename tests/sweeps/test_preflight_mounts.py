@@ -56,6 +56,7 @@ def place_of(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Iterato
             start_new_session=True,
         )
         try:
+            ray.shutdown()  # other tests may have left theirs open
             ray.init(address=cluster.address, log_to_driver=False)
             until = time.monotonic() + 120
             while sum(found["Alive"] for found in ray.nodes()) < 2:

@@ -132,7 +132,7 @@ def make_sweep() -> Callable[..., SweepFile]:
     return make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_ray() -> Iterator[str]:
     """One Ray for all tests that need none of their own; its address, for commands that join it."""
     import ray
@@ -165,7 +165,7 @@ def run(dataset: Path, tmp_path: Path, shared_ray: str) -> Callable[..., tuple[S
     return call
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def undisturbed(
     dataset: Path,
     tmp_path_factory: pytest.TempPathFactory,
