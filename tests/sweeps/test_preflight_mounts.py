@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ MOUNTS = """
 mount -t tmpfs none apart && mount -t tmpfs none data-apart &&
 mount --bind readonly readonly && mount -o remount,ro,bind readonly &&
 mount --bind data-short-there data-short &&
-exec ray start --address=$ADDRESS --num-cpus=1 --object-store-memory=$MEMORY --block
+exec "$PYTHON" -m ray.scripts.scripts start --address=$ADDRESS --num-cpus=1 --object-store-memory=$MEMORY --block
 """
 
 
@@ -46,7 +47,7 @@ def place_of(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Iterato
 
         head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": MEMORY}
         cluster = Cluster(initialize_head=True, head_node_args=head)
-        environment = os.environ | {"ADDRESS": cluster.address, "MEMORY": str(MEMORY)}
+        environment = os.environ | {"ADDRESS": cluster.address, "MEMORY": str(MEMORY), "PYTHON": sys.executable}
         node = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", MOUNTS],
             cwd=folder,
@@ -66,8 +67,9 @@ def place_of(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Iterato
             yield folder
         finally:
             ray.shutdown()
-            os.killpg(node.pid, signal.SIGTERM)
-            node.wait(60)
+            if node.poll() is None:
+                os.killpg(node.pid, signal.SIGTERM)
+                node.wait(60)
             cluster.shutdown()
 
 
