@@ -15,7 +15,7 @@ from sweeps.planning.dry_run import afford
 from sweeps.preflight import ResourceRequest
 from sweeps.session import Session, open_session, record_lost, say, sweep_lock
 from sweeps.status import SweepState
-from sweeps.trial import run_trial
+from sweeps.trial import TrialConfigs, run_trial
 from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def run_sweep(
 
 def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:
     """Run the pending trials; tell whether they were cut short."""
-    job = replace(session.job, configs={trial.id: trial.config for trial in plan.pending})
+    job = replace(session.job, configs=TrialConfigs({trial.id: trial.config for trial in plan.pending}))
     reader = planned_reader(plan.name, runs, plan.variants, session.slots)
     lost = session.run(reader, run_trial, job, trial_ids=list(job.configs))
     if session.stopped():

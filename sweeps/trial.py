@@ -1,8 +1,9 @@
 """The Ray side of a trial: what Tune calls, and the `TorchTrainer` that it wraps around the loop."""
 
 import gc
+import pickle
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,23 @@ class Placement:
     workers: int = 1
     cpus: int = 1
     gpus: float = 0.0
+
+
+class TrialConfigs(Mapping[str, TrialConfig]):
+    """Settings by trial id, unpacked one by one: each trial is handed those of all trials, and looks at its own."""
+
+    def __init__(self, configs: Mapping[str, TrialConfig]) -> None:
+        self._packed = {trial_id: pickle.dumps(config) for trial_id, config in configs.items()}
+
+    def __getitem__(self, trial_id: str) -> TrialConfig:
+        config: TrialConfig = pickle.loads(self._packed[trial_id])
+        return config
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,6 @@ def busy_notice(placement: Placement) -> str | None:
     if placement.gpus or load < cpus / 4:
         return None
     return (
-        f"Other programs keep {load:.1f} of this machine's {cpus} CPUs busy, so measured times are too long; "
-        "measure again when they have ended."
+        f"Other programs kept {load:.1f} of this machine's {cpus} CPUs busy in the last minute; if they go on, the "
+        "measured times are too long: measure again when they have ended."
     )

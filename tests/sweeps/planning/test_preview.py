@@ -121,7 +121,7 @@ def test_times_measured_on_a_busy_machine_are_told_as_too_long(dataset, tmp_path
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     machine(load=3.04)
     _, notices = _ahead(dataset, tmp_path)
-    assert notices[0].startswith("Other programs keep 3.0 of this machine's 8 CPUs busy")
+    assert notices[0].startswith("Other programs kept 3.0 of this machine's 8 CPUs busy")
     machine(gpus=1.0, load=3.04)
     assert _ahead(dataset, tmp_path)[1] == (), "a GPU does not mind"
     machine(load=1.9)
