@@ -482,7 +482,7 @@ def sweep(
     from sweeps.planning.budget import Budget, parse_duration
     from sweeps.planning.dry_run import dry_run as plan_ahead
     from sweeps.planning.show import show
-    from sweeps.preflight import ResourceRequest, Subject, check_alone, check_request
+    from sweeps.preflight import ResourceRequest, Subject, check_alone, check_machine, check_request
     from sweeps.runner import run_sweep
     from sweeps.search.preview import preview_search
     from sweeps.search.run import run_search
@@ -506,6 +506,8 @@ def sweep(
         if seeds is None:
             shared["seeds"] = PHANTOM_SEEDS
         check_request(request)
+        if not dry_run and not (runs / PHANTOM_FOLDER).exists():
+            check_machine(request)
         for variant in expand(definition, "", **shared):
             check_known(variant.trials[0].config.method)
         if seeds is None:

@@ -12,7 +12,7 @@ from sweeps.failure_kinds import full_disk_told
 from sweeps.plan import SweepPlan, plan_sweep, planned_reader, write_resolved
 from sweeps.planning.budget import Budget, metered
 from sweeps.planning.dry_run import afford
-from sweeps.preflight import ResourceRequest
+from sweeps.preflight import ResourceRequest, check_machine
 from sweeps.session import Session, open_session, record_lost, say, sweep_lock
 from sweeps.status import SweepState
 from sweeps.trial import TrialConfigs, run_trial
@@ -106,6 +106,8 @@ def run_sweep(
         request=request,
     )
     plan, choice, budget = afford(plan, dataset, request, budget or Budget(), tell=lambda text: say(console, text))
+    if plan.pending:
+        check_machine(request)  # before anything is written
     folder = runs / "sweeps" / sweep.name
     with full_disk_told(runs), sweep_lock(folder):
         if write_resolved(folder, sweep, plan.variants, dataset, overrides):

@@ -13,7 +13,7 @@ from sweeps.definition import SweepFile
 from sweeps.execute import Engine
 from sweeps.expand import Variant, all_trials, expand
 from sweeps.plan import planned_reader, write_resolved
-from sweeps.preflight import ResourceRequest, check_request, check_trials
+from sweeps.preflight import ResourceRequest, check_machine, check_request, check_trials
 from sweeps.runner import SweepOutcome, show_table
 from sweeps.search.best import best_of, train_command, write_best
 from sweeps.search.plan import SearchPlan, plan_search
@@ -128,6 +128,8 @@ def run_search(
     dataset, runs = dataset.resolve(), runs.resolve()
     plan, preset = resolve_search(sweep, dataset, overrides, seeds, preset, max_trials, request)
     folder = runs / "sweeps" / plan.name
+    if not folder.exists():
+        check_machine(request)  # before anything is written; later it depends on whether something is left to do
     deadline = None if time_budget_s is None else started + time_budget_s
     with sweep_lock(folder):
         place = claim(folder, plan.identity)

@@ -131,6 +131,20 @@ def test_what_the_user_must_change_is_one_sentence_and_exit_code_2(run, tmp_path
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
+@pytest.mark.parametrize("place", [[], ["DATASET"]])
+@pytest.mark.parametrize(
+    ("options", "told"), [(["--workers", "4"], "there is room for 2"), (["--device", "cuda"], "no GPU")]
+)
+def test_what_can_never_fit_here_leaves_nothing_behind(run, dataset, tmp_path, monkeypatch, place, options, told):
+    machine = {"Alive": True, "NodeID": "", "Resources": {"CPU": 2.0}}
+    monkeypatch.setattr("sweeps.preflight.placement.this_machine", lambda: machine)
+    batches = ["--set", "training.batch_labeled=4", "--set", "training.batch_unlabeled=4"]
+    done = run("sweep", "dropout", *(dataset for _ in place), *options, *batches)
+    assert done.exit_code == 2
+    assert told in done.output
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize("option", ["--cluster", "--address"])
 def test_options_of_later_versions_are_refused_not_ignored(run, option):
     done = run("sweep", "dropout", option, "x")
