@@ -62,6 +62,7 @@ def _run(keys, together=1):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [1, 3])
 def test_a_process_that_is_killed_costs_its_own_class_alone(together):
     found = _run(["a", "killed", "bb", "ccc"], together)
@@ -70,6 +71,7 @@ def test_a_process_that_is_killed_costs_its_own_class_alone(together):
     assert {key: cost.step_s for key, cost in found.items() if key != "killed"} == {"a": 1, "bb": 2, "ccc": 3}
 
 
+@pytest.mark.slow
 def test_a_measurement_that_hangs_is_ended(monkeypatch):
     monkeypatch.setattr(probing, "PATIENCE_S", 5.0)
     found = _run(["hangs", "a"])
@@ -146,6 +148,7 @@ def test_failures_are_told_by_kind():
     assert failure_of(ZeroDivisionError("a bug"), "cpu") == ProbeFailure("ZeroDivisionError", "a bug")
 
 
+@pytest.mark.slow
 def test_all_classes_of_a_set_are_measured_and_a_failing_one_is_told(phantom):
     seen = []
     configs = [_config(seed=seed) for seed in (0, 1)]
