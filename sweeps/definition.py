@@ -9,13 +9,11 @@ from pydantic import ValidationError
 from simcvd.errors import UserError
 from sweeps.setting_checks import setting_problems
 from sweeps.sweep_errors import parse_sweep, schema_problems
-from sweeps.sweep_file import DEFAULT_PRESET, LABEL_SPLIT, PRESET, SweepFile
+from sweeps.sweep_file import LABEL_SPLIT, SweepFile
 from sweeps.variant_entry import VariantEntry, dotted
 
 __all__ = [
-    "DEFAULT_PRESET",
     "LABEL_SPLIT",
-    "PRESET",
     "SweepFile",
     "VariantEntry",
     "dotted",
@@ -93,12 +91,12 @@ def _part(name: str, whole: SweepFile) -> list[VariantEntry]:
         raise UserError(
             f"The sweep {whole.name} includes {name}, which is a search and has no variants; run it by itself."
         )
-    own, theirs = (sweep.base.get(PRESET, DEFAULT_PRESET) for sweep in (part, whole))
-    if own != theirs:
+    if part.preset != whole.preset:
         raise UserError(
-            f"The sweep {whole.name} has the preset {theirs} and includes {name}, which has {own}; give both the same."
+            f"The sweep {whole.name} has the preset {whole.preset} and includes {name}, which has {part.preset}; "
+            "give both the same."
         )
-    base = {key: value for key, value in part.base.items() if key != PRESET}
+    base = part.base_settings
     return [row.model_copy(update={"group": row.group or part.name, "set": base | row.set}) for row in part.rows]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.sweep_file import DEFAULT_PRESET, LABEL_SPLIT, PRESET, SweepFile
+from sweeps.sweep_file import LABEL_SPLIT, SweepFile
 from sweeps.variant_entry import VariantEntry, dotted
 
 
@@ -92,9 +92,7 @@ def expand(
     splits = label_splits or sweep.label_splits
     if splits is not None:
         _check_label_splits(sweep, changes)
-    shared = {key: value for key, value in sweep.base.items() if key != PRESET}
-    base = load_preset(str(preset or sweep.base.get(PRESET, DEFAULT_PRESET)))
-    base = apply_settings(base, shared | changes)
+    base = apply_settings(load_preset(preset or sweep.preset), sweep.base_settings | changes)
 
     rows = [(row, _configured(sweep, base, row)) for row in sweep.rows_on(flatten(base))]
     if sweep.include is not None:

@@ -178,9 +178,18 @@ class SweepFile(SweepModel):
         own = {key: [row.name for row in self.rows if key in row.set] for key in changes if key not in self.set_by_all}
         return {key: names for key, names in own.items() if names}
 
+    @property
+    def preset(self) -> str:
+        """The preset that its base names, or the one that stands in."""
+        return str(self.base.get(PRESET, DEFAULT_PRESET))
+
+    @property
+    def base_settings(self) -> dict[str, Any]:
+        """Dotted settings of its base, without the preset."""
+        return {key: value for key, value in self.base.items() if key != PRESET}
+
     def _own_values(self) -> dict[str, Any]:
-        own = {key: value for key, value in self.base.items() if key != PRESET}
-        return flatten(apply_settings(load_preset(str(self.base.get(PRESET, DEFAULT_PRESET))), own))
+        return flatten(apply_settings(load_preset(self.preset), self.base_settings))
 
 
 def _problem(reason: str, *path: str | int) -> PydanticCustomError:

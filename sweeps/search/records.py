@@ -51,6 +51,10 @@ class SettingRecord:
         """Return the record with what was reached at a rung."""
         return replace(self, value=value, rungs={**self.rungs, steps: value})
 
+    def failed(self) -> "SettingRecord":
+        """Return the record of a setting that came to no value."""
+        return replace(self, state="failed", value=None)
+
 
 @dataclass(frozen=True)
 class RungEntry:

@@ -23,7 +23,6 @@ from sweeps.search.study import SearchStudy, shown_storage
 from sweeps.search.trial import SearchTask, run_setting
 from sweeps.session import Session, open_session, record_lost, say, sweep_lock
 from sweeps.status import SweepReader
-from sweeps.sweep_file import DEFAULT_PRESET, PRESET
 from sweeps.trial import Job, run_trial
 from sweeps.trial_state import is_finished
 from sweeps.variant_entry import DEFAULT_ROW, VariantEntry
@@ -228,7 +227,7 @@ def _record_lost(search: _Search, place: Path, job: Job, number: int, reason: st
     if record.trials:
         _, config = search.plan.trial(record.params, record.trials[-1].steps)
         record_lost(job, config, record.trials[-1].id, reason)
-    failed = replace(record, state="failed", value=None)
+    failed = record.failed()
     write_setting(place, failed)
     search.study.tell(failed)
 
@@ -288,13 +287,8 @@ def _write(search: _Search) -> None:
                 "trial": record.trials[-1].id,
             }
     if best is not None:
-        command = train_command(
-            search.plan,
-            best,
-            search.dataset,
-            search.runs,
-            search.preset or str(search.sweep.base.get(PRESET, DEFAULT_PRESET)),
-        )
+        preset = search.preset or search.sweep.preset
+        command = train_command(search.plan, best, search.dataset, search.runs, preset)
         section["best"]["command"] = command
         write_best(search.folder, search.plan, best, command)
     write_resolved(search.folder, search.sweep, search.confirmation(), search.dataset, search.overrides, search=section)

@@ -112,4 +112,4 @@ def _train(record: SettingRecord, steps: int, job: Job, task: SearchTask) -> tup
 
 def _ended(record: SettingRecord, state: str) -> SettingRecord:
     """Return the record of a setting whose training did not come to its end; what was cut off goes on later."""
-    return replace(record, state="failed", value=None) if state == "failed" else record
+    return record.failed() if state == "failed" else record

@@ -10,9 +10,6 @@ from sweeps.execute import Engine
 
 MakeEngine = Callable[..., Engine]
 
-WAIT_S = 240.0
-"""Longer than anything here takes on a busy machine."""
-
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -128,11 +125,17 @@ def make_engine() -> MakeEngine:
 
 
 @pytest.fixture(scope="session")
-def wait() -> Callable[[Callable[[], bool]], None]:
+def patience_s() -> float:
+    """Seconds that nothing here takes, even on a busy machine."""
+    return 240.0
+
+
+@pytest.fixture(scope="session")
+def wait(patience_s: float) -> Callable[[Callable[[], bool]], None]:
     """Wait until something is so."""
 
     def until(condition: Callable[[], bool]) -> None:
-        give_up = time.monotonic() + WAIT_S
+        give_up = time.monotonic() + patience_s
         while not condition():
             assert time.monotonic() < give_up, "it took too long"
             time.sleep(0.05)

@@ -22,7 +22,6 @@ from sweeps.runner import SweepOutcome, run_sweep
 STEPS = 8
 RAY_ATTEMPTS = 3
 """Ray gives up when it is not there after 30 s, which a busy machine may need."""
-WAIT_S = 240.0
 
 Fault = Callable[[TrialConfig, Path, int], None]
 """Violence before a step: gets the trial's settings, its folder and the step."""
@@ -277,11 +276,11 @@ def start(dataset: Path, tmp_path: Path, wait: Callable[..., None]) -> Iterator[
 
 
 @pytest.fixture
-def end() -> Callable[[subprocess.Popen[str]], Ended]:
+def end(patience_s: float) -> Callable[[subprocess.Popen[str]], Ended]:
     """Wait for a command to end."""
 
     def call(command: subprocess.Popen[str]) -> Ended:
-        text, _ = command.communicate(timeout=WAIT_S)
+        text, _ = command.communicate(timeout=patience_s)
         return Ended(command.returncode, text)
 
     return call

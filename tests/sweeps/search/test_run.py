@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,12 +58,15 @@ def run(dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]) -> Ru
     return call
 
 
-def _states(runs: Path) -> dict[str, int]:
+def _asked(runs: Path) -> list[optuna.trial.FrozenTrial]:
     path = runs / "sweeps" / "mine" / "study.journal"
     storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
     (name,) = optuna.get_all_study_names(storage)
-    trials = optuna.load_study(study_name=name, storage=storage).trials
-    return pd.Series([trial.state.name for trial in trials]).value_counts().to_dict()
+    return optuna.load_study(study_name=name, storage=storage).trials
+
+
+def _states(runs: Path) -> dict[str, int]:
+    return pd.Series([trial.state.name for trial in _asked(runs)]).value_counts().to_dict()
 
 
 def _records(runs: Path) -> list[SettingRecord]:
@@ -213,11 +215,7 @@ def _in_second_training(runs: Path) -> bool:
 
 
 def _cut_off_draws(runs: Path) -> set[int]:
-    import optuna
-    from optuna.storages.journal import JournalFileBackend, JournalStorage
-
-    storage = JournalStorage(JournalFileBackend(str(runs / "sweeps" / "mine" / "study.journal")))
-    trials = storage.get_all_trials(storage.get_all_studies()[0]._study_id)
+    trials = _asked(runs)
     full = max(len(trial.params) for trial in trials)
     return {
         trial.number for trial in trials if trial.state is optuna.trial.TrialState.FAIL and len(trial.params) < full
@@ -227,7 +225,7 @@ def _cut_off_draws(runs: Path) -> set[int]:
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_started")
 def test_a_killed_search_goes_on_where_it_was(
-    run: Run, dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]
+    run: Run, dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine], wait: Callable[..., None]
 ) -> None:
     from ray import cloudpickle
 
@@ -241,11 +239,8 @@ def test_a_killed_search_goes_on_where_it_was(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    end = time.monotonic() + 120
     # One is done, and another one has passed its rung.
-    while not (_records(runs) and any(r.state != "running" for r in _records(runs)) and _in_second_training(runs)):
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait(lambda: any(record.state != "running" for record in _records(runs)) and _in_second_training(runs))
     command.send_signal(signal.SIGKILL)
     command.wait()
     before = {record.number: record for record in _records(runs)}
