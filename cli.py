@@ -10,7 +10,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from enum import StrEnum
 from pathlib import Path
@@ -69,6 +69,8 @@ app = typer.Typer(
 )
 prepare = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Turn raw scans into a data set folder.")
 app.add_typer(prepare, name="prepare")
+hosts = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Start, look at and stop a cluster of hosts.")
+app.add_typer(hosts, name="cluster")
 
 
 class Split(StrEnum):
@@ -110,6 +112,7 @@ DatasetArgument = Annotated[
     Path | None,
     typer.Argument(metavar="DATASET", help="Data set folder; without it the built-in phantom set is made."),
 ]
+ClusterArgument = Annotated[Path, typer.Argument(metavar="CLUSTER.yaml", help="Ray cluster launcher file.")]
 TrialArgument = Annotated[Path, typer.Argument(metavar="TRIAL", help="Folder of a trial, RUNS/trials/ID.")]
 
 LabeledOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Labelled training cases. Default: all.")]
@@ -283,9 +286,11 @@ def train(
     from simcvd.training.precision import choose_precision
     from sweeps.execute import execute_trial
     from sweeps.expand import TrialSpec
+    from sweeps.objects.place import refuse_store
     from sweeps.preflight import check_trials
     from sweeps.trial_state import read_trial, trial_folder
 
+    refuse_store(runs, "train")
     # Settings before data: a wrong one is told before the phantom set is made.
     own_preset = PHANTOM_PRESET if dataset is None else open_info(dataset).preset
     config = _settings(config_file, preset, own_preset, changes, {"method": method, "seed": seed})
@@ -462,11 +467,24 @@ def sweep(
         str | None,
         typer.Option(metavar="URL", help="Database for a search's study. Default: a file in the sweep's folder."),
     ] = None,
+    cluster: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run on the hosts of this Ray cluster file, started if need be.")
+    ] = None,
+    down_when_done: Annotated[
+        bool, typer.Option("--down-when-done", help="With --cluster: take it down when the sweep has ended.")
+    ] = False,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder on each node's own disk; data sets are copied there once."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
     ] = False,
 ) -> None:
-    """Run variants times seeds with Ray on this machine.
+    """Run variants times seeds with Ray, on this machine or on a cluster.
 
     What is finished is not run again, what was cut off continues. The ablation table comes last.
     """
@@ -475,9 +493,12 @@ def sweep(
     from rich.console import Console
 
     from simcvd.methods.registry import check_known
+    from sweeps.data_cache import local_dataset
     from sweeps.definition import load_sweep, parse_label_splits, parse_seeds
     from sweeps.expand import expand
     from sweeps.failures import failure_lines
+    from sweeps.objects.mirror import bring
+    from sweeps.objects.place import CACHE, object_runs, refuse_search
     from sweeps.plan import plan_sweep
     from sweeps.planning.budget import Budget, parse_duration
     from sweeps.planning.dry_run import dry_run as plan_ahead
@@ -490,7 +511,7 @@ def sweep(
     definition = load_sweep(name)
     _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
     overrides = _assignments(changes)
-    request = ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent)
+    request = ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent, address)
     budget = Budget(max_trials, gpu_hours, probe_steps)
     time_budget_s = None if time_budget is None else parse_duration(time_budget)
     hang_timeout_s = None if hang_timeout.strip() == "0" else parse_duration(hang_timeout, "--hang-timeout")
@@ -500,6 +521,18 @@ def sweep(
         "label_splits": None if label_splits is None else parse_label_splits(label_splits),
         "preset": preset,
     }
+    if down_when_done and cluster is None:
+        raise UserError("--down-when-done is for --cluster; drop it.")
+    if cluster is not None:
+        check_request(request)
+        _sweep_on_cluster(context, cluster, definition.name, name, dataset, runs, as_json, down_when_done)
+        return
+    if definition.search is not None:
+        refuse_search(runs, cache)
+    remote = object_runs(runs, cache)
+    place, runs = runs, runs if remote is None else remote.mirror  # what is looked at is an image on this machine
+    if remote is not None and (dry_run or preflight):
+        bring(remote, definition.name)
     if dataset is None:
         # Settings before data: a wrong one is told before the phantom set is made.
         shared["preset"] = preset or PHANTOM_PRESET
@@ -517,6 +550,7 @@ def sweep(
     for key, names in definition.kept(overrides).items():
         typer.echo(f"--set {key} leaves {', '.join(names)} as the sweep has it.", err=True)
     shared |= {"retry_failed": retry_failed, "request": request}
+    given, dataset = dataset, local_dataset(dataset, cache or CACHE, lambda text: typer.echo(text, err=True))
     if dry_run and definition.search is not None:
         searching = {key: shared[key] for key in ("overrides", "seeds", "preset", "request")}
         with _Progress("measuring", "kinds of trial") as progress:
@@ -548,7 +582,7 @@ def sweep(
         return
     if preflight:
         plan = plan_sweep(definition, dataset, runs, **shared)
-        subject = Subject(dataset.resolve(), runs.resolve(), [trial.config for trial in plan.pending])
+        subject = Subject(dataset.resolve(), runs.resolve(), [trial.config for trial in plan.pending], remote=remote)
         findings = check_alone(subject, request)
         _print_columns(list(findings.lines.items()))
         for notice in findings.notices:
@@ -557,7 +591,7 @@ def sweep(
     with _sweep_console(as_json, runs, definition.name) as (console, ended):
         shared |= {"time_budget_s": time_budget_s, "hang_timeout_s": hang_timeout_s, "console": console}
         if definition.search is None:
-            outcome = ended(run_sweep(definition, dataset, runs, budget=budget, **shared))
+            outcome = ended(run_sweep(definition, given, place, budget=budget, cache=cache, **shared))
         else:
             shared.pop("label_splits")
             outcome = ended(run_search(definition, dataset, runs, max_trials=max_trials, storage=storage, **shared))
@@ -569,6 +603,129 @@ def sweep(
     if outcome.exit_code:
         retry = "; --retry-failed runs the failed ones again" if outcome.state.counts["failed"] else ""
         _end(f"{outcome.state.summary()}{retry}.", outcome.exit_code)
+
+
+def _sweep_on_cluster(
+    context: typer.Context,
+    file: Path,
+    name: str,
+    place: str,
+    dataset: Path | None,
+    runs: Path,
+    as_json: bool,
+    down_when_done: bool,
+) -> None:
+    from rich.console import Console
+
+    from sweeps.cluster.cluster_file import load_cluster
+    from sweeps.cluster.launch import stop as take_down
+    from sweeps.cluster.sweep import RemoteSweep, sweep_on_cluster
+    from sweeps.events import EventConsole
+
+    for option in ("address", "dry_run", "preflight"):
+        if context.params[option]:
+            told = f"--{option.replace('_', '-')}"
+            raise UserError(f"{told} is for the machine that it is given on, so --cluster can't be; drop one.")
+    cluster = load_cluster(file)
+    own_file = Path(place) if Path(place).suffix in {".yaml", ".yml"} else None
+    left_out = {"cluster", "down_when_done", "runs", "as_json"}
+    wanted = RemoteSweep(cluster, name, own_file, dataset, _given_options(context, left_out), runs)
+    console = EventConsole(sys.stdout) if as_json else Console()
+    outcome = sweep_on_cluster(wanted, console)
+    if isinstance(console, EventConsole):
+        written = sorted((runs / "sweeps" / name / "tables").glob("*"))
+        console.events.end(outcome.exit_code, outcome.state, runs, written, outcome.message)
+    if outcome.detached:
+        again = f"simcvd sweep {place} --cluster {file}"
+        _end(
+            f"Left; the sweep goes on.\n  follow it: the same command again\n  stop it:   simcvd cluster stop {file} "
+            f"{name}, and {again} continues it\n  end all:   simcvd cluster down {file}",
+            INTERRUPTED,
+        )
+    if down_when_done:
+        _tell_down(file, take_down(cluster))
+    if outcome.exit_code == MUST_CHANGE:
+        _end(f"Error: {outcome.message}", MUST_CHANGE)
+    if outcome.exit_code:
+        _end(
+            f"{outcome.message or outcome.state.summary()}; run the same command again to continue.", outcome.exit_code
+        )
+
+
+def _given_options(context: typer.Context, left_out: Collection[str]) -> list[str]:
+    """Return the options that were given on the command line, as they are given again to the same command."""
+    arguments: list[str] = []
+    for parameter in context.command.params:
+        key = str(parameter.name)
+        source = context.get_parameter_source(key)
+        given = source is not None and source.name == "COMMANDLINE"
+        if parameter.param_type_name != "option" or key in left_out or not given:
+            continue
+        value, option = context.params[key], parameter.opts[0]
+        if isinstance(value, bool):
+            arguments += [option] if value else []
+        else:
+            arguments += [f"{option}={each}" for each in (value if isinstance(value, list | tuple) else [value])]
+    return arguments
+
+
+@hosts.command("up")
+def cluster_up(file: ClusterArgument) -> None:
+    """Start Ray on all hosts, unless it is up."""
+    from sweeps.cluster.cluster_file import load_cluster
+    from sweeps.cluster.up import bring_up
+
+    cluster = load_cluster(file)
+    with bring_up(cluster, lambda text: typer.echo(text, err=True)) as (head, _):
+        typer.echo(f"{cluster.name} is up, its head is {head.address}.")
+
+
+@hosts.command("status")
+def cluster_status(file: ClusterArgument, as_json: JsonOption = False) -> None:
+    """Show the hosts, what they have, and the sweeps that run."""
+    from sweeps.cluster.cluster_file import load_cluster
+    from sweeps.cluster.overview import look
+
+    overview = look(load_cluster(file))
+    if as_json:
+        _print_json(overview.to_dict())
+    else:
+        if overview.nodes:
+            _print_columns(overview.rows())
+        for sentence in overview.sentences():
+            typer.echo(sentence)
+
+
+@hosts.command("stop")
+def cluster_stop(
+    file: ClusterArgument, name: Annotated[str, typer.Argument(metavar="SWEEP", help="The sweep's name.")]
+) -> None:
+    """Stop a sweep; its trials write a checkpoint, and the same sweep command continues it."""
+    from sweeps.cluster.cluster_file import load_cluster
+    from sweeps.cluster.overview import stop_sweep
+
+    stop_sweep(load_cluster(file), name)
+    typer.echo(f"The sweep {name} has ended; its command continues it.")
+
+
+@hosts.command("down")
+def cluster_down(file: ClusterArgument) -> None:
+    """Stop the sweeps and Ray on all hosts; nothing of ours runs there then."""
+    from sweeps.cluster.cluster_file import load_cluster
+    from sweeps.cluster.launch import stop as take_down
+    from sweeps.cluster.overview import stop_sweeps
+
+    cluster = load_cluster(file)
+    for name in stop_sweeps(cluster):
+        typer.echo(f"The sweep {name} has ended; its command continues it.", err=True)
+    _tell_down(file, take_down(cluster))
+
+
+def _tell_down(file: Path, unsure: Mapping[str, str]) -> None:
+    if unsure:
+        told = "; ".join(f"{address}: {reason}" for address, reason in unsure.items())
+        _end(f"Not all hosts of {file} are known to be down: {told}", FAILED)
+    typer.echo(f"The cluster of {file} is down.", err=True)
 
 
 @app.command()
@@ -583,9 +740,11 @@ def status(
     from rich.console import Console
 
     from sweeps.failures import failure_lines
+    from sweeps.objects.mirror import brought
     from sweeps.status import read_status
     from sweeps.trial_table import render
 
+    place = brought(place)
     runs, name = (place, None) if any((place / part).is_dir() for part in ("sweeps", "trials")) else _sweep_place(place)
     if name is not None and not (runs / "sweeps" / name).is_dir():
         raise UserError(f"There are no runs in {place}; expected a folder that `simcvd train` or `simcvd sweep` made.")
@@ -660,6 +819,7 @@ def tables(
     """
     from analysis.tables import Style, render_csv, render_html, render_latex, render_markdown, render_terminal
     from analysis.tables.request import Request, ScoreColumns, is_scores_file, sheet_of_scores, sheet_of_sweeps
+    from sweeps.objects.mirror import brought
 
     request = Request(tuple(metric or ()), reference, two_sided, Style(spread.value, significance.value))
     columns = ScoreColumns(case, variant, seed, class_name, higher_is_better)
@@ -674,7 +834,7 @@ def tables(
             f"{', '.join(columns.given)} is for one CSV or parquet file of scores, not for {', '.join(places)}."
         )
     else:
-        found = [_sweep_place(Path(place)) if "/" in place else (runs, place) for place in places]
+        found = [_sweep_place(brought(Path(place))) if "/" in place else (brought(runs), place) for place in places]
         sheet = sheet_of_sweeps(found, request, published, block)
     if form is TableFormat.terminal:
         from rich.console import Console
@@ -711,9 +871,10 @@ def figures(
     worst case, training curves: those that apply to what has finished.
     """
     from analysis.figures.of_sweep import write_figures
+    from sweeps.objects.mirror import shown_from
 
     folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
-    with _Progress("drawing", "figures") as progress:
+    with shown_from(folder, name) as folder, _Progress("drawing", "figures") as progress:
         written = write_figures(folder, name, metric, reference, dataset, progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
@@ -739,9 +900,10 @@ def report(
     Summary in words, tables that sort and filter, figures, slices of cases under each variant, failures, settings.
     """
     from analysis.report.write import write_report
+    from sweeps.objects.mirror import shown_from
 
     folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
-    with _Progress("encoding", "cases") as progress:
+    with shown_from(folder, name) as folder, _Progress("encoding", "cases") as progress:
         written = write_report(folder, name, reference, dataset, cases=not no_cases, on_case=progress)
     typer.echo(f"{written.path} ({written.size / 1e6:.1f} MB)")
     if not no_cases and not written.report.browser.pictures:

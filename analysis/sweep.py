@@ -48,6 +48,8 @@ class Sweep:
         variants: in the order of the sweep file.
         overrides: settings that the command gave for all variants that don't set them themselves.
         published: key of the published table that belongs to it, if any.
+        training_cases: how many labelled and unlabelled training cases the data set has by itself, where that is
+            recorded.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Sweep:
     variants: tuple[Variant, ...]
     overrides: dict[str, Any]
     published: str | None = None
+    training_cases: dict[str, int] | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -157,7 +160,12 @@ def _parse(name: str, content: Any) -> Sweep:
         variants=tuple(variants),
         overrides=dict(content.get("overrides") or {}),
         published=_word(content.get("published")),
+        training_cases=_counts(content["dataset"].get("training_cases")),
     )
+
+
+def _counts(recorded: Any) -> dict[str, int] | None:
+    return None if recorded is None else {name: int(recorded[name]) for name in ("labeled", "unlabeled")}
 
 
 def _replicate(trial: Mapping[str, Any]) -> Replicate:

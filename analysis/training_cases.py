@@ -34,7 +34,9 @@ class TrainingCases:
 
 
 def training_cases(sweep: "Sweep", trials: "pd.DataFrame") -> dict[str, TrainingCases]:
-    """Tell the training cases of each variant from its trials' records and the data set, where it still is.
+    """Tell the training cases of each variant, from its trials' records and from what the sweep recorded.
+
+    Of a sweep that recorded nothing, the data set is asked, where it still is.
 
     Args:
         sweep: the sweep.
@@ -43,7 +45,7 @@ def training_cases(sweep: "Sweep", trials: "pd.DataFrame") -> dict[str, Training
     known = {}
     for trial, method, labeled in zip(*(_column(trials, name) for name in ("trial_id", *COLUMNS)), strict=True):
         known[trial] = (method, labeled)
-    splits = _training_splits(sweep.dataset_folder)
+    splits = sweep.training_cases or _training_splits(sweep.dataset_folder)
     found = {}
     for variant in sweep.variants:
         own = {_cases(*known[trial], splits) for trial in variant.trials.values() if trial in known}

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from analysis.masks import MaskWriter
 from analysis.records import write_cases
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.failure_kinds import NOT_OF_TRAINING, failure_kind, full_disk_told, is_disk_full
+from sweeps.trial_lock import trial_lock
 from sweeps.trial_records import FAILURE_FILE, TrialRecords, TrialStatus, clear_half_written, record_failure
 from sweeps.trial_state import (
     Recorded,
@@ -21,7 +22,6 @@ from sweeps.trial_state import (
     read_result,
     result_path,
     trial_folder,
-    trial_lock,
 )
 from sweeps.watchdog import Watchdog, hang_place
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from simcvd.training.interruption import Judge
 
 Tell = Callable[[str], None]
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def execute_trial(
     test: bool = True,
     judge: "Judge | None" = None,
     hang_timeout_s: float | None = None,
+    command: str | None = None,
+    begun: Callable[[], object] = lambda: None,
 ) -> TrialStatus:
     """Train and evaluate one trial, or skip it where that is done; its records are written when this returns.
 
@@ -84,6 +87,8 @@ def execute_trial(
             for them.
         judge: may end the training early; the trial is `stopped` then, and goes on when it is run without a judge.
         hang_timeout_s: end this process when the trial gives no sign of life for so long; none waits for ever.
+        command: what tells the command from others, as for `trial_lock`.
+        begun: is called by every worker once it is known that the trial runs, before its files are read.
 
     Raises:
         UserError: settings, data and device don't fit together; nothing is recorded.
@@ -96,7 +101,7 @@ def execute_trial(
     with full_disk_told(runs), ExitStack() as held:
 
         def begin() -> TrialStatus | None:
-            held.enter_context(trial_lock(folder, tell))
+            held.enter_context(trial_lock(folder, tell, command=command))
             clear_half_written(runs, trial_id)
             if tell is not None and (place := hang_place(folder)):
                 tell(
@@ -104,10 +109,11 @@ def execute_trial(
                 )
             return _before(runs, trial_id, retry_failed, judge)
 
-        status = _from_first(begin)
+        status = from_first(begin)
         trained = status is not None and status.state == "validated"
         if status is not None and not (trained and test):
             return status
+        begun()
         trial = _Trial(TrialRecords(config, dataset, runs, trial_id), dataset, engine, device)
         should_stop = held.enter_context(Watchdog(folder, hang_timeout_s, rank)).hears(should_stop)
         try:
@@ -260,10 +266,10 @@ def _rank_and_workers() -> tuple[int, int]:
     return rank_and_workers()
 
 
-def _from_first(ask: Callable[[], TrialStatus | None]) -> TrialStatus | None:
+def from_first(ask: Callable[[], Answer | None]) -> Answer | None:
     """Let the first worker ask; every worker gets its answer, or raises what it raised."""
     rank, workers = _rank_and_workers()
-    answer: TrialStatus | None = None
+    answer: Answer | None = None
     error: Exception | None = None
     if rank == 0:
         try:

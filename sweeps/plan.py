@@ -108,6 +108,11 @@ def write_resolved(
         dataset_path=str(dataset),
         labeled_cases=labeled_cases(info, variants),
     )
+    # For tables made where the data set is not.
+    content["dataset"]["training_cases"] = {
+        "labeled": len(info.splits.train_labeled),
+        "unlabeled": len(info.splits.train_unlabeled),
+    }
     if search is not None:
         content["search"] = dict(search)
     path = folder / "sweep.yaml"

@@ -1,14 +1,20 @@
 """Run a sweep: plan it, start Ray, let Tune run what is not finished, and make the ablation table."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeps.data_cache import CachedData, local_dataset
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine
 from sweeps.failure_kinds import full_disk_told
+from sweeps.objects.command import cached_from, data_for, running_in_store
+from sweeps.objects.mirror import Mirror, bring
+from sweeps.objects.place import CACHE, ObjectRuns, object_runs
+from sweeps.objects.store import url_in
 from sweeps.plan import SweepPlan, plan_sweep, planned_reader, write_resolved
 from sweeps.planning.budget import Budget, metered
 from sweeps.planning.dry_run import afford
@@ -66,13 +72,14 @@ def run_sweep(
     console: "Console | None" = None,
     engine: Engine | None = None,
     hang_timeout_s: float | None = HANG_TIMEOUT_S,
+    cache: Path | None = None,
 ) -> SweepOutcome:
     """Run what is not finished of a sweep and write its table; the same call again continues where this one ended.
 
     Args:
         sweep: the sweep file.
         dataset: data set folder.
-        runs: runs folder.
+        runs: runs folder, or the URL of one in an object store as a path.
         overrides: dotted settings for all variants.
         seeds: taken in place of the sweep's own.
         label_splits: taken in place of the sweep's own.
@@ -84,6 +91,8 @@ def run_sweep(
         console: where to show progress and the table.
         engine: what trains and scores, in place of `simcvd.training`.
         hang_timeout_s: start a trial again that gives no sign of life for so long; none waits for ever.
+        cache: folder on each node's own disk that data sets are copied to; none reads them in place, unless `runs` or
+            `dataset` is in an object store.
 
     Raises:
         UserError: something must be changed first; said before anything starts, but for a disk that gets full.
@@ -93,7 +102,13 @@ def run_sweep(
     started = time.time()
     console = console or Console()
     request = request or ResourceRequest()
-    dataset, runs = dataset.resolve(), runs.resolve()
+    given, remote = dataset, object_runs(runs, cache)
+    if url_in(dataset):
+        cache = cache or CACHE
+    dataset = local_dataset(dataset, cache or CACHE, lambda text: say(console, text)).resolve()
+    runs = runs.resolve() if remote is None else remote.mirror
+    if remote is not None:
+        bring(remote, sweep.name)
     plan = plan_sweep(
         sweep,
         dataset,
@@ -109,7 +124,7 @@ def run_sweep(
     if plan.pending:
         check_machine(request)  # before anything is written
     folder = runs / "sweeps" / sweep.name
-    with full_disk_told(runs), sweep_lock(folder):
+    with full_disk_told(runs), sweep_lock(folder), _in_store(remote, sweep.name, console) as mirror:
         if write_resolved(folder, sweep, plan.variants, dataset, overrides):
             say(
                 console,
@@ -117,6 +132,7 @@ def run_sweep(
             )
         interrupted = False
         if plan.pending:
+            data = _data(given, dataset, remote, cache, console)
             deadline = None if time_budget_s is None else started + time_budget_s
             with open_session(
                 folder,
@@ -129,9 +145,14 @@ def run_sweep(
                 deadline=deadline,
                 engine=engine,
                 configs=[trial.config for trial in plan.pending],
+                data=data,
+                remote=remote,
             ) as session:
                 session = metered(session, [trial.id for trial in plan.pending], budget)
                 interrupted = _run_pending(plan, runs, session)
+        if mirror is not None:
+            mirror.pull()
+            say(console, f"All of it is in {mirror.url}; what is shown here is read from {runs}.")
         state = planned_reader(sweep.name, runs, plan.variants).read()
         if state.counts["finished"]:
             show_table(runs, sweep.name, console)
@@ -139,10 +160,30 @@ def run_sweep(
     return SweepOutcome(sweep.name, state, len(plan.pending), interrupted, seconds, len(choice.left_out))
 
 
+@contextmanager
+def _in_store(remote: ObjectRuns | None, name: str, console: "Console") -> Iterator[Mirror | None]:
+    if remote is None:
+        yield None
+        return
+    with running_in_store(remote, name, lambda text: say(console, text)) as mirror:
+        yield mirror
+
+
+def _data(
+    given: Path, dataset: Path, remote: ObjectRuns | None, cache: Path | None, console: "Console"
+) -> CachedData | None:
+    from simcvd.data.store import open_info
+
+    digest = open_info(dataset).digest
+    if remote is not None and url_in(given) is None:
+        return data_for(dataset, digest, remote, lambda text: say(console, text))
+    return cached_from(given, dataset, digest, remote.cache if remote is not None else cache)
+
+
 def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:
     """Run the pending trials; tell whether they were cut short."""
     job = replace(session.job, configs=TrialConfigs({trial.id: trial.config for trial in plan.pending}))
-    reader = planned_reader(plan.name, runs, plan.variants, session.slots)
+    reader = planned_reader(plan.name, runs, plan.variants, session.room())
     lost = session.run(reader, run_trial, job, trial_ids=list(job.configs))
     if session.stopped():
         return True
@@ -155,6 +196,7 @@ def show_table(runs: Path, name: str, console: "Console") -> None:
     """Write a sweep's tables and print the main one."""
     from analysis.errors import AnalysisError
     from analysis.tables import render_terminal, write_tables
+    from sweeps.events import EventConsole
 
     try:
         written = write_tables(runs, name)
@@ -162,6 +204,8 @@ def show_table(runs: Path, name: str, console: "Console") -> None:
         say(console, str(error))
         return
     console.print(render_terminal(written.table, console.width))
+    if isinstance(console, EventConsole):
+        return  # its last event names the files
     say(console, f"{written.markdown}\n{written.csv}")
     if tables := [file.name for file in written.others if file.suffix == ".md"]:
         say(console, f"One table a metric, with differences, beside them: {', '.join(tables)}")

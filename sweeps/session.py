@@ -4,7 +4,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from os import getpid
 from pathlib import Path
@@ -12,15 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
+from sweeps.attempts import alive_nodes, losses_of_its_own
+from sweeps.data_cache import CachedData
 from sweeps.execute import Engine, record_failure
 from sweeps.failure_kinds import DiskFullError, full_disk_told
+from sweeps.fitness import unfit
+from sweeps.objects.board import Bridge
+from sweeps.objects.place import ObjectRuns
+from sweeps.objects.workspace import open_trial
 from sweeps.preflight import ResourceRequest, Subject, check_machine, place, preflight
 from sweeps.progress import ProgressDisplay
-from sweeps.ray_session import ray_is_running, ray_session
+from sweeps.ray_session import ray_is_running, ray_session, running_ray
+from sweeps.room import Room
 from sweeps.status import SweepReader
 from sweeps.stopping import NOTICES_FILE, StopReason, allow_running, request_stop, stop_reason
 from sweeps.trial import Job, Placement
-from sweeps.trial_state import TrialBusyError, read_result, trial_folder, trial_lock
+from sweeps.trial_lock import TrialBusyError, trial_lock
+from sweeps.trial_state import read_result, trial_folder
+from sweeps.versions import versions
 from sweeps.watchdog import HANG_TIMEOUT_S, hang_place, hang_report
 
 if TYPE_CHECKING:
@@ -35,15 +44,17 @@ class Session:
 
     Attributes:
         job: what all trials share; its `configs` are filled in by whoever runs trials.
-        slots: trials that fit side by side.
+        room: tells how many trials fit side by side.
         stopped: tells whether the command was asked to end or its time is over.
         console: where to show progress.
+        settle: makes sure that all that trials have said is known.
     """
 
     job: Job
-    slots: int
+    room: Room
     stopped: Callable[[], bool]
     console: "Console"
+    settle: Callable[[], None] = lambda: None
 
     def run(
         self,
@@ -62,15 +73,30 @@ class Session:
             job: what its trials share: the session's, with configurations.
             extra: more parameters of `trainable`, shared by all its trials.
             tuning: `trial_ids` for a list of trials, or `search_alg` and `samples` for a searcher that makes them.
+
+        Raises:
+            UnfitNodeError: a node joined that trials can't run on; others went on where they were.
         """
 
-        def pass_on_stop() -> None:
+        def tick() -> None:
+            reader.slots = self.room()
             if self.stopped() and stop_reason(job.scratch) is None:
                 request_stop(job.scratch, StopReason.asked)
                 say(self.console, "Stopping: running trials write a checkpoint; Ctrl-C again leaves at once.")
 
-        with ProgressDisplay(reader, self.console, job.scratch / NOTICES_FILE, pass_on_stop):
-            return _tune(trainable, job, self.slots, extra or {}, **tuning)
+        # A searcher draws a setting for each trial that asks for a place, so none asks before there is one.
+        limit = self.room.limit if "trial_ids" in tuning else self.room()
+        with ProgressDisplay(reader, self.console, job.scratch / NOTICES_FILE, tick):
+            lost = _tune(trainable, job, limit, extra or {}, **tuning)
+            self.settle()
+            while "trial_ids" in tuning and not self.stopped() and (again := _unlucky(lost, job)):
+                say(self.console, f"{len(again)} trial(s) lost their nodes again and again; they go on elsewhere.")
+                kept = {trial_id: reason for trial_id, reason in lost.items() if trial_id not in again}
+                lost = kept | _tune(trainable, job, limit, extra or {}, **{**tuning, "trial_ids": again})
+                self.settle()
+        if error := unfit(lost.values()):
+            raise error
+        return lost
 
 
 @contextmanager
@@ -87,6 +113,8 @@ def open_session(
     engine: Engine | None = None,
     configs: Sequence[TrialConfig] = (),
     with_test: bool = True,
+    data: CachedData | None = None,
+    remote: ObjectRuns | None = None,
 ) -> Iterator[Session]:
     """Start or join Ray, check that trials can run, and hand out what they need; the caller holds the sweep's lock.
 
@@ -102,6 +130,8 @@ def open_session(
         engine: what trains and scores, in place of `simcvd.training`.
         configs: settings of the trials to come, for the disk that they need.
         with_test: whether test cases will be scored.
+        data: the data set, where each node copies it to its own disk.
+        remote: the runs folder, where it is in an object store and `runs` is this machine's image of it.
 
     Raises:
         UserError: Ray can't be had, the preflight found an obstacle, or trials stopped for want of room.
@@ -110,19 +140,33 @@ def open_session(
 
     check_machine(request)
     scratch = _new_scratch(folder)
+    joins = ray_is_running() or running_ray(request.address) is not None
     if not ray_is_running():
-        say(console, "Starting Ray ...")
+        say(console, "Joining Ray ..." if joins else "Starting Ray ...")
     try:
-        with ray_session(request.address):
+        with ray_session(request.address), ExitStack() as held:
             import ray
 
             nodes = ray.nodes()  # type: ignore[no-untyped-call]
             placement, slots = place(request, nodes)
-            subject = Subject(dataset, runs, configs, with_test, sized=engine is None)
+            subject = Subject(dataset, runs, configs, with_test, engine is None, data, remote)
             for notice in preflight(subject, placement, slots, nodes).notices:
                 say(console, notice)
+            bridge = held.enter_context(Bridge(scratch)) if remote is not None else None
             job = Job(
-                {}, dataset, runs, scratch, placement, retry_failed, deadline, engine, hang_timeout_s=hang_timeout_s
+                {},
+                dataset,
+                runs,
+                scratch,
+                placement,
+                retry_failed,
+                deadline,
+                engine,
+                hang_timeout_s=hang_timeout_s,
+                data=data,
+                remote=remote,
+                board=bridge.channel if bridge else None,
+                versions=versions() if joins else None,
             )
             with stop_on_signals() as asked_to_stop:
 
@@ -131,7 +175,8 @@ def open_session(
                     return over or asked_to_stop() or stop_reason(scratch) is not None
 
                 with full_disk_told(runs):
-                    yield Session(job, slots, stopped, console)
+                    settle = bridge.exchange if bridge else lambda: None
+                    yield Session(job, Room(request, slots, grows=joins), stopped, console, settle)
                 if stop_reason(scratch) is StopReason.disk_full:
                     raise DiskFullError.of(runs)
     finally:
@@ -159,10 +204,11 @@ def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> No
     over = (
         {"finished", "failed"} | (set() if job.test else {"validated"}) | (set() if job.judge is None else {"stopped"})
     )
-    folder = trial_folder(job.runs, trial_id)
     times = f"{LOST_WORKER_RETRIES + 1} times"
-    with suppress(TrialBusyError), trial_lock(folder, wait_s=1):  # another command may have taken it up by now
-        row = read_result(job.runs, trial_id)
+    # Another command may have taken it up by now.
+    with suppress(TrialBusyError), _files_of_lost(job, trial_id) as runs:
+        folder = trial_folder(runs, trial_id)
+        row = read_result(runs, trial_id)
         if row is not None and row["status"] in over:
             return
         log = None
@@ -173,7 +219,18 @@ def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> No
             kind = "out_of_memory" if "OutOfMemoryError" in reason else "worker_lost"
             last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
             message = f"The process of this trial ended {times} without a result; the last time: {last}"
-        record_failure(config, job.dataset, job.runs, trial_id, kind, message, log)
+        record_failure(config, job.dataset, runs, trial_id, kind, message, log)
+
+
+@contextmanager
+def _files_of_lost(job: Job, trial_id: str) -> Iterator[Path]:
+    """Hold a trial alone and yield the runs folder that its files are in."""
+    with ExitStack() as held:
+        if job.remote is not None:
+            yield held.enter_context(open_trial(job.remote, trial_id, wait_s=1)).runs
+            return
+        held.enter_context(trial_lock(trial_folder(job.runs, trial_id), wait_s=1))
+        yield job.runs
 
 
 def say(console: "Console", text: str) -> None:
@@ -184,7 +241,7 @@ def say(console: "Console", text: str) -> None:
 def _tune(
     trainable: Callable[..., Any],
     job: Job,
-    slots: int,
+    limit: int | None,
     extra: Mapping[str, Any],
     *,
     trial_ids: list[str] | None = None,
@@ -202,7 +259,7 @@ def _tune(
         tune_config=tune.TuneConfig(
             search_alg=search_alg,
             num_samples=samples,
-            max_concurrent_trials=slots,
+            max_concurrent_trials=limit,
             reuse_actors=job.placement.workers == 1,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_trial_name,
@@ -221,6 +278,14 @@ def _tune(
         raise UserError(f"Ray ended the sweep early ({reason}); run the same command again, it continues.") from error
     results = [grid[index] for index in range(len(grid))]
     return {_id(r.config): str(r.error) for r in results if r.error is not None and r.config is not None}
+
+
+def _unlucky(lost: Mapping[str, str], job: Job) -> list[str]:
+    """Return the lost trials that were not lost by themselves too often."""
+    if unfit(lost.values()):
+        return []
+    alive = alive_nodes()
+    return [each for each in lost if losses_of_its_own(job.scratch, each, alive) <= LOST_WORKER_RETRIES]
 
 
 def _tune_resources(placement: Placement) -> Any:

@@ -9,8 +9,8 @@ from simcvd.config.edit import setting_problem
 from simcvd.methods.registry import METHODS
 from sweeps.ablation import off_settings
 from sweeps.axes import holds
-from sweeps.sweep_errors import Path, Problem
 from sweeps.sweep_file import PRESET
+from sweeps.yaml_text import Path, Problem
 
 _Found = Iterator[Problem]
 

@@ -12,7 +12,8 @@ from analysis.sweep import read_sweep
 from sweeps.search.records import read_settings
 from sweeps.searched import SearchFolder
 from sweeps.sweep_command import SweepCommand, read_command
-from sweeps.trial_state import TrialState, is_locked, read_trial, result_path, trial_folder
+from sweeps.trial_lock import is_held
+from sweeps.trial_state import TrialState, read_trial, result_path, trial_folder
 
 OUTSIDE: Final = "outside any sweep"
 STATES: Final = ("running", "evaluating", "failed", "interrupted", "stopped", "validated", "waiting", "finished")
@@ -160,11 +161,11 @@ class SweepReader:
         runs: the runs folder.
         name: the sweep's name.
         planned: its trials; what it searches is found in its folder, after them.
-        slots: trials that run side by side; none: as many as run now.
+        slots: trials that run side by side; none: as many as run now. It may be set anew.
     """
 
     def __init__(self, runs: Path, name: str, planned: Sequence[Planned], slots: int | None = None) -> None:
-        self._runs, self._name, self._planned, self._slots = runs, name, planned, slots
+        self._runs, self._name, self._planned, self.slots = runs, name, planned, slots
         self._search = SearchFolder(runs / "sweeps" / name)
         self._kept: dict[str, tuple[_Stamps, TrialState]] = {}
 
@@ -178,11 +179,6 @@ class SweepReader:
         """Its trials, without what is searched."""
         return tuple(self._planned)
 
-    @property
-    def slots(self) -> int | None:
-        """Trials that run side by side; None: as many as run now."""
-        return self._slots
-
     def read(self) -> SweepState:
         """Return the sweep as its files show it now."""
         # Two listings tell which trials have any file at all: of a thousand, most wait.
@@ -193,7 +189,7 @@ class SweepReader:
             planned = replace(planned, search=setting.number)
             rows.append(Row(planned, setting.shown(self._read_trial(planned, *there))))
         running = sum(row.trial.state in ACTIVE for row in rows)
-        return SweepState(self._name, tuple(rows), self._slots or max(1, running))
+        return SweepState(self._name, tuple(rows), self.slots or max(1, running))
 
     def _read_trial(self, planned: Planned, begun: set[str], recorded: set[str]) -> TrialState:
         has_row, has_folder = f"{planned.id}.parquet" in recorded, planned.id in begun
@@ -208,7 +204,7 @@ class SweepReader:
             _stamp(result_path(self._runs, planned.id)) if has_row else None,
             _stamp(folder / "log.jsonl") if has_folder else None,
         )
-        if kept is not None and now == stamps and not is_locked(folder):
+        if kept is not None and now == stamps and not is_held(folder):
             return kept
         trial = read_trial(self._runs, planned.id, steps=planned.steps)
         if trial.state in ACTIVE:

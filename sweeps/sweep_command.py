@@ -1,13 +1,12 @@
 """The command that runs a sweep, as another one sees it: whether it lives, where, and how many trials it runs."""
 
-import json
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sweeps.trial_state import is_locked
+from sweeps.trial_lock import holder_of, is_held
 
 SLOTS_FILE: Final = "slots.txt"
 """In the scratch folder of a command, `RUNS/sweeps/NAME/ray/HOST-PID/`."""
@@ -48,13 +47,13 @@ class SweepCommand:
 
 
 def read_command(folder: Path) -> SweepCommand:
-    """Read what the lock and the scratch folder in `RUNS/sweeps/NAME` say."""
+    """Read what the lock, or the store, and the scratch folder in `RUNS/sweeps/NAME` say."""
     try:
-        holder = json.loads((folder / "lock").read_text())
+        holder = holder_of(folder)
         host, pid = str(holder["host"]), int(holder["pid"])
-    except (OSError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         host, pid = None, None
-    alive = is_locked(folder)
+    alive = is_held(folder)
     return SweepCommand(alive, host, pid, _slots(folder) if alive else None)
 
 

@@ -3,17 +3,25 @@
 import gc
 import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
+from sweeps.attempts import Lifeline, NodeLeavingError, alive_nodes, this_node
+from sweeps.channel import Channel, FolderChannel
+from sweeps.data_cache import CachedData, StoppedError
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
 from sweeps.failure_kinds import DiskFullError, failure_kind, full_disk_told
-from sweeps.stopping import NOTICES_FILE, Notices, StopReason, request_stop, stop_reason
-from sweeps.trial_state import TrialBusyError, read_result
+from sweeps.fitness import UnfitNodeError, check_node
+from sweeps.objects.files import TrialFiles, recorded_result, trial_files
+from sweeps.objects.place import ObjectRuns
+from sweeps.objects.store import StoreError
+from sweeps.stopping import StopReason
+from sweeps.trial_lock import TrialBusyError
 from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -61,7 +69,7 @@ class Job:
     Attributes:
         configs: settings by trial id.
         dataset: data set folder, absolute.
-        runs: runs folder, absolute, seen by every node.
+        runs: runs folder, absolute, seen by every node; of one in an object store, the command's own image.
         scratch: folder of this command: Ray's files, the stop file and notices.
         placement: resources of a worker.
         retry_failed: start failed trials anew.
@@ -70,6 +78,10 @@ class Job:
         test: score the test cases of each trial.
         judge: may end a training early.
         hang_timeout_s: end the process of a trial that gives no sign of life for so long; none waits for ever.
+        data: the data set, where each node copies it to its own disk.
+        remote: the runs folder, where it is in an object store.
+        board: how trials talk to the command where they share no folder.
+        versions: on the command's machine, where nodes may join that its preflight has not seen.
     """
 
     configs: Mapping[str, TrialConfig]
@@ -83,13 +95,27 @@ class Job:
     test: bool = True
     judge: "Judge | None" = None
     hang_timeout_s: float | None = HANG_TIMEOUT_S
+    data: CachedData | None = None
+    remote: ObjectRuns | None = None
+    board: Channel | None = None
+    versions: Mapping[str, str] | None = None
+
+    @property
+    def channel(self) -> Channel:
+        """How trials and the command talk to each other."""
+        return self.board or FolderChannel(self.scratch)
+
+    @property
+    def disk(self) -> Path:
+        """Where trials write, on the node that asks."""
+        return self.runs if self.remote is None else self.remote.cache.expanduser()
 
 
 class StopRequest:
     """Tell whether the command was asked to end or its time is over; looks at most once a second."""
 
     def __init__(self, job: Job) -> None:
-        self._scratch = job.scratch
+        self._channel = job.channel
         self._deadline = job.deadline
         self._look_after = 0.0
         self._stop = False
@@ -100,7 +126,7 @@ class StopRequest:
         if not self._stop and now >= self._look_after:
             self._look_after = now + 1
             over = self._deadline is not None and now > self._deadline
-            self._stop = over or stop_reason(self._scratch) is not None
+            self._stop = over or self._channel.stop_reason() is not None
         return self._stop
 
 
@@ -128,6 +154,8 @@ def fit_trial(trial_id: str, job: Job) -> str:
 
     placement = job.placement
     group = placement.workers > 1
+    alive, own = alive_nodes(), this_node()
+    job.channel.note_attempt(trial_id, alive if group else {own})
     resources = {"CPU": float(placement.cpus)} | ({"GPU": placement.gpus} if placement.gpus else {})
 
     def loop() -> Any:
@@ -150,7 +178,7 @@ def fit_trial(trial_id: str, job: Job) -> str:
     try:
         result: Any = trainer.fit()
     except train.TrainingFailedError:
-        row = read_result(job.runs, trial_id)
+        row = recorded_result(job.runs, job.remote, trial_id)
         if row is None or row["status"] != "failed":
             raise
         return "failed"
@@ -158,12 +186,21 @@ def fit_trial(trial_id: str, job: Job) -> str:
 
 
 def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
-    """Run the trial in this process; none when another command holds it, or when there is no room for its files."""
+    """Run the trial in this process; none when another command holds it, or when there is no room for its files.
+
+    Raises:
+        UnfitNodeError: trials can't run on this node.
+    """
     try:
-        with full_disk_told(job.runs):
+        check_node(job.versions, job.scratch if job.remote is None else None)
+        with full_disk_told(job.disk):
             return _execute(trial_id, job)
+    except UnfitNodeError as error:
+        with suppress(OSError):  # it may lack the folder to tell it in
+            job.channel.tell(str(error))
+        raise
     except DiskFullError:
-        request_stop(job.scratch, StopReason.disk_full)
+        job.channel.request_stop(StopReason.disk_full)
         if job.placement.workers > 1:
             raise  # ends the others of the group
         return None
@@ -172,31 +209,53 @@ def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
 
 
 def _execute(trial_id: str, job: Job) -> TrialStatus | None:
-    notices = Notices(job.scratch / NOTICES_FILE)
+    tell = job.channel.tell
+    asked = StopRequest(job)
+    try:
+        with (
+            Lifeline() as line,
+            trial_files(job.runs, job.remote, trial_id, job.scratch.name, tell, asked) as files,
+        ):
+            status = _execute_here(trial_id, job, files, lambda: asked() or line.leaving)
+        if status.state == "interrupted" and not asked():
+            # Of a group, one worker's node is enough.
+            tell(f"A node is about to go; the trial {trial_id} wrote a checkpoint and goes on elsewhere.")
+            raise NodeLeavingError(trial_id)
+        return status
+    except TrialBusyError as error:
+        tell(str(error))
+        return None
+    except StoppedError as error:
+        if not asked():
+            raise NodeLeavingError(trial_id) from error
+        return None
+
+
+def _execute_here(trial_id: str, job: Job, files: TrialFiles, should_stop: Callable[[], bool]) -> TrialStatus:
+    config = job.configs[trial_id]
     try:
         return execute_trial(
-            job.configs[trial_id],
-            job.dataset,
-            job.runs,
+            config,
+            job.dataset if job.data is None else job.data.here(job.channel.tell, should_stop),
+            files.runs,
             trial_id=trial_id,
             device=_device(job.placement),
             threads=job.placement.cpus,
-            should_stop=StopRequest(job),
-            tell=notices,
+            should_stop=should_stop,
+            tell=job.channel.tell,
             retry_failed=job.retry_failed,
             engine=job.engine,
             test=job.test,
             judge=job.judge,
             hang_timeout_s=job.hang_timeout_s,
+            command=job.scratch.name,
+            begun=files.begun,
         )
-    except TrialBusyError as error:
-        notices(str(error))
-        return None
-    except DiskFullError:
+    except (TrialBusyError, DiskFullError, StoreError):
         raise
     except UserError as error:
-        kind = failure_kind(error) or "user"
-        status = record_failure(job.configs[trial_id], job.dataset, job.runs, trial_id, kind, str(error))
+        dataset = job.dataset if job.data is None else job.data.described_in(files.runs / "dataset")
+        status = record_failure(config, dataset, files.runs, trial_id, failure_kind(error) or "user", str(error))
         if job.placement.workers > 1:
             raise  # ends the others of the group
         return status

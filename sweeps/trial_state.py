@@ -1,33 +1,22 @@
-"""What the files of a trial say: its lock, its log and its result row. Nothing here starts or changes a trial."""
+"""What the files of a trial say: its log and its result row. Nothing here starts or changes a trial."""
 
-import fcntl
 import json
 import os
-import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from simcvd.errors import UserError
+from sweeps.trial_lock import FRESH_LOG_S, changed, is_held, locked_here
 
 Recorded = Literal["finished", "validated", "stopped", "failed", "interrupted"]
 """What the row of a trial says."""
 
 State = Literal[Recorded, "waiting", "running", "evaluating"]
 
-LOCK_WAIT_S = 30.0
-"""Processes of a killed command end within seconds; a lock held longer belongs to a command that is alive."""
 
-FRESH_LOG_S = 120.0
-"""A log this young belongs to a running trial where another host's lock can't be seen."""
 _LOG_TAIL_BYTES = 65_536
-
-
-class TrialBusyError(UserError):
-    """Another live process runs the trial."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +130,7 @@ def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
     log = read_log(folder)
     step, steps = (int(log[-1]["step"]), int(log[-1].get("steps") or steps)) if log else (0, steps)
     dice, split = _val_dice(log)
-    if _is_running(folder):
+    if _is_running(runs, trial_id):
         rate = _rate(log)
         return TrialState(
             trial_id,
@@ -164,78 +153,15 @@ def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
     return TrialState(trial_id, "interrupted" if begun else "waiting", step, steps, dice=dice, dice_split=split)
 
 
-@contextmanager
-def trial_lock(folder: Path, tell: Callable[[str], None] | None = None, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
-    """Hold the trial alone; the system lets go of the lock when the process ends, however it ends.
-
-    Args:
-        folder: the trial's folder.
-        tell: gets a sentence when the lock is held by another process.
-        wait_s: how long to wait for it, in seconds.
-
-    Raises:
-        TrialBusyError: another live process still holds the trial after `wait_s`.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as file:
-        give_up = time.monotonic() + wait_s
-        told = False
-        while not _try_lock(file.fileno(), fcntl.LOCK_EX):
-            holder = _holder(folder / "lock")
-            if time.monotonic() >= give_up:
-                raise TrialBusyError(
-                    f"The trial {folder.name} is being run by {holder}; wait for it to end, or stop it."
-                )
-            if tell and not told and time.monotonic() > give_up - wait_s + 1:  # a reader's test takes an instant
-                tell(f"The trial {folder.name} is held by {holder}; waiting up to {wait_s:.0f} s for it to end.")
-                told = True
-            time.sleep(0.2)
-        with suppress(OSError):  # who it is is only for people to read; a full disk holds no lock up
-            file.truncate(0)
-            os.write(file.fileno(), json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode())
-        yield
-
-
-def is_locked(folder: Path) -> bool:
-    """Tell whether a live process holds the trial."""
-    try:
-        with (folder / "lock").open() as file:
-            return not _try_lock(file.fileno(), fcntl.LOCK_SH)
-    except OSError:
-        return False
-
-
-def _try_lock(handle: int, kind: int) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _lock_content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _holder(path: Path) -> str:
-    content = _lock_content(path)
-    return f"process {content['pid']} on {content['host']}" if content else "another process"
-
-
-def _is_running(folder: Path) -> bool:
-    if is_locked(folder):
+def _is_running(runs: Path, trial_id: str) -> bool:
+    folder = trial_folder(runs, trial_id)
+    if is_held(folder):
         return True
-    if _lock_content(folder / "lock").get("host", socket.gethostname()) == socket.gethostname():
+    if locked_here(folder):
         return False
     # Not every network file system passes locks on between hosts.
-    try:
-        return time.time() - (folder / "log.jsonl").stat().st_mtime < FRESH_LOG_S
-    except OSError:
-        return False
+    logged, recorded = changed(folder / "log.jsonl"), changed(result_path(runs, trial_id))
+    return logged > recorded and time.time() - logged < FRESH_LOG_S
 
 
 def _scored(runs: Path, trial_id: str, row: Mapping[str, Any], state: Literal["finished", "validated"]) -> TrialState:

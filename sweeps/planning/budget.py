@@ -119,7 +119,7 @@ class GpuMeter:
     Args:
         limit_h: hours that it may use.
         gpus: GPUs of one trial.
-        slots: trials side by side.
+        slots: returns how many trials run side by side.
         open_trials: returns how many trials have not ended yet.
         clock: seconds, rising.
     """
@@ -128,7 +128,7 @@ class GpuMeter:
         self,
         limit_h: float,
         gpus: float,
-        slots: int,
+        slots: Callable[[], int],
         open_trials: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -140,7 +140,7 @@ class GpuMeter:
     def __call__(self) -> bool:
         """Tell whether the hours are used up."""
         now = self._clock()
-        self.used_s += (now - self._last) * min(self._slots, self._open()) * self._gpus
+        self.used_s += (now - self._last) * min(self._slots(), self._open()) * self._gpus
         self._last = now
         return self.used_s >= self._limit_s
 
@@ -156,7 +156,7 @@ def metered(session: "Session", trial_ids: Sequence[str], budget: Budget) -> "Se
     job = session.job
     budget.check(job.placement)
     gpus = job.placement.gpus * job.placement.workers
-    meter = GpuMeter(budget.gpu_hours, gpus, session.slots, _Open(job.runs, trial_ids))
+    meter = GpuMeter(budget.gpu_hours, gpus, session.room, _Open(job.runs, trial_ids))
     return replace(session, stopped=lambda: session.stopped() or meter())
 
 

@@ -4,18 +4,29 @@ import contextlib
 import random
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcvd.config import TrialConfig
+from sweeps.data_cache import CachedData
+from sweeps.objects.place import ObjectRuns
 from sweeps.preflight.disk import disk_need, free_bytes, gigabytes, judge_disk
-from sweeps.preflight.exchange import open_exchange
+from sweeps.preflight.exchange import Exchange, StoreExchange, open_exchange, open_store_exchange
 from sweeps.preflight.node import NodeReport, NodeTask, examine
 from sweeps.preflight.others import ask, other_nodes
 from sweeps.preflight.placement import Node, place, this_machine, usable
 from sweeps.preflight.request import ResourceRequest
-from sweeps.preflight.verdict import HERE, Reports, judge_data, judge_gpu_builds, judge_storage, judge_versions
+from sweeps.preflight.verdict import (
+    HERE,
+    Reports,
+    judge_data,
+    judge_gpu_builds,
+    judge_storage,
+    judge_store,
+    judge_versions,
+)
 from sweeps.ray_session import ray_is_running, ray_session, running_ray
 from sweeps.trial import Placement
 
@@ -33,6 +44,8 @@ class Subject:
         configs: settings of the trials to run.
         with_test: whether test cases are scored; a search looks at train and val alone.
         sized: whether the trials write what `simcvd.training` writes, so that its size is known.
+        data: the data set, where each node copies it to its own disk.
+        remote: the runs folder, where it is in an object store.
     """
 
     dataset: Path
@@ -40,6 +53,8 @@ class Subject:
     configs: Sequence[TrialConfig]
     with_test: bool = True
     sized: bool = True
+    data: CachedData | None = None
+    remote: ObjectRuns | None = None
 
 
 @dataclass(frozen=True)
@@ -75,14 +90,15 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
     started = time.monotonic()
     info = open_info(subject.dataset)
     others = other_nodes(usable(nodes, placement)) if ray_is_running() else {}
-    with open_exchange(subject.runs) as exchange:
+    with _exchange(subject) as exchange:
         task = NodeTask(
-            exchange=exchange.folder,
+            exchange=exchange.folder if isinstance(exchange, Exchange) else exchange.store,
             token=exchange.token,
             dataset=subject.dataset,
             sizes=_sizes(subject, info),
             digests=_drawn(info, random.Random(exchange.token)),
             with_gpu=placement.gpus > 0,
+            source=subject.data.source if subject.data is not None and subject.data.in_place is None else None,
         )
         answers = ask(task, others) if others else dict
         here = examine(task, "here")
@@ -91,17 +107,24 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
         judge_versions(reports)
         judge_gpu_builds(reports)
         unseen = [name for key, name in others.items() if _wrote(reports[name]) and not exchange.answered(key)]
-        notices = judge_storage(subject.runs, reports, unseen)
+        if subject.remote is not None:
+            judge_store(subject.remote.store.url, reports, unseen)
+            notices = []
+            need = need and replace(need, kept=0)  # the rest goes to the store
+        else:
+            notices = judge_storage(subject.runs, reports, unseen)
         judge_data(subject.dataset, info.digest, task.sizes, reports)
-        free = free_bytes(subject.runs)
+        disk = subject.runs if subject.remote is None else subject.remote.mirror
+        free = free_bytes(disk)
         if need is not None:
-            judge_disk(subject.runs, need, free)
+            judge_disk(disk, need, free)
     where = HERE if not others else f"{HERE} and {len(others)} other node(s)"
     compared = min(report.data.compared for report in reports.values())
     lines = {
         "resources": f"{slots} trial(s) side by side, {_told(placement)}",
         "versions": ", ".join(f"{package} {version}" for package, version in here.versions.items()) + f", on {where}",
-        "storage": f"{subject.runs} can be read, written and locked by {where}",
+        "storage": f"{subject.remote.store if subject.remote else subject.runs} can be read, written and locked by "
+        + where,
         "data": f"{info.name}, digest {info.digest[:12]}: {len(task.sizes)} case files, {compared} read, on {where}",
         "disk": f"{'size unknown' if need is None else gigabytes(need.total)} needed, {gigabytes(free)} free",
         "time": f"{time.monotonic() - started:.1f} s",
@@ -124,6 +147,10 @@ def check_alone(subject: Subject, request: ResourceRequest) -> Findings:
 
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
         return preflight(subject, *place(request, nodes), nodes)
+
+
+def _exchange(subject: Subject) -> AbstractContextManager[Exchange | StoreExchange]:
+    return open_exchange(subject.runs) if subject.remote is None else open_store_exchange(subject.remote.store)
 
 
 def _wrote(report: NodeReport) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcvd.errors import UserError
+from sweeps.objects.store import Store, StoreError
 from sweeps.preflight.node import COMMAND_FILE, LOCK_FILE
 
 _APPEARS_S = 3.0
@@ -38,6 +39,41 @@ class Exchange:
             if time.monotonic() > until:
                 return False
             time.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class StoreExchange:
+    """The same by objects, where the runs folder is in a store.
+
+    Attributes:
+        store: the exchange's own part of the store.
+        token: the content of every object in it.
+    """
+
+    store: Store
+    token: str
+
+    def answered(self, reply: str) -> bool:
+        """Tell whether the object that a node wrote is seen from here."""
+        return self.store.read(reply) == self.token.encode()
+
+
+@contextmanager
+def open_store_exchange(store: Store) -> Iterator[StoreExchange]:
+    """Write the command's object, and leave the store as it was.
+
+    Raises:
+        StoreError: it can't be written from this machine.
+    """
+    token = uuid.uuid4().hex
+    own = store.below(f"preflight-{token[:12]}")
+    own.put(COMMAND_FILE, token.encode())
+    try:
+        yield StoreExchange(own, token)
+    finally:
+        with contextlib.suppress(StoreError):
+            name = f"preflight-{token[:12]}"
+            store.delete(list(store.entries(name)))
 
 
 @contextmanager

@@ -4,20 +4,22 @@ This runs on every node that trials can run on, in a process of its own there, s
 """
 
 import fcntl
-import hashlib
-import platform
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import metadata, util
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeps.versions import versions
+
+if TYPE_CHECKING:
+    from sweeps.data_source import Source
+    from sweeps.objects.store import Store
 
 SAMPLE_S = 2.0
 """Seconds a node reads case files for."""
 
 COMMAND_FILE, LOCK_FILE = "command", "lock"
-_PACKAGES = ("torch", "ray", "numpy", "simcvd")
-_OWN = ("simcvd", "sweeps", "analysis")
 
 
 @dataclass(frozen=True)
@@ -25,20 +27,23 @@ class NodeTask:
     """What a node is to look at.
 
     Attributes:
-        exchange: folder in RUNS with a file that this command wrote and one that it holds locked.
+        exchange: folder in RUNS with a file that this command wrote and one that it holds locked; or a part of an
+            object store with an object that this command wrote.
         token: what that file holds, and what the node writes into its own.
         dataset: data set folder.
         sizes: bytes of each case file that trials open, by case id.
         digests: SHA-256 of the cases to read, in the order of reading; as many as there is time for.
         with_gpu: whether trials compute on GPUs.
+        source: an object store that nodes copy the data set from; none: they read `dataset`.
     """
 
-    exchange: Path
+    exchange: "Path | Store"
     token: str
     dataset: Path
     sizes: Mapping[str, int]
     digests: Mapping[str, str]
     with_gpu: bool = False
+    source: "Source | None" = None
 
 
 @dataclass(frozen=True)
@@ -111,32 +116,6 @@ def examine(task: NodeTask, reply: str) -> NodeReport:
     )
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of what decides a trial's numbers, without importing it.
-
-    An editable installation keeps its version while its files change, so our own sources are compared as well.
-    """
-    found = {"python": ".".join(platform.python_version_tuple()[:2])}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "none"
-    return found | {"simcvd's source files": _source_digest()[:8]}
-
-
-def _source_digest() -> str:
-    total = hashlib.sha256()
-    for package in _OWN:
-        spec = util.find_spec(package)
-        for root in (spec.submodule_search_locations or ()) if spec else ():
-            files = [path for path in Path(root).rglob("*") if path.suffix in {".py", ".yaml"}]
-            for path in sorted(files):
-                total.update(f"{package}/{path.relative_to(root).as_posix()}\n".encode())
-                total.update(path.read_bytes())
-    return total.hexdigest()
-
-
 def _gpu_build() -> bool:
     import torch
 
@@ -144,6 +123,8 @@ def _gpu_build() -> bool:
 
 
 def _storage(task: NodeTask, reply: str) -> StorageReport:
+    if not isinstance(task.exchange, Path):
+        return _object_storage(task.exchange, task.token.encode(), reply)
     try:
         if (task.exchange / COMMAND_FILE).read_text() != task.token:
             return StorageReport(sees_command=False)
@@ -163,10 +144,25 @@ def _storage(task: NodeTask, reply: str) -> StorageReport:
     return StorageReport(locked_out=False)
 
 
+def _object_storage(exchange: "Store", token: bytes, reply: str) -> StorageReport:
+    from sweeps.objects.store import StoreError
+
+    try:
+        if exchange.read(COMMAND_FILE) != token:
+            return StorageReport(sees_command=False)
+        exchange.put(reply, token)
+        # What is there must not be written by who wants to create it: leases rest on this.
+        return StorageReport(locked_out=not exchange.put_new(COMMAND_FILE, b"other"))
+    except StoreError as error:
+        return StorageReport(write_error=_reason(error))
+
+
 def _data(task: NodeTask) -> DataReport:
     from simcvd.data.store import case_path, open_info
     from simcvd.errors import UserError
 
+    if task.source is not None:
+        return _data_in_store(task, task.source)
     try:
         digest = open_info(task.dataset).digest
     except (UserError, OSError) as error:
@@ -185,6 +181,21 @@ def _data(task: NodeTask) -> DataReport:
         return DataReport(digest, missing=tuple(missing), sizes=sizes)
     damaged, compared = _compare(task)
     return DataReport(digest, damaged=damaged, compared=compared)
+
+
+def _data_in_store(task: NodeTask, source: "Source") -> DataReport:
+    from simcvd.errors import UserError
+    from sweeps.data_source import digest_of
+
+    try:
+        digest = digest_of(source)
+        there = source.files()
+    except (UserError, OSError) as error:
+        return DataReport(error=_reason(error))
+    found = {case_id: there.get(f"cases/{case_id}.h5") for case_id in task.sizes}
+    missing = tuple(case_id for case_id, size in found.items() if size is None)
+    sizes = {case_id: size for case_id, size in found.items() if size is not None and size != task.sizes[case_id]}
+    return DataReport(digest, missing=missing, sizes=sizes)
 
 
 def _compare(task: NodeTask) -> tuple[tuple[str, str] | None, int]:

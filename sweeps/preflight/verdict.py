@@ -82,6 +82,32 @@ def judge_storage(runs: Path, reports: Reports, unanswered: Collection[str] = ()
     ]
 
 
+def judge_store(url: str, reports: Reports, unanswered: Collection[str] = ()) -> None:
+    """Refuse an object store that some node can't use, or that does not do what leases rest on.
+
+    Args:
+        url: the store.
+        reports: what the nodes found.
+        unanswered: names of nodes whose object was not seen from this machine.
+
+    Raises:
+        UserError: with the node.
+    """
+    for name, report in reports.items():
+        found = report.storage
+        if found.write_error:
+            raise UserError(f"{_start(name)} can't use the runs folder: {found.write_error}.")
+        if not found.sees_command or name in unanswered:
+            raise UserError(
+                f"{_start(name)} reaches another {url} than {HERE}; see that AWS_ENDPOINT_URL is the same there."
+            )
+        if not found.locked_out:
+            raise UserError(
+                f"The store of {url} writes an object that was to be created although it is there (If-None-Match), so "
+                "two commands could run one trial; use a store that knows conditional writes, or a shared folder."
+            )
+
+
 def judge_data(dataset: Path, digest: str, expected_bytes: Mapping[str, int], reports: Reports) -> None:
     """Refuse a data set that some node lacks, or has otherwise than planned.
 

@@ -205,7 +205,7 @@ def _try_settings(search: _Search, place: Path, session: Session) -> int:
     before = {record.number for record in search.records if record.state != "running"}
 
     searcher = StudySearcher(search.study, place, session.stopped)
-    reader = SweepReader(search.runs, search.plan.name, [], session.slots)
+    reader = SweepReader(search.runs, search.plan.name, [], session.room())
     lost = session.run(
         reader,
         run_setting,
@@ -240,7 +240,7 @@ def _confirm(search: _Search, session: Session) -> int:
     if not pending:
         return 0
     job: Job = replace(session.job, configs=pending)
-    reader = planned_reader(search.plan.name, search.runs, variants, session.slots)
+    reader = planned_reader(search.plan.name, search.runs, variants, session.room())
     lost = session.run(reader, run_trial, job, trial_ids=list(pending))
     if not session.stopped():
         for trial_id, reason in lost.items():

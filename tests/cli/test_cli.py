@@ -17,7 +17,7 @@ from sweeps.trial_state import TrialState
 
 COMMANDS = [
     *("prepare", "inspect", "train", "evaluate", "predict", "sweep", "status"),
-    *("tables", "figures", "report", "methods", "sweeps"),
+    *("tables", "figures", "report", "methods", "sweeps", "cluster"),
 ]
 
 
@@ -58,7 +58,7 @@ def test_help_names_every_command_in_order(run):
 
 
 def test_every_command_has_help(run):
-    for command in [*COMMANDS, "prepare la", "prepare nifti"]:
+    for command in [*COMMANDS, "prepare la", "prepare nifti", "cluster up", "cluster down"]:
         done = run(*command.split(), "--help")
         assert done.exit_code == 0, command
         assert "--help" in done.output
@@ -145,11 +145,25 @@ def test_what_can_never_fit_here_leaves_nothing_behind(run, dataset, tmp_path, m
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("option", ["--cluster", "--address"])
-def test_options_of_later_versions_are_refused_not_ignored(run, option):
-    done = run("sweep", "dropout", option, "x")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["sweep", "dropout", "--cluster", "absent.yaml"], "The cluster file absent.yaml can't be read"),
+        (["sweep", "dropout", "--down-when-done"], "--down-when-done is for --cluster"),
+        (["sweep", "dropout", "--cluster", "c.yaml", "--dry-run"], "--dry-run is for the machine that it is given on"),
+        (["sweep", "dropout", "--cluster", "c.yaml", "--address", "a:1"], "--address is for the machine that it is"),
+        (["sweep", "nothing", "--cluster", "c.yaml"], "There is no built-in sweep 'nothing'"),
+        (["cluster", "up", "absent.yaml"], "The cluster file absent.yaml can't be read"),
+        (["cluster", "status", "c.yaml"], "unknown key, did you mean provider?"),
+        (["cluster", "down", "c.yaml"], "c.yaml is wrong: line 1, provder"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_is_told_before_any_host_is_asked(run, arguments, told):
+    Path("c.yaml").write_text("provder: {type: local}\ncluster_name: c\n")
+    done = run(*arguments)
     assert done.exit_code == 2
-    assert f"No such option: {option}" in done.output
+    assert told in done.output
+    assert not Path("runs").exists()
 
 
 def test_unknown_method_is_refused_with_the_known_ones(run, dataset):

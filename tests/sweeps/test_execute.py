@@ -18,7 +18,8 @@ from simcvd.errors import DataError, UserError
 from sweeps import trial_state
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
 from sweeps.failure_kinds import DiskFullError
-from sweeps.trial_state import TrialBusyError, is_locked, read_trial, trial_folder, trial_lock
+from sweeps.trial_lock import TrialBusyError, is_locked, trial_lock
+from sweeps.trial_state import read_trial, trial_folder
 
 Execute = Callable[..., TrialStatus]
 
@@ -286,7 +287,7 @@ def test_a_lost_trial_can_be_recorded_by_others(dataset: Path, tmp_path: Path) -
 HOLD = """
 import sys, time
 from pathlib import Path
-from sweeps.trial_state import trial_lock
+from sweeps.trial_lock import trial_lock
 with trial_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

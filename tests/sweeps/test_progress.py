@@ -11,7 +11,8 @@ from rich.console import Console
 
 from sweeps.progress import ProgressDisplay
 from sweeps.status import Planned, Row, SweepReader, SweepState
-from sweeps.trial_state import TrialState, trial_folder, trial_lock
+from sweeps.trial_lock import trial_lock
+from sweeps.trial_state import TrialState, trial_folder
 from sweeps.trial_table import render, shortened
 
 
@@ -168,3 +169,26 @@ def test_a_file_system_that_hesitates_does_not_end_the_display(tmp_path: Path, m
             assert time.monotonic() < end
             time.sleep(0.01)
     assert "can't be shown" not in out.getvalue()
+
+
+def test_reading_many_trials_leaves_most_of_the_time_to_the_sweep(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sweeps.progress.REFRESH_S", 0.001)
+    _log(tmp_path, "a", 20, 100.0)
+    reader = SweepReader(tmp_path, "many", [Planned("a", "v", 0, 100)])
+    spent: list[float] = []
+    read = reader.read
+
+    def slowly() -> SweepState:
+        began = time.monotonic()
+        time.sleep(0.05)
+        found = read()
+        spent.append(time.monotonic() - began)
+        return found
+
+    monkeypatch.setattr(reader, "read", slowly)
+    began = time.monotonic()
+    with ProgressDisplay(reader, Console(file=io.StringIO()), tmp_path / "notices.txt"):
+        while len(spent) < 3:
+            time.sleep(0.01)
+        whole = time.monotonic() - began
+        assert sum(spent[:2]) < 0.2 * whole

@@ -12,7 +12,7 @@ from sweeps.execute import Engine
 from sweeps.plan import plan_sweep
 from sweeps.preflight import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
-from sweeps.trial_state import trial_lock
+from sweeps.trial_lock import trial_lock
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = pytest.mark.filterwarnings(

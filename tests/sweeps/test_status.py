@@ -1,5 +1,6 @@
 import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ import pytest
 import yaml
 
 from analysis.errors import AnalysisError
+from analysis.records import write_trial
 from simcvd.config import apply_settings, load_preset
 from sweeps.execute import Engine, execute_trial
 from sweeps.status import OUTSIDE, Planned, Row, SweepReader, SweepState, duration, read_status
 from sweeps.sweep_command import SweepCommand, write_slots
-from sweeps.trial_state import TrialState, read_trial, trial_folder, trial_lock
+from sweeps.trial_lock import trial_lock
+from sweeps.trial_state import TrialState, read_trial, trial_folder
 
 
 def _log(runs: Path, trial: str, *points: tuple[int, float], steps: int = 100) -> None:
@@ -42,6 +45,19 @@ def test_a_trial_whose_process_was_killed_is_interrupted(tmp_path: Path) -> None
 def test_a_fresh_log_counts_where_the_lock_of_another_host_is_unseen(tmp_path: Path) -> None:
     _log(tmp_path, "a", (20, 100.0))
     (trial_folder(tmp_path, "a") / "lock").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    assert read_trial(tmp_path, "a").state == "running"
+
+
+def test_a_record_after_the_last_line_says_that_a_trial_of_another_host_has_ended(tmp_path: Path) -> None:
+    _log(tmp_path, "a", (20, 100.0))
+    folder = trial_folder(tmp_path, "a")
+    (folder / "lock").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    now = time.time()
+    os.utime(folder / "log.jsonl", (now - 2, now - 2))
+    row = {"trial_id": "a", "config_hash": "h", "method": "simcvd", "seed": 0, "status": "interrupted"}
+    write_trial(tmp_path, row)
+    assert read_trial(tmp_path, "a").state == "interrupted"
+    os.utime(folder / "log.jsonl", (now + 2, now + 2))  # continued
     assert read_trial(tmp_path, "a").state == "running"
 
 

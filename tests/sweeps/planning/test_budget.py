@@ -8,6 +8,8 @@ from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.expand import TrialSpec
 from sweeps.planning.budget import Budget, GpuMeter, choose, metered, parse_duration
+from sweeps.preflight import ResourceRequest
+from sweeps.room import Room
 from sweeps.session import Session
 from sweeps.trial import Job, Placement
 from sweeps.trial_state import result_path
@@ -92,7 +94,7 @@ def test_what_is_no_time_is_refused(text):
 
 def test_the_meter_counts_the_gpus_of_the_trials_that_are_open():
     now, left = [0.0], [5]
-    meter = GpuMeter(1.0, gpus=0.5, slots=4, open_trials=lambda: left[0], clock=lambda: now[0])
+    meter = GpuMeter(1.0, gpus=0.5, slots=lambda: 4, open_trials=lambda: left[0], clock=lambda: now[0])
     now[0] = 900
     assert not meter()
     assert meter.used_s == 900 * 4 * 0.5
@@ -104,7 +106,7 @@ def test_the_meter_counts_the_gpus_of_the_trials_that_are_open():
 
 def _session(runs: Path, gpus: float, slots: int = 1) -> Session:
     job = Job({}, Path("data"), runs, runs, Placement(gpus=gpus))
-    return Session(job, slots, lambda: False, SimpleNamespace())
+    return Session(job, Room(ResourceRequest(), slots, grows=False), lambda: False, SimpleNamespace())
 
 
 def test_hours_of_gpu_are_refused_on_the_cpu(tmp_path):

@@ -1,0 +1,222 @@
+"""A sweep on a cluster: start it, send the sweep, follow it, bring its results back."""
+
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from simcvd.errors import UserError
+from sweeps.cluster.cluster_file import ClusterFile
+from sweeps.cluster.follow import FollowedSweep
+from sweeps.cluster.hosts import Host
+from sweeps.cluster.job import Jobs, RemoteJob, sweep_key
+from sweeps.cluster.shipment import SWEEP_FILE, packed
+from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
+from sweeps.cluster.up import bring_up
+from sweeps.objects.place import CACHE
+from sweeps.objects.store import url_in
+from sweeps.runner import show_table
+from sweeps.session import say
+from sweeps.status import SweepState
+from sweeps.views import View, view_on
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+REFRESH_S: Final = 1.0
+_MUST_CHANGE: Final = 2
+_CACHE: Final = "--cache="
+_STORAGE: Final = "--storage="
+_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]*@")
+
+
+@dataclass(frozen=True)
+class RemoteOutcome:
+    """How following a sweep ended.
+
+    Attributes:
+        exit_code: as the command's on one machine; 130 where it was left while it runs on.
+        state: the trials as they were told last.
+        message: why it was refused or ended without a word; None otherwise.
+        detached: whether it runs on.
+    """
+
+    exit_code: int
+    state: SweepState
+    message: str | None = None
+    detached: bool = False
+
+
+@dataclass(frozen=True)
+class RemoteSweep:
+    """What is to run on a cluster.
+
+    Attributes:
+        cluster: the cluster.
+        name: the sweep's name.
+        file: the user's own sweep file; None for a built-in sweep.
+        dataset: data set folder, here or on the hosts; None for the built-in phantom set.
+        options: further arguments of `simcvd sweep`.
+        runs: runs folder on this machine, for what is brought back.
+    """
+
+    cluster: ClusterFile
+    name: str
+    file: Path | None
+    dataset: Path | None
+    options: Sequence[str]
+    runs: Path
+
+    @property
+    def remote_runs(self) -> str:
+        """Runs folder that the hosts share.
+
+        Raises:
+            UserError: the cluster file names none.
+        """
+        if self.cluster.runs is None:
+            raise UserError(
+                f"{self.cluster.path} names no folder that its hosts share; add to it: "
+                "metadata: {simcvd: {runs: /the/shared/folder}}."
+            )
+        return self.cluster.runs.rstrip("/")
+
+    @property
+    def cache(self) -> str | None:
+        """Folder on each host's own disk: the option's, else the cluster file's, else none."""
+        given = [option.removeprefix(_CACHE) for option in self.options if option.startswith(_CACHE)]
+        return given[-1] if given else self.cluster.cache
+
+
+def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
+    """Run a sweep on a cluster, or follow it where it runs already, and bring its results back.
+
+    Ctrl-C leaves it running.
+
+    Args:
+        wanted: what is to run.
+        console: where to show progress and the table.
+
+    Raises:
+        UserError: the cluster can't be had, it does not answer any more, or an option holds a password.
+    """
+    remote_runs = wanted.remote_runs
+    _check_secrets(wanted.options)
+    dataset = None if wanted.dataset is None else _dataset_here(wanted.dataset)
+    with bring_up(wanted.cluster, lambda text: say(console, text)) as (head, tunnel):
+        jobs = Jobs(tunnel)
+        seen_there = runs_on_head(head, remote_runs, CACHE if wanted.cache is None else Path(wanted.cache))
+        job = jobs.find(sweep_key(wanted.name, remote_runs))
+        if job is not None and job.running:
+            say(console, f"The sweep {wanted.name} runs on {wanted.cluster.name} already; following it.")
+        else:
+            place = _dataset_there(head, wanted.dataset, dataset, seen_there, console)
+            arguments = ["sweep", SWEEP_FILE if wanted.file else wanted.name, *([place] if place else [])]
+            arguments += ["--out", remote_runs, "--json", *wanted.options]
+            arguments += [] if wanted.cache is None else [f"{_CACHE}{wanted.cache}"]
+            with packed(wanted.file) as shipment:
+                job = jobs.submit(sweep_key(wanted.name, remote_runs), arguments, shipment)
+        followed, left = follow(jobs, job, wanted.name, console, Path(remote_runs))
+        if left:
+            return RemoteOutcome(130, followed.state, detached=True)
+        outcome = _ended(jobs, job, followed, head)
+        if followed.trial_ids:
+            fetch_results(head, seen_there, wanted.name, followed.trial_ids, wanted.runs)
+            if outcome.state.counts["finished"]:
+                show_table(wanted.runs, wanted.name, console)
+        return outcome
+
+
+def follow(jobs: Jobs, job: RemoteJob, name: str, console: "Console", runs: Path) -> tuple[FollowedSweep, bool]:
+    """Show a sweep's progress until it ends or the user leaves; return what is known of it, and whether he left."""
+    followed = FollowedSweep(name)
+    with _leaving() as asked_to_leave:
+        view: View | None = None
+        shown = 0.0
+        try:
+            for line in jobs.lines(job, asked_to_leave):
+                sentence = None if line is None else followed.take(line)
+                if view is None and followed.known and followed.slots is not None:
+                    view = view_on(console, runs).__enter__()
+                if sentence is not None:
+                    view.say(sentence) if view is not None else say(console, sentence)
+                if view is not None and time.monotonic() - shown >= REFRESH_S:
+                    view.show(followed.state, slots=followed.slots)
+                    shown = time.monotonic()
+            if view is not None:
+                view.show(followed.state, ending=True, slots=followed.slots)
+        finally:
+            if view is not None:
+                view.__exit__(None, None, None)
+        return followed, asked_to_leave()
+
+
+def _ended(jobs: Jobs, job: RemoteJob, followed: FollowedSweep, head: Host) -> RemoteOutcome:
+    if followed.end is not None:
+        code, message = int(followed.end["exit_code"]), followed.end.get("message")
+        if message is not None and code == _MUST_CHANGE:
+            message = f"On the head, {head.address}: {message}"  # which calls itself "this machine"
+        return RemoteOutcome(code, followed.state, message)
+    last = jobs.look(job)
+    if last is None:
+        return RemoteOutcome(
+            130,
+            followed.state,
+            "The head does not know the sweep any more, as after a restart; nothing finished is lost",
+        )
+    told = next(reversed(followed.others), last.message) or "no reason given"
+    return RemoteOutcome(130, followed.state, f"The command on the head ended early ({told.rstrip('.')[:300]})")
+
+
+def _check_secrets(options: Sequence[str]) -> None:
+    """Refuse a password: what a job is started with is shown to all who see the dashboard."""
+    if any(option.startswith(_STORAGE) and _PASSWORD.search(option) for option in options):
+        raise UserError(
+            "The password in --storage would be shown among the cluster's jobs; leave it out, and put it where the "
+            "database's client finds it on the head, for PostgreSQL ~/.pgpass."
+        )
+
+
+def _dataset_here(dataset: Path) -> str | None:
+    """Return the digest of a data set on this machine; None where there is none at this place."""
+    from simcvd.data.store import open_info
+
+    return open_info(dataset).digest if (dataset / "dataset.json").is_file() else None
+
+
+def _dataset_there(
+    head: Host, dataset: Path | None, digest: str | None, remote_runs: str, console: "Console"
+) -> str | None:
+    """Return the path of the data set on the hosts, brought there where only this machine has it."""
+    if dataset is None:
+        return None
+    if digest is None and (url := url_in(dataset)):
+        return url
+    if digest is None:
+        if not dataset.is_absolute():
+            raise UserError(f"There is no data set in {dataset} here; a path on the hosts begins with /.")
+        return str(dataset)
+    say(console, f"Copying the data set {dataset} to the cluster, unless it is there ...")
+    return bring_dataset(head, dataset, digest, remote_runs)
+
+
+@contextmanager
+def _leaving() -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether Ctrl-C was pressed; pressed again it ends the command at once."""
+    asked: list[int] = []
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, before)

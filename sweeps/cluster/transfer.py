@@ -1,0 +1,115 @@
+"""Files between this machine and the head, by rsync."""
+
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from simcvd.errors import UserError
+from sweeps.cluster.hosts import Host
+from sweeps.objects.command import EPOCH_FILE
+from sweeps.objects.place import ObjectRuns
+from sweeps.objects.store import Store, url_in
+from sweeps.trial_lock import LIVE_FILE
+
+DATASETS: Final = "datasets"
+"""Folder in RUNS for data sets that were brought there, each under its digest."""
+
+
+def runs_on_head(head: Host, remote_runs: str, cache: Path) -> str:
+    """Return the runs folder as the head has it: shared by the hosts, or the head's image of one in an object store.
+
+    So this machine needs no credentials for the store: what is sent to the head goes on from there.
+
+    Args:
+        head: the head.
+        remote_runs: runs folder of the hosts, or its URL.
+        cache: folder on each host's own disk.
+    """
+    url = url_in(remote_runs)
+    if url is None:
+        return remote_runs
+    home = head.run('printf %s "$HOME"').stdout.strip()
+    own = str(cache)
+    if own.startswith("~/"):
+        own = f"{home}/{own[2:]}"
+    return str(ObjectRuns(Store(url), Path(own)).mirror)
+
+
+def fetch_results(head: Host, remote_runs: str, sweep: str, trial_ids: Sequence[str], runs: Path) -> None:
+    """Bring a sweep's tables, figures, report and the records of its trials; weights and logs stay.
+
+    Args:
+        head: the head.
+        remote_runs: runs folder there.
+        sweep: the sweep's name.
+        trial_ids: its trials.
+        runs: runs folder here.
+
+    Raises:
+        UserError: rsync failed.
+    """
+    wanted = ["/sweeps/", f"/sweeps/{sweep}/", f"/sweeps/{sweep}/***", "/results/"]
+    for folder in ("cases", "trials"):
+        wanted += [f"/results/{folder}/", *(f"/results/{folder}/{trial}.parquet" for trial in trial_ids)]
+    runs.mkdir(parents=True, exist_ok=True)
+    left_there = [f"/sweeps/{sweep}/{name}" for name in ("ray", "lock", LIVE_FILE, EPOCH_FILE)]
+    with tempfile.NamedTemporaryFile("w", suffix=".rules") as rules:
+        rules.writelines(f"- {name}\n" for name in left_there)
+        rules.writelines(f"+ {name}\n" for name in wanted)
+        rules.write("- *\n")
+        rules.flush()
+        _rsync(head, ["--filter", f"merge {rules.name}", f"{_at(head)}:{shlex.quote(remote_runs)}/", f"{runs}/"])
+
+
+def bring_dataset(head: Host, dataset: Path, digest: str, remote_runs: str) -> str:
+    """Copy a data set to where all hosts see it, once, and return its path there.
+
+    Args:
+        head: the head.
+        dataset: data set folder here.
+        digest: of its `dataset.json`.
+        remote_runs: runs folder there.
+
+    Raises:
+        UserError: rsync failed.
+    """
+    target = f"{remote_runs}/{DATASETS}/{digest[:16]}"
+    there = head.run(f"test -f {shlex.quote(target)}/dataset.json")
+    if there.returncode == 0:
+        return target
+    head.run(f"mkdir -p {shlex.quote(target)}")
+    # dataset.json comes last: it says that everything else is there.
+    _rsync(head, ["--partial", "--exclude", "/dataset.json", "--exclude", "/.*", f"{dataset}/", _in(head, target)])
+    _rsync(head, [str(dataset / "dataset.json"), _in(head, target)])
+    return target
+
+
+def _in(head: Host, folder: str) -> str:
+    return f"{_at(head)}:{shlex.quote(folder)}/"
+
+
+def _at(head: Host) -> str:
+    return f"{head.cluster.user}@{head.address}"
+
+
+def _rsync(head: Host, arguments: Sequence[str]) -> None:
+    shell = shlex.join(head.ssh()[:-1])
+    try:
+        done = subprocess.run(
+            ["rsync", "-a", "-e", shell, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise UserError("There is no rsync on this machine; install it.") from error
+    if done.returncode == 255:
+        raise UserError(head.unreachable(done.stderr))
+    if done.returncode:
+        last = next(reversed([line for line in done.stderr.splitlines() if line.strip()]), "no reason given")
+        raise UserError(f"Files could not be copied between this machine and {head.address}: {last}")

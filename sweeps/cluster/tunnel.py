@@ -1,0 +1,100 @@
+"""A tunnel to the dashboard of the head, which listens on the head itself only."""
+
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, Final, Self
+
+from sweeps.cluster.hosts import CONNECT_S, Host, UnreachableError
+
+DASHBOARD_PORT: Final = 8265
+
+
+class Tunnel:
+    """Forward a free port of this machine's loopback to the head's dashboard while the `with` block lasts.
+
+    Args:
+        head: the head.
+    """
+
+    def __init__(self, head: Host) -> None:
+        self._head = head
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """URL of the dashboard on this side."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ssh still runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def open(self) -> None:
+        """Open it, or open it again under the same address.
+
+        Raises:
+            UnreachableError: the head can't be reached.
+        """
+        self.close()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+        forward = f"127.0.0.1:{self._port}:127.0.0.1:{DASHBOARD_PORT}"
+        self._process = subprocess.Popen(
+            # What it reads ends with this process, however that ends, and with it `cat`, and ssh.
+            [*self._head.ssh("-o", "ExitOnForwardFailure=yes", "-L", forward), "cat"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._errors,
+            start_new_session=True,  # Ctrl-C in the terminal is for the command
+        )
+        until = time.monotonic() + CONNECT_S + 10
+        while not self._accepts():
+            if self._process.poll() is not None:
+                self._errors.seek(0)
+                raise UnreachableError(self._head.unreachable(self._errors.read().decode(errors="replace")))
+            if time.monotonic() > until:
+                self.close()
+                raise UnreachableError(self._head.unreachable(""))
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        """End ssh."""
+        if self._process is not None:
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
+
+    def _accepts(self) -> bool:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+            return True
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

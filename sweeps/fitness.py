@@ -1,0 +1,50 @@
+"""Whether a node may run trials of a command whose preflight it did not see, since it joined later."""
+
+import functools
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from simcvd.errors import UserError
+from sweeps.versions import versions
+
+
+class UnfitNodeError(UserError):
+    """The node that a trial was started on differs from those of the preflight; nothing was run there."""
+
+
+def check_node(expected: Mapping[str, str] | None, scratch: Path | None) -> None:
+    """Refuse this node where its results would not be those of the others, or would be lost.
+
+    Args:
+        expected: versions on the command's machine; none where no node can join.
+        scratch: folder of the command, which all nodes see; none where they share no folder.
+
+    Raises:
+        UnfitNodeError: with the node and what it lacks.
+    """
+    if expected is None:
+        return
+    node = socket.gethostname()
+    what_to_do = "take it out of this Ray or set it right, then run the same command again"
+    if scratch is not None and not scratch.is_dir():
+        raise UnfitNodeError(f"Node {node} joined, but does not see the runs folder ({scratch}); {what_to_do}.")
+    found = _found()
+    if differing := [package for package, version in expected.items() if found.get(package) != version]:
+        there = ", ".join(f"{package} {found.get(package, 'none')}" for package in differing)
+        here = ", ".join(f"{package} {expected[package]}" for package in differing)
+        raise UnfitNodeError(f"Node {node} joined with {there}, but the command's machine has {here}; {what_to_do}.")
+
+
+def unfit(reasons: Iterable[str]) -> UnfitNodeError | None:
+    """Return what says of lost trials that their node was unfit, from the texts that Ray keeps of exceptions."""
+    for reason in reasons:
+        if told := re.search(rf"{UnfitNodeError.__name__}: (Node .*)", reason):
+            return UnfitNodeError(told.group(1).strip())
+    return None
+
+
+@functools.cache
+def _found() -> dict[str, str]:
+    return versions()

@@ -1,0 +1,141 @@
+"""What trials and their command tell each other where no folder is shared: a small actor on the command's node.
+
+Both are in one Ray, so this costs no request to the store, arrives within a second and leaves nothing behind.
+"""
+
+import threading
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sweeps.attempts import note_attempt, this_node
+from sweeps.stopping import NOTICES_FILE, Notices, StopReason, request_stop, stop_reason
+
+_ANSWER_S: Final = 10.0
+_EVERY_S: Final = 1.0
+
+
+class Board:
+    """Holds what was said until the command fetches it; lives in a process of its own."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+        self._sentences: list[str] = []
+        self._attempts: list[tuple[str, list[str]]] = []
+
+    def reason(self) -> str | None:
+        """Return why trials are to stop, or none."""
+        return self._reason
+
+    def request_stop(self, reason: str) -> None:
+        """Ask all trials to stop; the first reason stays."""
+        self._reason = self._reason or reason
+
+    def tell(self, sentence: str) -> None:
+        """Keep a sentence for the command."""
+        self._sentences.append(sentence)
+
+    def attempt(self, trial_id: str, nodes: list[str]) -> None:
+        """Keep for the command that a trial begins."""
+        self._attempts.append((trial_id, nodes))
+
+    def fetch(self) -> tuple[str | None, list[str], list[tuple[str, list[str]]]]:
+        """Return the reason, and the sentences and attempts since the last call."""
+        found = self._reason, self._sentences, self._attempts
+        self._sentences, self._attempts = [], []
+        return found
+
+
+@dataclass(frozen=True)
+class BoardChannel:
+    """A `sweeps.channel.Channel` by way of the board.
+
+    Attributes:
+        board: the actor.
+    """
+
+    board: Any
+
+    def stop_reason(self) -> StopReason | None:
+        """Return why trials are to stop, or none; none as well where the board does not answer."""
+        import ray
+
+        with suppress(Exception):  # no answer, whatever Ray makes of it; the lifeline ends a trial that is cut off
+            reason = ray.get(self.board.reason.remote(), timeout=_ANSWER_S)
+            return None if reason is None else StopReason(reason)
+        return None
+
+    def request_stop(self, reason: StopReason) -> None:
+        """Ask all trials of the command to stop."""
+        self.board.request_stop.remote(str(reason))
+
+    def tell(self, sentence: str) -> None:
+        """Hand on a sentence for the user."""
+        self.board.tell.remote(sentence)
+
+    def note_attempt(self, trial_id: str, nodes: Collection[str]) -> None:
+        """Note that a trial begins; waits until that is known, since its process may be lost next."""
+        import ray
+
+        with suppress(Exception):
+            ray.get(self.board.attempt.remote(trial_id, sorted(nodes)), timeout=_ANSWER_S)
+
+
+class Bridge:
+    """Keep the board and a command's scratch folder alike while the `with` block lasts.
+
+    Args:
+        scratch: folder of this command, which no trial sees.
+    """
+
+    def __init__(self, scratch: Path) -> None:
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = NodeAffinitySchedulingStrategy(this_node(), soft=False)
+        self.channel = BoardChannel(ray.remote(num_cpus=0)(Board).options(scheduling_strategy=here).remote())
+        self._scratch = scratch
+        self._passed_on = False
+        self._once = threading.Lock()
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join(timeout=_ANSWER_S)
+        with suppress(Exception):
+            import ray
+
+            ray.kill(self.channel.board)
+
+    def exchange(self) -> None:
+        """Pass everything on in both directions."""
+        import ray
+
+        with self._once:
+            own = stop_reason(self._scratch)
+            if own is not None and not self._passed_on:
+                self.channel.request_stop(own)
+                self._passed_on = True
+            reason, sentences, attempts = ray.get(self.channel.board.fetch.remote(), timeout=_ANSWER_S)
+            if reason is not None and own is None:
+                request_stop(self._scratch, StopReason(reason))
+                self._passed_on = True
+            for sentence in sentences:
+                Notices(self._scratch / NOTICES_FILE)(sentence)
+            for trial_id, nodes in attempts:
+                note_attempt(self._scratch, trial_id, nodes)
+
+    def _run(self) -> None:
+        while not self._end.wait(_EVERY_S):
+            with suppress(Exception):  # the next time may succeed
+                self.exchange()

@@ -1,0 +1,69 @@
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import hosts
+
+ADDRESSES = {name: f"{hosts.SUBNET}.{number}" for number, name in enumerate(("client", "head", "first", "second"), 11)}
+CLUSTER = f"""cluster_name: test
+provider:
+  type: local
+  head_ip: {ADDRESSES["head"]}
+  worker_ips: [{ADDRESSES["first"]}, {ADDRESSES["second"]}]
+auth:
+  ssh_user: root
+metadata:
+  simcvd: {{runs: {hosts.SHARED}/runs}}
+head_start_ray_commands:
+  - ray stop
+  - >-
+    RAY_health_check_initial_delay_ms=2000 RAY_health_check_period_ms=1000 RAY_health_check_timeout_ms=1000
+    RAY_health_check_failure_threshold=3
+    ray start --head --port=6379 --num-cpus=1 --object-store-memory=104857600
+    --autoscaling-config=~/ray_bootstrap_config.yaml
+worker_start_ray_commands:
+  - ray stop
+  - >-
+    RAY_gcs_rpc_server_reconnect_timeout_s=15
+    ray start --address=$RAY_HEAD_IP:6379 --num-cpus=1 --object-store-memory=104857600
+"""
+
+Simcvd = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = hosts.missing()
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.cluster)
+            if reason is not None:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hosts.Host]]:
+    """A client, a head and two workers, which know each other's keys."""
+    folder = tmp_path_factory.mktemp("lab")
+    with hosts.made(folder, list(ADDRESSES)) as made:
+        (folder / "shared" / "cluster.yaml").write_text(CLUSTER)
+        made["client"].run(f"cp {hosts.SHARED}/cluster.yaml cluster.yaml")
+        yield made
+
+
+@pytest.fixture
+def simcvd(lab: dict[str, hosts.Host]) -> Simcvd:
+    """Return what runs `simcvd` on the client."""
+
+    def run(arguments: str, *, timeout_s: float = 300) -> "subprocess.CompletedProcess[str]":
+        return lab["client"].run(f"simcvd {arguments}", timeout_s=timeout_s, check=False)
+
+    return run
+
+
+@pytest.fixture
+def shared(lab: dict[str, hosts.Host], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all hosts share, as this machine sees it."""
+    return Path(os.fspath(tmp_path_factory.getbasetemp())) / "lab0" / "shared"

@@ -1,0 +1,65 @@
+"""The headline command on hosts with their own addresses: a client, a head and two workers."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.cluster import hosts
+
+Lab = dict[str, hosts.Host]
+SWEEP = "sweep dropout --cluster cluster.yaml"
+SHORT = "--set training.steps=20 --set training.checkpoint_every_steps=5"
+
+
+@pytest.fixture
+def records(shared: Path) -> Callable[[], dict[str, Any]]:
+    """Return what reads the log and lock of every trial."""
+
+    def read() -> dict[str, Any]:
+        found = {}
+        for folder in sorted((shared / "runs" / "trials").iterdir()):
+            log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+            found[folder.name] = {"steps": [line["step"] for line in log], **json.loads((folder / "lock").read_text())}
+        return found
+
+    return read
+
+
+def test_the_whole_command_gives_the_table_of_a_local_run(lab: Lab, simcvd, shared, records, tmp_path) -> None:
+    done = simcvd(f"{SWEEP} {SHORT}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+    assert "3 of 3 hosts are up" in done.stdout
+    assert "7 of 7 finished" in done.stdout
+    assert "waiting" in done.stdout
+    spread = Counter(trial["host"] for trial in records().values())
+    print("trials by host:", dict(spread))
+    assert set(spread) == {"head", "first", "second"}
+
+    local = lab["client"].run(f"simcvd sweep dropout --out local {SHORT}", timeout_s=400, check=False)
+    assert local.returncode == 0, local.stdout + local.stderr
+    for path in ("sweeps/dropout/tables/overview.md", "sweeps/dropout/tables/table.csv"):
+        brought, made = (lab["client"].run(f"cat {runs}/{path}").stdout for runs in ("runs", "local"))
+        assert brought == made
+    lab["client"].run(
+        f"cp -r runs local {hosts.SHARED}/compared-$$ 2>/dev/null || mkdir {hosts.SHARED}/compared && "
+        f"cp -r runs local {hosts.SHARED}/compared/"
+    )
+    frames = [
+        pd.concat(pd.read_parquet(path) for path in sorted((shared / "compared" / runs / "results/cases").iterdir()))
+        for runs in ("runs", "local")
+    ]
+    pd.testing.assert_frame_equal(*frames)
+
+
+def test_the_same_command_again_runs_nothing(simcvd, records) -> None:
+    before = records()
+    done = simcvd(f"{SWEEP} {SHORT}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 of 7 finished" in done.stdout or "dropout: Dice" in done.stdout
+    assert records() == before
