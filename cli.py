@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from simcvd.config import TrialConfig
     from simcvd.data.prepare import PrepareOptions, PrepareReport
-    from sweeps.runner import SweepOutcome
+    from sweeps.status import SweepState
 
 FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
 RUNS = Path("runs")
@@ -525,7 +525,8 @@ def sweep(
         raise UserError("--down-when-done is for --cluster; drop it.")
     if cluster is not None:
         check_request(request)
-        _sweep_on_cluster(context, cluster, definition.name, name, dataset, runs, as_json, down_when_done)
+        searches = definition.search is not None
+        _sweep_on_cluster(context, cluster, definition.name, searches, name, dataset, runs, as_json, down_when_done)
         return
     if definition.search is not None:
         refuse_search(runs, cache)
@@ -591,10 +592,11 @@ def sweep(
     with _sweep_console(as_json, runs, definition.name) as (console, ended):
         shared |= {"time_budget_s": time_budget_s, "hang_timeout_s": hang_timeout_s, "console": console}
         if definition.search is None:
-            outcome = ended(run_sweep(definition, given, place, budget=budget, cache=cache, **shared))
+            outcome = run_sweep(definition, given, place, budget=budget, cache=cache, **shared)
         else:
             shared.pop("label_splits")
-            outcome = ended(run_search(definition, dataset, runs, max_trials=max_trials, storage=storage, **shared))
+            outcome = run_search(definition, dataset, runs, max_trials=max_trials, storage=storage, **shared)
+        ended(outcome.exit_code, outcome.state)
     for line in failure_lines(runs, outcome.state.rows):
         typer.echo(line, err=True)
     if outcome.exit_code == INTERRUPTED:
@@ -609,32 +611,30 @@ def _sweep_on_cluster(
     context: typer.Context,
     file: Path,
     name: str,
+    searches: bool,
     place: str,
     dataset: Path | None,
     runs: Path,
     as_json: bool,
     down_when_done: bool,
 ) -> None:
-    from rich.console import Console
-
     from sweeps.cluster.cluster_file import load_cluster
     from sweeps.cluster.launch import stop as take_down
+    from sweeps.cluster.overview import look
     from sweeps.cluster.sweep import RemoteSweep, sweep_on_cluster
-    from sweeps.events import EventConsole
+    from sweeps.definition import is_path
 
     for option in ("address", "dry_run", "preflight"):
         if context.params[option]:
             told = f"--{option.replace('_', '-')}"
             raise UserError(f"{told} is for the machine that it is given on, so --cluster can't be; drop one.")
     cluster = load_cluster(file)
-    own_file = Path(place) if Path(place).suffix in {".yaml", ".yml"} else None
+    own_file = Path(place) if is_path(place) else None
     left_out = {"cluster", "down_when_done", "runs", "as_json"}
-    wanted = RemoteSweep(cluster, name, own_file, dataset, _given_options(context, left_out), runs)
-    console = EventConsole(sys.stdout) if as_json else Console()
-    outcome = sweep_on_cluster(wanted, console)
-    if isinstance(console, EventConsole):
-        written = sorted((runs / "sweeps" / name / "tables").glob("*"))
-        console.events.end(outcome.exit_code, outcome.state, runs, written, outcome.message)
+    wanted = RemoteSweep(cluster, name, searches, own_file, dataset, _given_options(context, left_out), runs)
+    with _sweep_console(as_json, runs, name) as (console, ended):
+        outcome = sweep_on_cluster(wanted, console)
+        ended(outcome.exit_code, outcome.state, outcome.message)
     if outcome.detached:
         again = f"simcvd sweep {place} --cluster {file}"
         _end(
@@ -642,7 +642,9 @@ def _sweep_on_cluster(
             f"{name}, and {again} continues it\n  end all:   simcvd cluster down {file}",
             INTERRUPTED,
         )
-    if down_when_done:
+    if down_when_done and (others := look(cluster).sweeps):
+        typer.echo(f"The cluster is left up, since {', '.join(others)} runs on it.", err=True)
+    elif down_when_done:
         _tell_down(file, take_down(cluster))
     if outcome.exit_code == MUST_CHANGE:
         _end(f"Error: {outcome.message}", MUST_CHANGE)
@@ -712,12 +714,16 @@ def cluster_stop(
 def cluster_down(file: ClusterArgument) -> None:
     """Stop the sweeps and Ray on all hosts; nothing of ours runs there then."""
     from sweeps.cluster.cluster_file import load_cluster
+    from sweeps.cluster.hosts import UnreachableError
     from sweeps.cluster.launch import stop as take_down
     from sweeps.cluster.overview import stop_sweeps
 
     cluster = load_cluster(file)
-    for name in stop_sweeps(cluster):
-        typer.echo(f"The sweep {name} has ended; its command continues it.", err=True)
+    try:
+        for name in stop_sweeps(cluster):
+            typer.echo(f"The sweep {name} has ended; its command continues it.", err=True)
+    except UnreachableError as error:  # the other hosts are stopped all the same
+        typer.echo(str(error), err=True)
     _tell_down(file, take_down(cluster))
 
 
@@ -1032,27 +1038,23 @@ def _end(sentence: str, code: int) -> NoReturn:
 
 
 @contextmanager
-def _sweep_console(
-    as_json: bool, runs: Path, name: str
-) -> "Iterator[tuple[Console, Callable[[SweepOutcome], SweepOutcome]]]":
-    """Yield where a sweep says how far it is, and what its outcome is to be handed to.
+def _sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Console, Callable[..., None]]]":
+    """Yield where a sweep says how far it is, and what is to be told its exit code, state and message at the end.
 
     With `as_json` standard output holds events alone, the last one with the exit code, however the sweep ends.
     """
     if not as_json:
         from rich.console import Console
 
-        yield Console(), lambda outcome: outcome
+        yield Console(), lambda *outcome: None
         return
     from sweeps.events import EventConsole
 
     console, runs = EventConsole(sys.stdout), runs.resolve()
 
-    def ended(outcome: "SweepOutcome") -> "SweepOutcome":
-        finished = outcome.state.counts["finished"]
-        written = sorted((runs / "sweeps" / name / "tables").glob("*")) if finished else []
-        console.events.end(outcome.exit_code, outcome.state, runs, written)
-        return outcome
+    def ended(exit_code: int, state: "SweepState", message: str | None = None) -> None:
+        written = sorted((runs / "sweeps" / name / "tables").glob("*")) if state.counts["finished"] else []
+        console.events.end(exit_code, state, runs, written, message)
 
     with redirect_stdout(sys.stderr):
         try:

@@ -41,8 +41,8 @@ def note_attempt(scratch: Path, trial_id: str, nodes: Collection[str]) -> None:
         file.write(json.dumps(sorted(nodes)) + "\n")
 
 
-def losses_of_its_own(scratch: Path, trial_id: str, alive: Collection[str]) -> int:
-    """Return how many attempts of a lost trial ended although all its nodes stayed.
+def losses_of_its_own(scratch: Path, trial_id: str, alive: Collection[str]) -> tuple[int, int]:
+    """Return how many attempts of a lost trial ended although all its nodes stayed, and how many there were.
 
     Args:
         scratch: folder of this command.
@@ -52,8 +52,8 @@ def losses_of_its_own(scratch: Path, trial_id: str, alive: Collection[str]) -> i
     try:
         lines = (scratch / FOLDER / f"{trial_id}.jsonl").read_text().splitlines()
     except FileNotFoundError:
-        return 0
-    return sum(set(json.loads(line)) <= set(alive) for line in lines)
+        return 0, 0
+    return sum(set(json.loads(line)) <= set(alive) for line in lines), len(lines)
 
 
 def alive_nodes() -> set[str]:

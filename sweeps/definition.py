@@ -100,8 +100,13 @@ def _part(name: str, whole: SweepFile) -> list[VariantEntry]:
     return [row.model_copy(update={"group": row.group or part.name, "set": base | row.set}) for row in part.rows]
 
 
+def is_path(name_or_path: str) -> bool:
+    """Tell whether a sweep is named by its file, not as a built-in one."""
+    return name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
+
+
 def _read_sweep(name_or_path: str) -> SweepFile:
-    if name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path:
+    if is_path(name_or_path):
         return _parse(_read(Path(name_or_path)), name_or_path)
     entries = _catalogue()
     if name_or_path not in entries:

@@ -87,9 +87,10 @@ class Session:
         # A searcher draws a setting for each trial that asks for a place, so none asks before there is one.
         limit = self.room.limit if "trial_ids" in tuning else self.room()
         with ProgressDisplay(reader, self.console, job.scratch / NOTICES_FILE, tick):
+            noted: dict[str, int] = {}
             lost = _tune(trainable, job, limit, extra or {}, **tuning)
             self.settle()
-            while "trial_ids" in tuning and not self.stopped() and (again := _unlucky(lost, job)):
+            while "trial_ids" in tuning and not self.stopped() and (again := _unlucky(lost, job, noted)):
                 say(self.console, f"{len(again)} trial(s) lost their nodes again and again; they go on elsewhere.")
                 kept = {trial_id: reason for trial_id, reason in lost.items() if trial_id not in again}
                 lost = kept | _tune(trainable, job, limit, extra or {}, **{**tuning, "trial_ids": again})
@@ -201,15 +202,12 @@ def sweep_lock(folder: Path) -> Iterator[None]:
 
 def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> None:
     """Record a trial whose process was lost too often, unless it has recorded itself."""
-    over = (
-        {"finished", "failed"} | (set() if job.test else {"validated"}) | (set() if job.judge is None else {"stopped"})
-    )
     times = f"{LOST_WORKER_RETRIES + 1} times"
     # Another command may have taken it up by now.
     with suppress(TrialBusyError), _files_of_lost(job, trial_id) as runs:
         folder = trial_folder(runs, trial_id)
         row = read_result(runs, trial_id)
-        if row is not None and row["status"] in over:
+        if row is not None and row["status"] in {*job.over, "failed"}:
             return
         log = None
         if place := hang_place(folder):
@@ -280,12 +278,23 @@ def _tune(
     return {_id(r.config): str(r.error) for r in results if r.error is not None and r.config is not None}
 
 
-def _unlucky(lost: Mapping[str, str], job: Job) -> list[str]:
-    """Return the lost trials that were not lost by themselves too often."""
+def _unlucky(lost: Mapping[str, str], job: Job, noted: dict[str, int]) -> list[str]:
+    """Return the lost trials that were not lost by themselves too often, and got as far as to begin.
+
+    Args:
+        lost: reasons by trial.
+        job: what they share.
+        noted: attempts of each trial that were known before; filled.
+    """
     if unfit(lost.values()):
         return []
-    alive = alive_nodes()
-    return [each for each in lost if losses_of_its_own(job.scratch, each, alive) <= LOST_WORKER_RETRIES]
+    alive, again = alive_nodes(), []
+    for trial_id in lost:
+        own, attempts = losses_of_its_own(job.scratch, trial_id, alive)
+        if attempts > noted.get(trial_id, 0) and own <= LOST_WORKER_RETRIES:
+            again.append(trial_id)
+        noted[trial_id] = attempts
+    return again
 
 
 def _tune_resources(placement: Placement) -> Any:

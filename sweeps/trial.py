@@ -3,8 +3,8 @@
 import gc
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,8 @@ from sweeps.objects.files import TrialFiles, recorded_result, trial_files
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import StoreError
 from sweeps.stopping import StopReason
-from sweeps.trial_lock import TrialBusyError
+from sweeps.trial_lock import TrialBusyError, trial_lock
+from sweeps.trial_state import read_result, trial_folder
 from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -106,6 +107,13 @@ class Job:
         return self.board or FolderChannel(self.scratch)
 
     @property
+    def over(self) -> frozenset[str]:
+        """The states of a trial that has all that this command wants of it."""
+        validated = frozenset() if self.test else frozenset({"validated"})
+        stopped = frozenset() if self.judge is None else frozenset({"stopped"})
+        return frozenset({"finished"}) | validated | stopped
+
+    @property
     def disk(self) -> Path:
         """Where trials write, on the node that asks."""
         return self.runs if self.remote is None else self.remote.cache.expanduser()
@@ -154,8 +162,9 @@ def fit_trial(trial_id: str, job: Job) -> str:
 
     placement = job.placement
     group = placement.workers > 1
-    alive, own = alive_nodes(), this_node()
-    job.channel.note_attempt(trial_id, alive if group else {own})
+    nodes = alive_nodes() if group else {this_node()}
+    _check_node(job, trial_id, nodes)
+    job.channel.note_attempt(trial_id, nodes)
     resources = {"CPU": float(placement.cpus)} | ({"GPU": placement.gpus} if placement.gpus else {})
 
     def loop() -> Any:
@@ -191,14 +200,11 @@ def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
     Raises:
         UnfitNodeError: trials can't run on this node.
     """
+    if job.placement.workers > 1:
+        _check_node(job, trial_id, ())
     try:
-        check_node(job.versions, job.scratch if job.remote is None else None)
         with full_disk_told(job.disk):
             return _execute(trial_id, job)
-    except UnfitNodeError as error:
-        with suppress(OSError):  # it may lack the folder to tell it in
-            job.channel.tell(str(error))
-        raise
     except DiskFullError:
         job.channel.request_stop(StopReason.disk_full)
         if job.placement.workers > 1:
@@ -206,6 +212,24 @@ def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
         return None
     finally:
         _clean()
+
+
+def _check_node(job: Job, trial_id: str, nodes: Collection[str]) -> None:
+    """Refuse this node where trials can't run on it.
+
+    Args:
+        job: what all trials share.
+        trial_id: the trial.
+        nodes: what to note the attempt for; none: it is noted already.
+    """
+    try:
+        check_node(job.versions, job.scratch if job.remote is None else None)
+    except UnfitNodeError as error:
+        with suppress(OSError):  # it may lack the folder to tell it in
+            job.channel.tell(str(error))
+            if nodes:
+                job.channel.note_attempt(trial_id, nodes)
+        raise
 
 
 def _execute(trial_id: str, job: Job) -> TrialStatus | None:
@@ -255,7 +279,12 @@ def _execute_here(trial_id: str, job: Job, files: TrialFiles, should_stop: Calla
         raise
     except UserError as error:
         dataset = job.dataset if job.data is None else job.data.described_in(files.runs / "dataset")
-        status = record_failure(config, dataset, files.runs, trial_id, failure_kind(error) or "user", str(error))
+        # A lease, or another worker of the group, holds it already.
+        held = job.remote is not None or job.placement.workers > 1
+        with nullcontext() if held else trial_lock(trial_folder(files.runs, trial_id), wait_s=1):
+            if (row := read_result(files.runs, trial_id)) is not None and row["status"] in job.over:
+                return TrialStatus(trial_id, row["status"], skipped=True)  # this node's fault is of no concern to it
+            status = record_failure(config, dataset, files.runs, trial_id, failure_kind(error) or "user", str(error))
         if job.placement.workers > 1:
             raise  # ends the others of the group
         return status

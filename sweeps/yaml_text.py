@@ -73,17 +73,19 @@ def parse_yaml(text: str, origin: str, kind: str, expected: str) -> YamlText:
     Raises:
         UserError: no YAML, no mapping, a key twice, or an anchor inside itself.
     """
-    loader = _Loader(text)
+    loader: _Loader | None = None
     try:
+        loader = _Loader(text)  # refuses control characters
         root = loader.get_single_node()
         lines: dict[Path, int] = {}
         # Before the content is made: merges are resolved in place then, and of equal keys the last one stays.
         problems = list(_map(root, (), lines, ())) if root is not None else []
         content = loader.construct_document(root) if root is not None and not problems else None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # such as a date with 13 months
         raise UserError(f"The {kind} {origin} is not valid YAML: {' '.join(str(error).split())}.") from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if problems:
         _refuse(f"{kind} {origin}", problems, lines)
     if not isinstance(content, dict):

@@ -96,9 +96,10 @@ def load_cluster(path: Path) -> ClusterFile:
     """
     try:
         text = path.read_text()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UserError(
-            f"The cluster file {path} can't be read ({error.strerror}); cluster.yaml at the top of simcvd's repository "
+            f"The cluster file {path} can't be read ({reason}); cluster.yaml at the top of simcvd's repository "
             "is one to copy and fill in."
         ) from error
     parsed = parse_yaml(text, str(path), "cluster file", "cluster_name, provider and auth")
@@ -122,7 +123,7 @@ def _schema_problems(text: YamlText) -> Iterator[Problem]:
         if error.validator == "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in [key for key in error.instance if key not in known]:
-                meant = difflib.get_close_matches(key, known, n=1)
+                meant = difflib.get_close_matches(str(key), known, n=1)
                 told = f"did you mean {meant[0]}?" if meant else f"known are {', '.join(known)}"
                 yield Problem((*path, key), f"unknown key, {told}")
         elif error.validator == "required":
@@ -199,13 +200,20 @@ def _local_problems(provider: dict[str, Any]) -> Iterator[Problem]:
 
 
 def _missing_files(cluster: ClusterFile) -> Iterator[Problem]:
-    if (key := cluster.private_key) is not None:
+    try:
+        key = cluster.private_key
+    except RuntimeError:  # a home of nobody
+        yield Problem(("auth", "ssh_private_key"), f"there is no such home as in {cluster.content['auth']}")
+        return
+    if key is not None:
         if not key.is_file():
             yield Problem(("auth", "ssh_private_key"), f"there is no file {key}")
         elif not os.access(key, os.R_OK):
             yield Problem(("auth", "ssh_private_key"), f"{key} can't be read")
     for target, source in (cluster.content.get("file_mounts") or {}).items():
-        if not Path(source).expanduser().exists() and not _is_token(target):
+        if not isinstance(source, str):
+            yield Problem(("file_mounts", target), f"expected a path of this machine, found {source!r}")
+        elif not Path(source).expanduser().exists() and not _is_token(target):
             yield Problem(("file_mounts", target), f"there is no {source} here")
 
 

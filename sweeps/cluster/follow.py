@@ -64,9 +64,10 @@ class FollowedSweep:
         return None
 
     @property
-    def trial_ids(self) -> list[str]:
-        """Ids of the trials that have begun."""
-        return [row.planned.id for row in self._rows.values() if row.planned.id and row.trial.state != "waiting"]
+    def begun(self) -> dict[str, str]:
+        """States of the trials that have begun, by id."""
+        rows = [row for row in self._rows.values() if row.planned.id and row.trial.state != "waiting"]
+        return {row.planned.id: row.trial.state for row in rows}
 
 
 def _event(line: str) -> dict[str, Any] | None:

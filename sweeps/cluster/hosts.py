@@ -11,6 +11,7 @@ from simcvd.errors import UserError
 from sweeps.cluster.cluster_file import ClusterFile
 
 CONNECT_S: Final = 10
+NO_SSH: Final = "There is no ssh on this machine; install OpenSSH's client."
 _SSH_FAILED: Final = 255
 
 
@@ -49,7 +50,9 @@ class Host:
         if cluster.proxy_command is not None:
             settings["ProxyCommand"] = cluster.proxy_command
         elif self.via is not None:
-            settings["ProxyJump"] = f"{cluster.user}@{self.via}"
+            # Not ProxyJump: it takes neither the key nor the checks along to the host in between.
+            way = Host(cluster, self.via).ssh("-W", "%h:%p")
+            settings["ProxyCommand"] = shlex.join(way)
         command = ["ssh", *(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))]
         if cluster.private_key is not None:
             command += ["-i", str(cluster.private_key)]
@@ -73,7 +76,7 @@ class Host:
                 [*self.ssh(), command], input=stdin or b"", capture_output=True, timeout=timeout_s, check=False
             )
         except FileNotFoundError as error:
-            raise UserError("There is no ssh on this machine; install OpenSSH's client.") from error
+            raise UserError(NO_SSH) from error
         except subprocess.TimeoutExpired as error:
             raise UnreachableError(
                 f"{self.address} did not answer within {timeout_s:.0f} s to: {command[:80]}"

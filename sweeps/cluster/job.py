@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import http.client
 import logging
 import os
+import re
 import shlex
 import threading
 import time
@@ -31,7 +33,10 @@ _TALKATIVE: Final = (
     "ray.dashboard.modules.job.sdk",
     "ray._private.runtime_env.packaging",
 )
-_UNAUTHORISED: Final = ("401", "403")
+_UNAUTHORISED: Final = re.compile(r"\b(401|403)\b")
+_TRIES: Final = 3
+_ANSWER_S: Final = 10.0
+_LOOPBACK: Final = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -71,13 +76,15 @@ class Jobs:
         Args:
             sweep: what `sweep_key` says of it.
         """
-        found = [job for job in self._client.list_jobs() if (job.metadata or {}).get(SWEEP_KEY) == sweep]
+        with _asking():
+            found = [job for job in self._client.list_jobs() if (job.metadata or {}).get(SWEEP_KEY) == sweep]
         found.sort(key=lambda job: (str(job.status.value) not in _OVER, job.start_time or 0))
         return _told(found[-1]) if found else None
 
     def running(self) -> list[str]:
         """Return the sweeps that run."""
-        jobs = [job for job in self._client.list_jobs() if str(job.status.value) not in _OVER]
+        with _asking():
+            jobs = [job for job in self._client.list_jobs() if str(job.status.value) not in _OVER]
         return sorted(key for job in jobs if (key := (job.metadata or {}).get(SWEEP_KEY)))
 
     def submit(self, sweep: str, arguments: Sequence[str], shipment: Path) -> RemoteJob:
@@ -95,16 +102,21 @@ class Jobs:
             "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S),
             "PYTHONUNBUFFERED": "1",
         }
-        job_id = self._client.submit_job(
-            entrypoint=f"{_PYTHON} -m cli {shlex.join(arguments)}",
-            submission_id=f"simcvd-{hashlib.sha256(sweep.encode()).hexdigest()[:8]}-{int(time.time())}",
-            runtime_env={"working_dir": str(shipment), "env_vars": environment},
-            metadata={SWEEP_KEY: sweep},
-        )
+        with _asking():
+            job_id = self._client.submit_job(
+                entrypoint=f"{_PYTHON} -m cli {shlex.join(arguments)}",
+                submission_id=f"simcvd-{hashlib.sha256(sweep.encode()).hexdigest()[:8]}-{int(time.time())}",
+                runtime_env={"working_dir": str(shipment), "env_vars": environment},
+                metadata={SWEEP_KEY: sweep},
+            )
         return RemoteJob(job_id, running=True)
 
     def look(self, job: RemoteJob) -> RemoteJob | None:
         """Return the job as it is now; none where its cluster does not know it any more."""
+        with _asking():
+            return self._look(job)
+
+    def _look(self, job: RemoteJob) -> RemoteJob | None:
         try:
             return _told(self._client.get_job_info(job.id))
         except RuntimeError as error:
@@ -114,18 +126,20 @@ class Jobs:
 
     def stop(self, job: RemoteJob) -> None:
         """Ask a job to end; its trials write a checkpoint first."""
-        self._client.stop_job(job.id)
+        with _asking():
+            self._client.stop_job(job.id)
 
     def nodes(self) -> list[Mapping[str, Any]]:
         """Return the nodes that are alive."""
         from ray.util.state import list_nodes
 
-        found = list_nodes(
-            address=self._tunnel.address,
-            filters=[("state", "=", "ALIVE")],
-            limit=10_000,
-            raise_on_missing_output=False,  # it takes nodes that are gone for missing
-        )
+        with _asking():
+            found = list_nodes(
+                address=self._tunnel.address,
+                filters=[("state", "=", "ALIVE")],
+                limit=10_000,
+                raise_on_missing_output=False,  # it takes nodes that are gone for missing
+            )
         return [vars(node) if not isinstance(node, Mapping) else node for node in found]
 
     def lines(self, job: RemoteJob, asked_to_leave: Callable[[], bool]) -> Iterator[str | None]:
@@ -155,13 +169,13 @@ class Jobs:
                     if seen > told:
                         told = seen
                         yield line
-                if asked_to_leave() or (now := self.look(job)) is None or not now.running:
+                if asked_to_leave() or (now := self._look(job)) is None or not now.running:
                     return
             except (RuntimeError, OSError, ConnectionError) as error:
                 broken_since = broken_since or time.monotonic()
                 self._open_again(error, time.monotonic() - broken_since)
                 with suppress(RuntimeError, OSError):
-                    if self.look(job) is None:
+                    if self._look(job) is None:
                         return
                 yield None
                 time.sleep(1)
@@ -169,19 +183,18 @@ class Jobs:
                 tail.close()
 
     def _open_again(self, error: Exception, silent_s: float) -> None:
-        try:
+        with suppress(UnreachableError):
             self._tunnel.open()
-            if silent_s > _GONE_S and not is_up(self._tunnel):
+            if silent_s > _GONE_S and _answers(self._tunnel) is False:
                 raise UserError(
                     "Ray on the head has ended, as when the host was started again; run the same command again: it "
                     "starts the cluster and continues, nothing finished is lost."
                 )
-        except UnreachableError:
-            if silent_s > _RECONNECT_S:
-                raise UserError(
-                    f"The head did not answer for {_RECONNECT_S:.0f} s ({' '.join(str(error).split())[:120]}); the "
-                    "sweep goes on there if the head does; run the same command again to follow it."
-                ) from error
+        if silent_s > _RECONNECT_S:
+            raise UserError(
+                f"The head did not answer for {_RECONNECT_S:.0f} s ({' '.join(str(error).split())[:120]}); the "
+                "sweep goes on there if the head does; run the same command again to follow it."
+            ) from error
 
 
 class _Tail:
@@ -260,23 +273,36 @@ def is_up(tunnel: Tunnel) -> bool:
     """Tell whether a Ray with this machine's token answers at the other end.
 
     Raises:
-        UserError: a Ray answers that has another token.
+        UserError: a Ray answers that has another token, or something is there that does not answer in time.
     """
+    for _ in range(_TRIES):
+        if (answer := _answers(tunnel)) is not None:
+            return answer
+        time.sleep(1)
+    raise UnreachableError(
+        f"The dashboard of the head is there, but did not answer {_TRIES} times; try again when the head is less busy."
+    )
+
+
+def _answers(tunnel: Tunnel) -> bool | None:
+    """Tell whether a Ray answers: no where nothing listens, None where it is too slow or confused to tell."""
     import urllib.error
     import urllib.request
 
     token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser().read_text().strip()
     request = urllib.request.Request(f"{tunnel.address}/api/version", headers={"Authorization": f"Bearer {token}"})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is for nobody else
     try:
-        with urllib.request.urlopen(request, timeout=10):
-            pass
+        with direct.open(request, timeout=_ANSWER_S):
+            return True
     except urllib.error.HTTPError as error:
-        if str(error.code) in _UNAUTHORISED:
+        if _UNAUTHORISED.search(str(error.code)):
             raise UserError(_WRONG_TOKEN) from error
-        return False
-    except OSError:
-        return False
-    return True
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, ConnectionError):
+            return False
+    return None
 
 
 _WRONG_TOKEN: Final = (
@@ -293,7 +319,7 @@ def _connect(address: str) -> Any:
             client = JobSubmissionClient(address)
         except (RuntimeError, ConnectionError, OSError) as error:
             text = " ".join(str(error).split())
-            if any(code in text for code in _UNAUTHORISED):
+            if _UNAUTHORISED.search(text):
                 raise UserError(_WRONG_TOKEN) from error
             raise UserError(f"The head's Ray does not answer: {text[:200]}.") from error
         for name in _TALKATIVE:  # what matters comes back as an exception
@@ -302,8 +328,27 @@ def _connect(address: str) -> Any:
 
 
 @contextmanager
+def _asking() -> Iterator[None]:
+    """Turn what Ray's clients raise, which has no common kind, into a sentence."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        if _UNAUTHORISED.search(text) or type(error).__name__ == "AuthenticationError":
+            raise UserError(_WRONG_TOKEN) from error
+        raise UnreachableError(
+            f"The head's Ray gave no answer ({text[:200].rstrip('.')}); a sweep that runs there goes on. Try the same "
+            "command again."
+        ) from error
+
+
+@contextmanager
 def _environment() -> Iterator[None]:
-    """Let Ray's client send the token; RAY_ADDRESS would lead it elsewhere."""
+    """Let Ray's client send the token, and to nobody else; RAY_ADDRESS would lead it elsewhere."""
+    for key in ("no_proxy", "NO_PROXY"):  # for all that the client asks later on
+        os.environ[key] = ",".join(filter(None, [os.environ.get(key), _LOOPBACK]))
     before = {key: os.environ.get(key) for key in (*ENVIRONMENT, "RAY_ADDRESS")}
     os.environ.update(ENVIRONMENT)
     os.environ.pop("RAY_ADDRESS", None)

@@ -15,7 +15,7 @@ import yaml
 
 from simcvd.errors import UserError
 from sweeps.cluster.cluster_file import ClusterFile
-from sweeps.cluster.hosts import Host, reach_all
+from sweeps.cluster.hosts import Host, UnreachableError, reach_all
 from sweeps.cluster.token import ENVIRONMENT, TOKEN_FILE
 
 START_WAIT_S: Final = 60
@@ -40,22 +40,34 @@ _UP: Final = "create_or_update_cluster(sys.argv[1], no_config_cache=True)"
 # What the launcher noted of own hosts: a head that was set up anew since would get neither token nor setup commands.
 _FORGET: Final = "from ray.autoscaler._private.local.config import *; Path(get_state_path({name!r})).unlink(True)"
 _DOWN: Final = "teardown_cluster(sys.argv[1])"
-_HEAD: Final = "print('address', get_head_node_ip(sys.argv[1]))"
+_HEAD: Final = """
+try:
+    print('address', get_head_node_ip(sys.argv[1]))
+except RuntimeError as error:
+    if 'not found' not in str(error):
+        raise
+"""
 _SHELL: Final = "bash --login -c -i {command}"  # as the launcher's own: it finds what ~/.bashrc puts on the path
+_RUNS_HEAD: Final = "pgrep -u $(id -u) -x gcs_server"
 _LEFT: Final = "pgrep -u $(id -u) -f '(^|/)(raylet|gcs_server)( |$)|^ray::|ray/(dashboard|_private/runtime_env)/'"
+
+
+class NoHeadError(UserError):
+    """A cloud knows no head of the cluster."""
 
 
 def head_of(cluster: ClusterFile) -> Host:
     """Return the head; a cloud is asked for its address.
 
     Raises:
-        UserError: the cloud knows no head of this cluster.
+        NoHeadError: the cloud knows no head of this cluster.
+        UserError: the cloud can't be asked.
     """
     if (address := cluster.head_ip) is None:
         told = _launcher(cluster, _HEAD, "find the head of")
         found = re.findall(r"^address (\S+)$", told, re.MULTILINE)
         if not found:
-            raise UserError(f"The cluster {cluster.name} has no head; simcvd cluster up {cluster.path} starts one.")
+            raise NoHeadError(f"The cluster {cluster.name} has no head; simcvd cluster up {cluster.path} starts one.")
         address = str(found[-1])
     return Host(cluster, address)
 
@@ -88,6 +100,19 @@ def find_hosts(cluster: ClusterFile) -> tuple[dict[str, Host], dict[str, str]]:
     return ways, missed
 
 
+def refuse_running(head: Host) -> None:
+    """Refuse to start Ray where one runs that does not answer: starting ends it, and the sweeps that it may have.
+
+    Raises:
+        UserError: one runs.
+    """
+    if head.run(_RUNS_HEAD).returncode == 0:
+        raise UserError(
+            f"Ray runs on {head.address}, but its dashboard does not answer at port 8265; try again if it was started "
+            f"a moment ago, else simcvd cluster down {head.cluster.path} ends it."
+        )
+
+
 def start(cluster: ClusterFile) -> None:
     """Start Ray on the head, which starts the workers; what ran on the head before is ended.
 
@@ -109,16 +134,29 @@ def stop(cluster: ClusterFile) -> dict[str, str]:
         return {}
     ways, missed = find_hosts(cluster)
     order = [address for address in (cluster.head_ip, *cluster.worker_ips) if address in ways]
-    for address in order:  # the head first: its monitor starts workers again
-        on_host(ways[address], "ray stop --grace-period 10", timeout_s=60)
-    for address in order:
-        left = on_host(ways[address], f"for i in 1 2 3 4 5 6; do {_LEFT} || exit 0; sleep 1; done; ray stop --force")
-        if left.returncode == 0 and not left.stdout.strip():
-            continue
-        again = ways[address].run(_LEFT)
-        if again.returncode == 0 and again.stdout.strip():
-            missed[address] = f"processes {', '.join(again.stdout.split())} of Ray are still there"
+    for step in (_stop_ray, _end_what_is_left):  # the head first: its monitor starts workers again
+        for address in order:
+            try:
+                if problem := step(ways[address]):
+                    missed[address] = problem
+            except UnreachableError as error:
+                missed[address] = str(error)
     return missed
+
+
+def _stop_ray(host: Host) -> str | None:
+    on_host(host, "ray stop --grace-period 10", timeout_s=60)
+    return None
+
+
+def _end_what_is_left(host: Host) -> str | None:
+    left = on_host(host, f"for i in 1 2 3 4 5 6; do {_LEFT} || exit 0; sleep 1; done; ray stop --force")
+    if left.returncode == 0 and not left.stdout.strip():
+        return None
+    again = host.run(_LEFT)
+    if again.returncode or not again.stdout.strip():
+        return None
+    return f"processes {', '.join(again.stdout.split())} of Ray are still there"
 
 
 def on_host(host: Host, command: str, *, timeout_s: float = 60.0) -> "subprocess.CompletedProcess[str]":
@@ -155,7 +193,7 @@ def _launcher(cluster: ClusterFile, call: str, verb: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cluster.yaml"
         path.write_text(yaml.safe_dump(content))
-        program = f"import sys; from pathlib import Path; from ray.autoscaler.sdk import *; {call}"
+        program = f"import sys; from pathlib import Path; from ray.autoscaler.sdk import *\n{call}"
         done = subprocess.run(
             [sys.executable, "-c", program, str(path)],
             stdin=subprocess.DEVNULL,

@@ -1,6 +1,5 @@
 """A sweep on a cluster: start it, send the sweep, follow it, bring its results back."""
 
-import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +17,10 @@ from sweeps.cluster.job import Jobs, RemoteJob, sweep_key
 from sweeps.cluster.shipment import SWEEP_FILE, packed
 from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
 from sweeps.cluster.up import bring_up
-from sweeps.objects.place import CACHE
+from sweeps.objects.place import CACHE, refuse_search, refuse_store
 from sweeps.objects.store import url_in
 from sweeps.runner import show_table
+from sweeps.search.study import holds_password
 from sweeps.session import say
 from sweeps.status import SweepState
 from sweeps.views import View, view_on
@@ -32,7 +32,6 @@ REFRESH_S: Final = 1.0
 _MUST_CHANGE: Final = 2
 _CACHE: Final = "--cache="
 _STORAGE: Final = "--storage="
-_PASSWORD: Final = re.compile(r"://[^/@]*:[^/@]*@")
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ class RemoteSweep:
     Attributes:
         cluster: the cluster.
         name: the sweep's name.
+        searches: whether it is a search.
         file: the user's own sweep file; None for a built-in sweep.
         dataset: data set folder, here or on the hosts; None for the built-in phantom set.
         options: further arguments of `simcvd sweep`.
@@ -67,6 +67,7 @@ class RemoteSweep:
 
     cluster: ClusterFile
     name: str
+    searches: bool
     file: Path | None
     dataset: Path | None
     options: Sequence[str]
@@ -88,9 +89,23 @@ class RemoteSweep:
 
     @property
     def cache(self) -> str | None:
-        """Folder on each host's own disk: the option's, else the cluster file's, else none."""
+        """Folder on each host's own disk: the option's, else the cluster file's, else none; a search knows none."""
         given = [option.removeprefix(_CACHE) for option in self.options if option.startswith(_CACHE)]
-        return given[-1] if given else self.cluster.cache
+        own = None if self.searches else self.cluster.cache
+        return given[-1] if given else own
+
+    def check(self) -> None:
+        """Refuse what the head would refuse, or what would be found only after the sweep.
+
+        Raises:
+            UserError: with what to do.
+        """
+        refuse_store(self.runs, "sweep --cluster")
+        if self.searches:
+            refuse_search(Path(self.remote_runs), None if self.cache is None else Path(self.cache))
+        if self.cache is not None and not self.cache.startswith(("/", "~/")):
+            raise UserError(f"--cache is '{self.cache}', expected an absolute path on each host's own disk.")
+        _check_secrets(self.options)
 
 
 def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
@@ -106,7 +121,7 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
         UserError: the cluster can't be had, it does not answer any more, or an option holds a password.
     """
     remote_runs = wanted.remote_runs
-    _check_secrets(wanted.options)
+    wanted.check()
     dataset = None if wanted.dataset is None else _dataset_here(wanted.dataset)
     with bring_up(wanted.cluster, lambda text: say(console, text)) as (head, tunnel):
         jobs = Jobs(tunnel)
@@ -125,8 +140,8 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
         if left:
             return RemoteOutcome(130, followed.state, detached=True)
         outcome = _ended(jobs, job, followed, head)
-        if followed.trial_ids:
-            fetch_results(head, seen_there, wanted.name, followed.trial_ids, wanted.runs)
+        if followed.begun:
+            fetch_results(head, seen_there, wanted.name, followed.begun, wanted.runs)
             if outcome.state.counts["finished"]:
                 show_table(wanted.runs, wanted.name, console)
         return outcome
@@ -175,7 +190,9 @@ def _ended(jobs: Jobs, job: RemoteJob, followed: FollowedSweep, head: Host) -> R
 
 def _check_secrets(options: Sequence[str]) -> None:
     """Refuse a password: what a job is started with is shown to all who see the dashboard."""
-    if any(option.startswith(_STORAGE) and _PASSWORD.search(option) for option in options):
+    for option in options:
+        if not option.startswith(_STORAGE) or not holds_password(option.removeprefix(_STORAGE)):
+            continue
         raise UserError(
             "The password in --storage would be shown among the cluster's jobs; leave it out, and put it where the "
             "database's client finds it on the head, for PostgreSQL ~/.pgpass."

@@ -3,7 +3,7 @@
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,9 @@ from sweeps.cluster.hosts import Host
 from sweeps.objects.command import EPOCH_FILE
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import Store, url_in
+from sweeps.session import sweep_lock
 from sweeps.trial_lock import LIVE_FILE
+from sweeps.trial_state import read_result
 
 DATASETS: Final = "datasets"
 """Folder in RUNS for data sets that were brought there, each under its digest."""
@@ -38,30 +40,33 @@ def runs_on_head(head: Host, remote_runs: str, cache: Path) -> str:
     return str(ObjectRuns(Store(url), Path(own)).mirror)
 
 
-def fetch_results(head: Host, remote_runs: str, sweep: str, trial_ids: Sequence[str], runs: Path) -> None:
+def fetch_results(head: Host, remote_runs: str, sweep: str, trials: Mapping[str, str], runs: Path) -> None:
     """Bring a sweep's tables, figures, report and the records of its trials; weights and logs stay.
 
     Args:
         head: the head.
         remote_runs: runs folder there.
         sweep: the sweep's name.
-        trial_ids: its trials.
+        trials: states of its trials there, by id. One that is finished here alone stays as it is.
         runs: runs folder here.
 
     Raises:
-        UserError: rsync failed.
+        UserError: rsync failed, or the sweep is run on this machine just now.
     """
+    kept = {trial for trial, state in trials.items() if state != "finished" and _is_finished(runs, trial)}
+    trial_ids = sorted(set(trials) - kept)
     wanted = ["/sweeps/", f"/sweeps/{sweep}/", f"/sweeps/{sweep}/***", "/results/"]
     for folder in ("cases", "trials"):
         wanted += [f"/results/{folder}/", *(f"/results/{folder}/{trial}.parquet" for trial in trial_ids)]
-    runs.mkdir(parents=True, exist_ok=True)
     left_there = [f"/sweeps/{sweep}/{name}" for name in ("ray", "lock", LIVE_FILE, EPOCH_FILE)]
     with tempfile.NamedTemporaryFile("w", suffix=".rules") as rules:
         rules.writelines(f"- {name}\n" for name in left_there)
         rules.writelines(f"+ {name}\n" for name in wanted)
         rules.write("- *\n")
         rules.flush()
-        _rsync(head, ["--filter", f"merge {rules.name}", f"{_at(head)}:{shlex.quote(remote_runs)}/", f"{runs}/"])
+        (runs / "sweeps" / sweep).mkdir(parents=True, exist_ok=True)
+        with sweep_lock(runs / "sweeps" / sweep):
+            _rsync(head, ["--filter", f"merge {rules.name}", f"{_at(head)}:{remote_runs}/", f"{runs}/"])
 
 
 def bring_dataset(head: Host, dataset: Path, digest: str, remote_runs: str) -> str:
@@ -87,8 +92,13 @@ def bring_dataset(head: Host, dataset: Path, digest: str, remote_runs: str) -> s
     return target
 
 
+def _is_finished(runs: Path, trial_id: str) -> bool:
+    row = read_result(runs, trial_id)
+    return row is not None and row["status"] == "finished"
+
+
 def _in(head: Host, folder: str) -> str:
-    return f"{_at(head)}:{shlex.quote(folder)}/"
+    return f"{_at(head)}:{folder}/"
 
 
 def _at(head: Host) -> str:
@@ -99,7 +109,7 @@ def _rsync(head: Host, arguments: Sequence[str]) -> None:
     shell = shlex.join(head.ssh()[:-1])
     try:
         done = subprocess.run(
-            ["rsync", "-a", "-e", shell, *arguments],
+            ["rsync", "-a", "--protect-args", "-e", shell, *arguments],  # no shell reads the paths
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -8,7 +8,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO, Final, Self
 
-from sweeps.cluster.hosts import CONNECT_S, Host, UnreachableError
+from simcvd.errors import UserError
+from sweeps.cluster.hosts import CONNECT_S, NO_SSH, Host, UnreachableError
 
 DASHBOARD_PORT: Final = 8265
 
@@ -54,19 +55,19 @@ class Tunnel:
         self.close()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         forward = f"127.0.0.1:{self._port}:127.0.0.1:{DASHBOARD_PORT}"
-        self._process = subprocess.Popen(
+        self._process = _started(
             # What it reads ends with this process, however that ends, and with it `cat`, and ssh.
             [*self._head.ssh("-o", "ExitOnForwardFailure=yes", "-L", forward), "cat"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
-            start_new_session=True,  # Ctrl-C in the terminal is for the command
+            self._errors,
         )
         until = time.monotonic() + CONNECT_S + 10
-        while not self._accepts():
+        while True:
+            accepts = self._accepts()
             if self._process.poll() is not None:
                 self._errors.seek(0)
                 raise UnreachableError(self._head.unreachable(self._errors.read().decode(errors="replace")))
+            if accepts:
+                return
             if time.monotonic() > until:
                 self.close()
                 raise UnreachableError(self._head.unreachable(""))
@@ -92,6 +93,19 @@ class Tunnel:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
             return True
         return False
+
+
+def _started(command: list[str], errors: IO[bytes]) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,  # Ctrl-C in the terminal is for the command
+        )
+    except FileNotFoundError as error:
+        raise UserError(NO_SSH) from error
 
 
 def _free_port() -> int:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simcvd.errors import UserError
 from sweeps.cluster import launch
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host
@@ -25,10 +24,12 @@ def bring_up(cluster: ClusterFile, tell: Tell) -> Iterator[tuple[Host, Tunnel]]:
         UserError: a host can't be reached, the launcher fails, or the head's Ray has another token.
     """
     ensure_token()
-    head = _running_head(cluster)
-    fresh = head is None
-    if head is None:
+    head = _head(cluster)
+    fresh = head is None or not _answers(head)
+    if head is None or fresh:
         launch.check_hosts(cluster)
+        if head is not None:
+            launch.refuse_running(head)
         tell(f"Starting the cluster {cluster.name} ...")
         launch.start(cluster)
         head = launch.head_of(cluster)
@@ -41,21 +42,22 @@ def bring_up(cluster: ClusterFile, tell: Tell) -> Iterator[tuple[Host, Tunnel]]:
 def connected(cluster: ClusterFile) -> Iterator[tuple[Host, Tunnel] | None]:
     """Yield the head with an open tunnel where the cluster is up, else None; nothing is started."""
     ensure_token()
-    head = _running_head(cluster)
-    if head is None:
+    head = _head(cluster)
+    if head is None or not _answers(head):
         yield None
         return
     with Tunnel(head) as tunnel:
         yield head, tunnel
 
 
-def _running_head(cluster: ClusterFile) -> Host | None:
-    """Return the head if a Ray of ours answers there."""
+def _head(cluster: ClusterFile) -> Host | None:
+    """Return the head; none where a cloud has none."""
     try:
-        head = launch.head_of(cluster)
-    except UserError:
-        if cluster.is_local:
-            raise
+        return launch.head_of(cluster)
+    except launch.NoHeadError:
         return None
+
+
+def _answers(head: Host) -> bool:
     with Tunnel(head) as tunnel:
-        return head if is_up(tunnel) else None
+        return is_up(tunnel)

@@ -24,6 +24,7 @@ LATE_S: Final = 45.0
 _CLOUD_S: Final = 600.0
 _BUSY_S: Final = 60.0
 _START_S: Final = 120.0
+_RUNS_RAY: Final = "pgrep -u $(id -u) -x raylet"
 _BUSY: Final = "pgrep -u $(id -u) -f '(^|/)ray (start|stop)( |$)'"
 _DEFAULT_START: Final = ("ray stop", "ulimit -n 65536; ray start --address=$RAY_HEAD_IP:6379")
 _VERSIONS: Final = 'ray --version | sed "s/ray, version/Ray/" && "$(dirname "$(command -v ray)")/python" --version'
@@ -87,7 +88,14 @@ def _start(cluster: ClusterFile, host: Host, joined: Callable[[], bool]) -> str 
     until = time.monotonic() + _BUSY_S
     while host.run(_BUSY).returncode == 0 and time.monotonic() < until:  # the launcher is at it
         time.sleep(1)
-    if joined():
+    while not joined():
+        if host.run(_RUNS_RAY).returncode:
+            break
+        if time.monotonic() > until:
+            # Starting would end what runs there, which may be ours under another address.
+            return "a Ray runs there that the head does not know by this address; ray stop there ends it."
+        time.sleep(1)
+    else:
         return None
     token = ensure_token()
     host.run(f"umask 077; mkdir -p {TOKEN_FILE.rpartition('/')[0]}; cat > {TOKEN_FILE}", stdin=token.read_bytes())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Final
 
 _LOCK: Final = "held"
+_GOING: Final = "-going"
 _FORGOTTEN_S: Final = 7 * 86400.0
 
 
@@ -42,9 +43,18 @@ def _lockable(file: IO[str]) -> bool:
     return True
 
 
+def delete(folder: Path) -> None:
+    """Delete a folder; half of one is never found under its name, whenever this process is killed."""
+    going = folder.with_name(f".{folder.name}{_GOING}")
+    with suppress(OSError):
+        shutil.rmtree(going, ignore_errors=True)
+        folder.rename(going)
+        shutil.rmtree(going, ignore_errors=True)
+
+
 def forget_old(folder: Path) -> None:
     """Delete what dead processes left in a folder a week ago."""
     for path in folder.glob("*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_S and is_left(path):
-                shutil.rmtree(path, ignore_errors=True)
+            if time.time() - path.stat().st_mtime > _FORGOTTEN_S and (is_left(path) or path.name.endswith(_GOING)):
+                delete(path)

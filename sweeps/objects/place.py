@@ -69,7 +69,7 @@ def refuse_search(place: Path, cache: Path | None) -> None:
         UserError: `place` is in an object store, or `cache` is given.
     """
     if url := url_in(place):
-        raise UserError(f"A search needs a runs folder that all hosts share, but --out is {url}; choose a folder.")
+        raise UserError(f"A search needs a runs folder that all hosts share, not {url}; choose a folder.")
     if cache is not None:
         raise UserError("--cache is for sweeps of variants; a search reads its data set in place, so drop it.")
 

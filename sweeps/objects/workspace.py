@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from analysis.masks import masks_path
 from sweeps.objects.lease import Claim, Held, claim
-from sweeps.objects.own_folder import forget_old, is_left, own_folder
+from sweeps.objects.own_folder import delete, forget_old, is_left, own_folder
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import Store, StoreError
 from sweeps.trial_lock import LOCK_WAIT_S
@@ -81,13 +81,13 @@ def open_trial(
         held.enter_context(own_folder(folder, left if adopted else None))
         for old in runs.workspaces.glob(f"{trial_id}.*"):
             if is_left(old):
-                shutil.rmtree(old, ignore_errors=True)
+                delete(old)
         if not adopted:
             workspace.pull()
             (folder / _PULLED).touch()
         with Pushing(workspace, holding, runs.pace.beat_s):
             yield workspace
-        shutil.rmtree(folder, ignore_errors=True)
+        delete(folder)
 
 
 class Workspace:

@@ -194,7 +194,25 @@ def shown_storage(storage: str | None) -> str:
         return "study.journal"
     from sqlalchemy.engine import make_url
 
-    return make_url(storage).render_as_string(hide_password=True)
+    url = make_url(storage)
+    hidden = {key: "***" for key in url.query if _is_secret(key)}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def holds_password(storage: str) -> bool:
+    """Tell whether a storage's URL holds a password."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(storage)
+    except ArgumentError:
+        return False  # no URL; it is refused when it is opened
+    return url.password is not None or any(map(_is_secret, url.query))
+
+
+def _is_secret(key: str) -> bool:
+    return "pass" in key.lower() or "secret" in key.lower()
 
 
 def _open(folder: Path, storage: str | None) -> Any:

@@ -53,6 +53,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, hosts.Ho
         yield made
 
 
+@pytest.fixture(scope="module")
+def no_ray(lab: dict[str, hosts.Host]) -> None:
+    """No Ray of an earlier module runs on the hosts."""
+    for name in ("head", "first", "second"):  # the head starts workers again
+        lab[name].run("ray stop --force", check=False, timeout_s=60)
+
+
 @pytest.fixture
 def simcvd(lab: dict[str, hosts.Host]) -> Simcvd:
     """Return what runs `simcvd` on the client."""

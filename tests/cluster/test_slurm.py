@@ -13,7 +13,7 @@ import pytest
 
 from tests.cluster import hosts
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 Lab = dict[str, hosts.Host]
 NODES = ("head", "first", "second")
 JOB = 4711
@@ -101,7 +101,7 @@ class Job:
 
 
 @pytest.fixture(scope="module")
-def folder(lab: Lab, tmp_path_factory) -> Path:
+def folder(lab: Lab, no_ray: None, tmp_path_factory) -> Path:
     folder = Path(os.fspath(tmp_path_factory.getbasetemp())) / "lab0" / "shared" / "slurm"
     (folder / "bin").mkdir(parents=True)
     (folder / "home").mkdir()
@@ -173,7 +173,6 @@ def test_a_job_runs_the_sweep_on_all_its_nodes_and_leaves_no_ray(submit, lab: La
     _nothing_is_left(lab, folder)
 
 
-@pytest.mark.slow
 def test_the_exit_code_of_a_sweep_that_is_refused_is_the_jobs(submit, lab: Lab, folder: Path) -> None:
     code, told = submit("dropout --set training.stepz=10").end()
     assert code == 2
@@ -181,7 +180,6 @@ def test_the_exit_code_of_a_sweep_that_is_refused_is_the_jobs(submit, lab: Lab, 
     _nothing_is_left(lab, folder)
 
 
-@pytest.mark.slow
 def test_before_its_time_is_over_a_job_writes_checkpoints_and_goes_on_when_it_is_queued_again(
     submit, lab: Lab, folder: Path
 ) -> None:
@@ -221,7 +219,6 @@ def test_before_its_time_is_over_a_job_writes_checkpoints_and_goes_on_when_it_is
     _nothing_is_left(lab, folder)
 
 
-@pytest.mark.slow
 def test_a_job_that_is_told_to_stop_stops_and_is_not_queued_again(submit, lab: Lab, folder: Path) -> None:
     job = submit("dropout --set training.steps=2000 --set training.checkpoint_every_steps=1000")
     before = set(_logs(folder))

@@ -46,11 +46,15 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 
 _absent = any(shutil.which(tool, path=SBIN) is None for tool in ("slurmctld", "slurmd", "sbatch", "munged"))
-pytestmark = [pytest.mark.skipif(_absent, reason="needs SLURM and munge"), pytest.mark.timeout(1500)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(_absent, reason="needs SLURM and munge"),
+    pytest.mark.timeout(1500),
+]
 
 
 @pytest.fixture(scope="module")
-def folder(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(lab: Lab, no_ray: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What the nodes of a running SLURM share."""
     folder = Path(os.fspath(tmp_path_factory.getbasetemp())) / "lab0" / "shared" / "slurm-itself"
     (folder / "home").mkdir(parents=True)

@@ -49,6 +49,7 @@ def test_trials_run_on_a_node_that_joins_later(
     same_files(runs, reference, sweep)
 
 
+@pytest.mark.slow
 def test_a_node_that_joins_with_another_torch_runs_nothing(
     start: Callable[..., subprocess.Popen[str]],
     cluster: Any,

@@ -79,6 +79,11 @@ def test_the_file_of_the_repository_is_sound_once_its_addresses_are_filled_in(wr
             ("ssh_user: me", "ssh_user: me\nsetup_commands: [a, b FILL-IN]"),
             "line 8, setup_commands.1: fill this in, found b FILL-IN",
         ),
+        (("ssh_user: me", "ssh_user: me\nfile_mounts: {/a: 3}"), "file_mounts"),
+        (("ssh_user: me", "ssh_user: me\n  ssh_private_key: ~nobody-here/k"), "there is no such home"),
+        (("cluster_name: lab", "cluster_name: lab\n7: x"), "7: unknown key"),
+        (("ssh_user: me", "ssh_user: 2024-13-45"), "is not valid YAML: month must be in 1..12"),
+        (("ssh_user: me", "ssh_user: \x07"), "is not valid YAML"),
         (("{runs: /shared/runs}", "3"), "line 8, metadata.simcvd: expected runs, cache, found 3"),
         (
             ("ssh_user: me", "ssh_user: me\n  ssh_private_key: /no/key"),
@@ -99,3 +104,10 @@ def test_what_is_wrong_is_told_with_line_and_key(written, change, told):
 def test_an_absent_file_names_the_one_to_copy(tmp_path):
     with pytest.raises(UserError, match=r"can't be read .* cluster\.yaml at the top"):
         load_cluster(tmp_path / "none.yaml")
+
+
+def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
+    path = tmp_path / "latin.yaml"
+    path.write_bytes("cluster_name: Müller".encode("latin-1"))
+    with pytest.raises(UserError, match="can't be read"):
+        load_cluster(path)

@@ -41,7 +41,7 @@ def test_what_is_told_is_what_is_known(state, tmp_path):
     assert followed.state.summary() == state.summary()
     assert followed.slots == 2
     assert (followed.end["exit_code"], followed.end["message"]) == (1, "Some failed.")
-    assert followed.trial_ids == ["a-0", "b-0"]
+    assert followed.begun == {"a-0": "running", "b-0": "failed"}
 
 
 def test_a_trial_moves_on_in_its_place(state, tmp_path):

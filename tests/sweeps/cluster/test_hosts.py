@@ -32,7 +32,8 @@ def test_own_hosts_are_reached_by_known_keys_only(cluster):
 
 
 def test_a_worker_behind_the_head_is_reached_over_it(cluster):
-    assert "ProxyJump=me@10.0.0.1" in Host(cluster, "10.0.0.2", via="10.0.0.1").ssh()
+    (way,) = [part for part in Host(cluster, "10.0.0.2", via="10.0.0.1").ssh() if part.startswith("ProxyCommand=")]
+    assert way.removeprefix("ProxyCommand=").split() == [*Host(cluster, "10.0.0.1").ssh("-W", "%h:%p")]
 
 
 @pytest.mark.parametrize(

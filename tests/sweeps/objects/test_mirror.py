@@ -153,7 +153,7 @@ def test_status_tables_and_report_read_a_store_and_the_report_goes_there(runs, v
     ("command", "told"),
     [
         ("train --out {url}", "`simcvd train` needs a folder, but got {url}; only sweeps run in an object store."),
-        ("sweep search --out {url}", "A search needs a runs folder that all hosts share, but --out is {url}; choose"),
+        ("sweep search --out {url}", "A search needs a runs folder that all hosts share, not {url}; choose"),
         ("sweep dropout --out s3://not-there/runs", "There is no bucket s3://not-there; make it first, or choose"),
         (
             "sweep dropout --out {url} --cache s3://a/b",
