@@ -50,7 +50,9 @@ def begin(lab: Lab, shared) -> Iterator:
 
     def start(name: str, seed: int) -> Running:
         # No checkpoint is due before the trial's end: the one that it goes on from was written for the notice.
-        text = SWEEP.replace("checkpoint_every_steps: 5", "checkpoint_every_steps: 60").format(name=name, seed=seed)
+        text = SWEEP.replace("checkpoint_every_steps: 5", "checkpoint_every_steps: 60").format(
+            name=name, seed=seed, steps=60
+        )
         made.append(Running(lab["client"], shared, name, text=text))
         return made[-1]
 
