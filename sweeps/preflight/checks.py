@@ -15,7 +15,7 @@ from sweeps.objects.place import ObjectRuns
 from sweeps.preflight.disk import disk_need, free_bytes, gigabytes, judge_disk
 from sweeps.preflight.exchange import Exchange, StoreExchange, open_exchange, open_store_exchange
 from sweeps.preflight.node import NodeReport, NodeTask, examine
-from sweeps.preflight.others import ask, other_nodes
+from sweeps.preflight.others import ask, other_nodes, own_node
 from sweeps.preflight.placement import Node, place, this_machine, usable
 from sweeps.preflight.request import ResourceRequest
 from sweeps.preflight.verdict import (
@@ -73,8 +73,9 @@ class Findings:
 def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequence[Node]) -> Findings:
     """Check versions, storage, data and disk on every node that trials can run on.
 
-    Other nodes are asked through Ray, side by side; this machine is looked at without it. What fits where was decided
-    by `place`, and memory of devices is not looked at.
+    Other nodes are asked through Ray, side by side; this machine is looked at without it, and once more through it where
+    trials need an object store: keys are the environment's, and a Ray that was there before has its own. What fits where
+    was decided by `place`, and memory of devices is not looked at.
 
     Args:
         subject: what is about to run.
@@ -89,7 +90,11 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
 
     started = time.monotonic()
     info = open_info(subject.dataset)
-    others = other_nodes(usable(nodes, placement)) if ray_is_running() else {}
+    joined = usable(nodes, placement) if ray_is_running() else []
+    others = other_nodes(joined) if joined else {}
+    source = subject.data.source if subject.data is not None and subject.data.in_place is None else None
+    in_store = subject.remote is not None or source is not None
+    asked = others | own_node(joined) if joined and in_store else others
     with _exchange(subject) as exchange:
         task = NodeTask(
             exchange=exchange.folder if isinstance(exchange, Exchange) else exchange.store,
@@ -98,15 +103,15 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
             sizes=_sizes(subject, info),
             digests=_drawn(info, random.Random(exchange.token)),
             with_gpu=placement.gpus > 0,
-            source=subject.data.source if subject.data is not None and subject.data.in_place is None else None,
+            source=source,
         )
-        answers = ask(task, others) if others else dict
+        answers = ask(task, asked) if asked else dict
         here = examine(task, "here")
         need = disk_need(subject.configs, info, slots, with_test=subject.with_test) if subject.sized else None
         reports: Reports = {HERE: here, **answers()}
         judge_versions(reports)
         judge_gpu_builds(reports)
-        unseen = [name for key, name in others.items() if _wrote(reports[name]) and not exchange.answered(key)]
+        unseen = [name for key, name in asked.items() if _wrote(reports[name]) and not exchange.answered(key)]
         if subject.remote is not None:
             judge_store(subject.remote.store.url, reports, unseen)
             notices = []

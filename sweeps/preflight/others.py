@@ -1,4 +1,4 @@
-"""Ask the other nodes of a running Ray, all at once."""
+"""Ask the nodes of a running Ray, all at once."""
 
 import socket
 from collections import Counter
@@ -11,6 +11,21 @@ from sweeps.preflight.placement import Node
 
 ANSWER_S = 30.0
 """A healthy node answers in a few seconds, most of which its Python takes to start."""
+
+OWN = "Ray on this machine"
+"""Trials run in its processes, whose environment may not be this command's."""
+
+
+def own_node(nodes: Sequence[Node]) -> dict[str, str]:
+    """Return id and name of this process's own node, where it is among them.
+
+    Args:
+        nodes: `ray.nodes()` or some of them.
+    """
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+    return {str(node["NodeID"]): OWN for node in nodes if node["NodeID"] == own}
 
 
 def other_nodes(nodes: Sequence[Node]) -> dict[str, str]:
@@ -28,12 +43,12 @@ def other_nodes(nodes: Sequence[Node]) -> dict[str, str]:
     return {key: f"{name}, Ray's node {key[:8]}" if often[name] > 1 else name for key, name in names.items()}
 
 
-def ask(task: NodeTask, others: Mapping[str, str]) -> Callable[[], dict[str, NodeReport]]:
-    """Start the checks on other nodes and return what waits for their reports, by name.
+def ask(task: NodeTask, nodes: Mapping[str, str]) -> Callable[[], dict[str, NodeReport]]:
+    """Start the checks on nodes and return what waits for their reports, by name.
 
     Args:
         task: what to look at; each node replies in a file called as its id.
-        others: id and name of each.
+        nodes: id and name of each.
 
     Returns:
         A function that raises `UserError` with the node that does not answer or can't run the checks.
@@ -46,7 +61,7 @@ def ask(task: NodeTask, others: Mapping[str, str]) -> Callable[[], dict[str, Nod
         remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(
             task, node_id
         ): name
-        for node_id, name in others.items()
+        for node_id, name in nodes.items()
     }
 
     def reports() -> dict[str, NodeReport]:

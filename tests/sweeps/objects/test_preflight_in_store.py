@@ -1,3 +1,4 @@
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sweeps.data_source import StoreSource, put_dataset
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import Store
 from sweeps.preflight import Findings, Subject, preflight
+from sweeps.ray_session import ray_session
 from sweeps.trial import Placement
 
 
@@ -51,6 +53,23 @@ def test_a_node_that_reaches_another_store_is_refused(subject: Subject, monkeypa
         UserError, match=r"This machine reaches another s3://bucket/\w+ than this machine; see that AWS"
     ):
         _check(subject)
+
+
+@pytest.mark.ray
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
+def test_a_ray_of_this_machine_that_was_started_without_the_keys_is_refused(subject: Subject, store: Store) -> None:
+    import ray
+
+    ray.shutdown()  # one that an earlier module has left open
+    before = store.entries("")
+    with ExitStack() as running:
+        with pytest.MonkeyPatch.context() as without:
+            for key in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                without.delenv(key)
+            running.enter_context(ray_session(None))
+        with pytest.raises(UserError, match=r"^Ray on this machine can't use the runs folder: s3://\S+ can't be read"):
+            preflight(subject, Placement(), 2, ray.nodes())
+    assert store.entries("") == before
 
 
 def test_a_case_that_the_store_lacks_is_refused(subject: Subject, store: Store) -> None:

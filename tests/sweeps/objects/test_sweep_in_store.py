@@ -39,8 +39,11 @@ def _sweep(values: list[float], steps: int = 5, **content: Any) -> SweepFile:
 
 @pytest.fixture(scope="module")
 def _ray(s3: str) -> Iterator[None]:
+    import ray
+
     from sweeps.ray_session import ray_session
 
+    ray.shutdown()  # one that an earlier module has left open does not know the server
     with ray_session(None):
         yield
 
