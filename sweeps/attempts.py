@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 FOLDER: Final = "attempts"
 LOOK_S: Final = 3.0
@@ -41,8 +41,20 @@ def note_attempt(scratch: Path, trial_id: str, nodes: Collection[str]) -> None:
         file.write(json.dumps(sorted(nodes)) + "\n")
 
 
-def losses_of_its_own(scratch: Path, trial_id: str, alive: Collection[str]) -> tuple[int, int]:
-    """Return how many attempts of a lost trial ended although all its nodes stayed, and how many there were.
+class Attempts(NamedTuple):
+    """How often a trial began.
+
+    Attributes:
+        begun: how often.
+        own_losses: how often it ended although all its nodes stayed, which is no bad luck.
+    """
+
+    begun: int
+    own_losses: int
+
+
+def attempts_of(scratch: Path, trial_id: str, alive: Collection[str]) -> Attempts:
+    """Return how often a lost trial began, and how often it was lost by itself.
 
     Args:
         scratch: folder of this command.
@@ -52,8 +64,8 @@ def losses_of_its_own(scratch: Path, trial_id: str, alive: Collection[str]) -> t
     try:
         lines = (scratch / FOLDER / f"{trial_id}.jsonl").read_text().splitlines()
     except FileNotFoundError:
-        return 0, 0
-    return sum(set(json.loads(line)) <= set(alive) for line in lines), len(lines)
+        return Attempts(0, 0)
+    return Attempts(len(lines), sum(set(json.loads(line)) <= set(alive) for line in lines))
 
 
 def alive_nodes() -> set[str]:

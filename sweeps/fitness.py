@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from simcvd.errors import UserError
-from sweeps.versions import versions
+from sweeps.versions import differences, versions
 
 
 class UnfitNodeError(UserError):
@@ -30,10 +30,8 @@ def check_node(expected: Mapping[str, str] | None, scratch: Path | None) -> None
     what_to_do = "take it out of this Ray or set it right, then run the same command again"
     if scratch is not None and not scratch.is_dir():
         raise UnfitNodeError(f"Node {node} joined, but does not see the runs folder ({scratch}); {what_to_do}.")
-    found = _found()
-    if differing := [package for package, version in expected.items() if found.get(package) != version]:
-        there = ", ".join(f"{package} {found.get(package, 'none')}" for package in differing)
-        here = ", ".join(f"{package} {expected[package]}" for package in differing)
+    if differing := differences(_found(), expected):
+        there, here = differing
         raise UnfitNodeError(f"Node {node} joined with {there}, but the command's machine has {here}; {what_to_do}.")
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from simcvd.errors import UserError
+from sweeps.environment import environment
 
 _OBJECT_STORE_BYTES = 200 * 2**20
 _TOO_SLOW = "timed out during startup"
@@ -40,14 +41,8 @@ def running_ray(address: str | None) -> str | None:
 @contextmanager
 def ray_environment() -> Iterator[None]:
     """Set what Ray reads from the environment, where the user has not set it; put it back at the end."""
-    before = {key: os.environ.get(key) for key in _ENVIRONMENT}
-    os.environ.update({key: os.environ.get(key, value) for key, value in _ENVIRONMENT.items()})
-    try:
+    with environment({key: value for key, value in _ENVIRONMENT.items() if key not in os.environ}):
         yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Run a sweep: plan it, start Ray, let Tune run what is not finished, and make the ablation table."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -160,13 +160,10 @@ def run_sweep(
     return SweepOutcome(sweep.name, state, len(plan.pending), interrupted, seconds, len(choice.left_out))
 
 
-@contextmanager
-def _in_store(remote: ObjectRuns | None, name: str, console: "Console") -> Iterator[Mirror | None]:
+def _in_store(remote: ObjectRuns | None, name: str, console: "Console") -> AbstractContextManager[Mirror | None]:
     if remote is None:
-        yield None
-        return
-    with running_in_store(remote, name, lambda text: say(console, text)) as mirror:
-        yield mirror
+        return nullcontext()
+    return running_in_store(remote, name, lambda text: say(console, text))
 
 
 def _data(

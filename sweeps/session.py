@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
-from sweeps.attempts import alive_nodes, losses_of_its_own
+from sweeps.attempts import alive_nodes, attempts_of
 from sweeps.data_cache import CachedData
 from sweeps.execute import Engine, record_failure
 from sweeps.failure_kinds import DiskFullError, full_disk_told
 from sweeps.fitness import unfit
-from sweeps.objects.board import Bridge
+from sweeps.objects.board import open_bridge
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.workspace import open_trial
 from sweeps.preflight import ResourceRequest, Subject, check_machine, place, preflight
@@ -153,7 +153,7 @@ def open_session(
             subject = Subject(dataset, runs, configs, with_test, engine is None, data, remote)
             for notice in preflight(subject, placement, slots, nodes).notices:
                 say(console, notice)
-            bridge = held.enter_context(Bridge(scratch)) if remote is not None else None
+            bridge = held.enter_context(open_bridge(scratch)) if remote is not None else None
             job = Job(
                 {},
                 dataset,
@@ -290,10 +290,10 @@ def _unlucky(lost: Mapping[str, str], job: Job, noted: dict[str, int]) -> list[s
         return []
     alive, again = alive_nodes(), []
     for trial_id in lost:
-        own, attempts = losses_of_its_own(job.scratch, trial_id, alive)
-        if attempts > noted.get(trial_id, 0) and own <= LOST_WORKER_RETRIES:
+        attempts = attempts_of(job.scratch, trial_id, alive)
+        if attempts.begun > noted.get(trial_id, 0) and attempts.own_losses <= LOST_WORKER_RETRIES:
             again.append(trial_id)
-        noted[trial_id] = attempts
+        noted[trial_id] = attempts.begun
     return again
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+from collections.abc import Mapping
 from importlib import metadata, util
 from pathlib import Path
 
@@ -21,6 +22,19 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "none"
     return found | {"simcvd's source files": _source_digest()[:8]}
+
+
+def differences(found: Mapping[str, str], expected: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return what differs, as found and as expected; none where nothing does.
+
+    >>> differences({"torch": "2.6"}, {"torch": "2.7", "ray": "2.60"})
+    ('torch 2.6, ray none', 'torch 2.7, ray 2.60')
+    """
+    packages = [package for package, version in expected.items() if found.get(package) != version]
+    if not packages:
+        return None
+    there = ", ".join(f"{package} {found.get(package, 'none')}" for package in packages)
+    return there, ", ".join(f"{package} {expected[package]}" for package in packages)
 
 
 def _source_digest() -> str:

@@ -19,6 +19,7 @@ from simcvd.errors import UserError
 from sweeps.cluster.hosts import UnreachableError
 from sweeps.cluster.token import ENVIRONMENT
 from sweeps.cluster.tunnel import Tunnel
+from sweeps.environment import environment
 
 SWEEP_KEY: Final = "simcvd_sweep"
 STOP_WAIT_S: Final = 90
@@ -349,17 +350,8 @@ def _environment() -> Iterator[None]:
     """Let Ray's client send the token, and to nobody else; RAY_ADDRESS would lead it elsewhere."""
     for key in ("no_proxy", "NO_PROXY"):  # for all that the client asks later on
         os.environ[key] = ",".join(filter(None, [os.environ.get(key), _LOOPBACK]))
-    before = {key: os.environ.get(key) for key in (*ENVIRONMENT, "RAY_ADDRESS")}
-    os.environ.update(ENVIRONMENT)
-    os.environ.pop("RAY_ADDRESS", None)
-    try:
+    with environment({**ENVIRONMENT, "RAY_ADDRESS": None}):
         yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                os.environ.pop(key, None)
-            else:
-                os.environ[key] = value
 
 
 def _told(details: Any) -> RemoteJob:

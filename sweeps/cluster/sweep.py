@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -150,25 +150,21 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
 def follow(jobs: Jobs, job: RemoteJob, name: str, console: "Console", runs: Path) -> tuple[FollowedSweep, bool]:
     """Show a sweep's progress until it ends or the user leaves; return what is known of it, and whether he left."""
     followed = FollowedSweep(name)
-    with _leaving() as asked_to_leave:
+    with _leaving() as asked_to_leave, ExitStack() as shown:
         view: View | None = None
-        shown = 0.0
-        try:
-            for line in jobs.lines(job, asked_to_leave):
-                sentence = None if line is None else followed.take(line)
-                if view is None and followed.known and followed.slots is not None:
-                    view = view_on(console, runs).__enter__()
-                if sentence is not None:
-                    view.say(sentence) if view is not None else say(console, sentence)
-                if view is not None and time.monotonic() - shown >= REFRESH_S:
-                    view.show(followed.state, slots=followed.slots)
-                    shown = time.monotonic()
-            if view is not None:
-                view.show(followed.state, ending=True, slots=followed.slots)
-        finally:
-            if view is not None:
-                view.__exit__(None, None, None)
-        return followed, asked_to_leave()
+        last = 0.0
+        for line in jobs.lines(job, asked_to_leave):
+            sentence = None if line is None else followed.take(line)
+            if view is None and followed.known and followed.slots is not None:
+                view = shown.enter_context(view_on(console, runs))
+            if sentence is not None:
+                view.say(sentence) if view is not None else say(console, sentence)
+            if view is not None and time.monotonic() - last >= REFRESH_S:
+                view.show(followed.state, slots=followed.slots)
+                last = time.monotonic()
+        if view is not None:
+            view.show(followed.state, ending=True, slots=followed.slots)
+    return followed, asked_to_leave()
 
 
 def _ended(jobs: Jobs, job: RemoteJob, followed: FollowedSweep, head: Host) -> RemoteOutcome:

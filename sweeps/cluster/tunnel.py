@@ -41,11 +41,6 @@ class Tunnel:
     ) -> None:
         self.close()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether ssh still runs."""
-        return self._process is not None and self._process.poll() is None
-
     def open(self) -> None:
         """Open it, or open it again under the same address.
 

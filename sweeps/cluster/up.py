@@ -1,7 +1,7 @@
 """Bring a cluster up where it is not, and say what is up."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from sweeps.cluster import launch
 from sweeps.cluster.cluster_file import ClusterFile
@@ -25,15 +25,17 @@ def bring_up(cluster: ClusterFile, tell: Tell) -> Iterator[tuple[Host, Tunnel]]:
     """
     ensure_token()
     head = _head(cluster)
-    fresh = head is None or not _answers(head)
-    if head is None or fresh:
-        launch.check_hosts(cluster)
-        if head is not None:
-            launch.refuse_running(head)
-        tell(f"Starting the cluster {cluster.name} ...")
-        launch.start(cluster)
-        head = launch.head_of(cluster)
-    with Tunnel(head) as tunnel:
+    with ExitStack() as held:
+        tunnel = None if head is None else held.enter_context(_answering(head))
+        fresh = tunnel is None
+        if head is None or tunnel is None:
+            launch.check_hosts(cluster)
+            if head is not None:
+                launch.refuse_running(head)
+            tell(f"Starting the cluster {cluster.name} ...")
+            launch.start(cluster)
+            head = launch.head_of(cluster)
+            tunnel = held.enter_context(Tunnel(head))
         wait_for_workers(cluster, Jobs(tunnel), tell, fresh=fresh)
         yield head, tunnel
 
@@ -43,11 +45,11 @@ def connected(cluster: ClusterFile) -> Iterator[tuple[Host, Tunnel] | None]:
     """Yield the head with an open tunnel where the cluster is up, else None; nothing is started."""
     ensure_token()
     head = _head(cluster)
-    if head is None or not _answers(head):
+    if head is None:
         yield None
         return
-    with Tunnel(head) as tunnel:
-        yield head, tunnel
+    with _answering(head) as tunnel:
+        yield None if tunnel is None else (head, tunnel)
 
 
 def _head(cluster: ClusterFile) -> Host | None:
@@ -58,6 +60,11 @@ def _head(cluster: ClusterFile) -> Host | None:
         return None
 
 
-def _answers(head: Host) -> bool:
+@contextmanager
+def _answering(head: Host) -> Iterator[Tunnel | None]:
+    """Yield an open tunnel to the head's dashboard; none where no Ray answers there."""
     with Tunnel(head) as tunnel:
-        return is_up(tunnel)
+        if is_up(tunnel):
+            yield tunnel
+            return
+    yield None

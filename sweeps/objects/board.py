@@ -4,14 +4,14 @@ Both are in one Ray, so this costs no request to the store, arrives within a sec
 """
 
 import threading
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sweeps.attempts import note_attempt, this_node
+from sweeps.repeating import repeating
 from sweeps.stopping import NOTICES_FILE, Notices, StopReason, request_stop, stop_reason
 
 _ANSWER_S: Final = 10.0
@@ -85,10 +85,13 @@ class BoardChannel:
 
 
 class Bridge:
-    """Keep the board and a command's scratch folder alike while the `with` block lasts.
+    """A board on this node, and what keeps it and a command's scratch folder alike.
 
     Args:
         scratch: folder of this command, which no trial sees.
+
+    Attributes:
+        channel: for the trials.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -100,22 +103,6 @@ class Bridge:
         self._scratch = scratch
         self._passed_on = False
         self._once = threading.Lock()
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="bridge", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end.set()
-        self._thread.join(timeout=_ANSWER_S)
-        with suppress(Exception):
-            import ray
-
-            ray.kill(self.channel.board)
 
     def exchange(self) -> None:
         """Pass everything on in both directions."""
@@ -135,7 +122,20 @@ class Bridge:
             for trial_id, nodes in attempts:
                 note_attempt(self._scratch, trial_id, nodes)
 
-    def _run(self) -> None:
-        while not self._end.wait(_EVERY_S):
-            with suppress(Exception):  # the next time may succeed
-                self.exchange()
+
+@contextmanager
+def open_bridge(scratch: Path) -> Iterator[Bridge]:
+    """Keep a new board and a command's scratch folder alike while the `with` block lasts.
+
+    Args:
+        scratch: folder of this command, which no trial sees.
+    """
+    import ray
+
+    bridge = Bridge(scratch)
+    try:
+        with repeating(bridge.exchange, _EVERY_S, name="bridge", passing=(Exception,), leave_s=_ANSWER_S):
+            yield bridge
+    finally:
+        with suppress(Exception):
+            ray.kill(bridge.channel.board)

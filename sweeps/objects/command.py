@@ -11,9 +11,10 @@ from simcvd.errors import UserError
 from sweeps.data_cache import CachedData
 from sweeps.data_source import FolderSource, StoreSource, put_dataset
 from sweeps.objects.lease import Held, Pace, claim
-from sweeps.objects.mirror import Following, Mirror
+from sweeps.objects.mirror import Mirror
 from sweeps.objects.place import DATASETS, ObjectRuns
-from sweeps.objects.store import Store, url_in
+from sweeps.objects.store import Store, StoreError, url_in
+from sweeps.repeating import repeating
 from sweeps.trial_lock import TrialBusyError
 
 SWEEP_LEASE: Final = 4.0
@@ -60,7 +61,7 @@ def running_in_store(runs: ObjectRuns, name: str, tell: Callable[[str], None]) -
 
     with ExitStack() as held:
         held.enter_context(Held(runs.store, lease, pace, on_lost=lost))
-        with Following(mirror, runs.pace.beat_s):
+        with repeating(mirror.pull_running, runs.pace.beat_s, name="mirror", passing=(StoreError, OSError)):
             yield mirror
         mirror.push_sweep(name)
 

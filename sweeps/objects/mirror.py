@@ -10,15 +10,14 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from analysis.files import write_whole
 from sweeps.objects.lease import LIVE
 from sweeps.objects.place import ObjectRuns, object_runs
-from sweeps.objects.store import Entry, Store, StoreError, url_in
+from sweeps.objects.store import Entry, Store, url_in
 from sweeps.trial_lock import LIVE_FILE
 from sweeps.trial_state import read_result
 
@@ -175,35 +174,6 @@ class Mirror:
             list(pool.map(bring, changed))
         if changed:
             write_whole(self.folder / _INDEX, json.dumps(self._tags).encode())
-
-
-class Following:
-    """Keep a mirror up to date while the `with` block lasts.
-
-    Args:
-        mirror: the mirror.
-        every_s: how often to look.
-    """
-
-    def __init__(self, mirror: Mirror, every_s: float) -> None:
-        self._mirror, self._every_s = mirror, every_s
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._end.wait(self._every_s):
-            with suppress(StoreError, OSError):  # the next look may succeed
-                self._mirror.pull_running()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ The folder is a small runs folder with this one trial in it, so everything that 
 It belongs to one epoch of the lease: nothing of another attempt, or of what looks on, ever writes into it.
 """
 
+import functools
 import os
 import shutil
 import threading
@@ -11,14 +12,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from analysis.masks import masks_path
 from sweeps.objects.lease import Claim, Held, claim
 from sweeps.objects.own_folder import delete, forget_old, is_left, own_folder
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import Store, StoreError
+from sweeps.repeating import repeating
 from sweeps.trial_lock import LOCK_WAIT_S
 from sweeps.trial_state import case_path, result_path, trial_folder
 
@@ -85,7 +86,7 @@ def open_trial(
         if not adopted:
             workspace.pull()
             (folder / _PULLED).touch()
-        with Pushing(workspace, holding, runs.pace.beat_s):
+        with _pushing(workspace, holding, runs.pace.beat_s):
             yield workspace
         delete(folder)
 
@@ -201,47 +202,42 @@ class Workspace:
         return frozen, _stamp(frozen)
 
 
-class Pushing:
+@contextmanager
+def _pushing(workspace: Workspace, held: Held, every_s: float) -> Iterator[None]:
     """Push a trial's new checkpoints while the `with` block lasts, and everything at its end.
 
     Args:
         workspace: the trial.
         held: its lease.
-        every_s: how often to look.
+        every_s: how often to look, in seconds.
+
+    Raises:
+        StoreError: the store took the last of it not, and nothing else went wrong.
     """
+    look = functools.partial(workspace.push, held.ensure, logged_only=True)
+    try:
+        # Without a store, the lease ends this process.
+        with repeating(look, every_s, name="pushing", passing=(StoreError, OSError)):
+            yield
+    except BaseException:
+        with suppress(StoreError):
+            _push_last(workspace, held, every_s)
+        raise
+    _push_last(workspace, held, every_s)
 
-    def __init__(self, workspace: Workspace, held: Held, every_s: float) -> None:
-        self._workspace, self._held, self._every_s = workspace, held, every_s
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pushing", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end.set()
-        self._thread.join()
-        until = time.monotonic() + 10 * self._every_s
-        while True:
-            try:
-                self._workspace.push(self._held.ensure)
-                return
-            except StoreError:  # a store that hesitates must not cost a trained trial
-                if time.monotonic() > until:
-                    # The folder stays, and so does the lease: the next attempt here goes on with both.
-                    self._held.keep()
-                    if kind is None:
-                        raise
-                    return
-                time.sleep(self._every_s)
-
-    def _run(self) -> None:
-        while not self._end.wait(self._every_s):
-            with suppress(StoreError, OSError):  # tried again soon; without a store, the lease ends this process
-                self._workspace.push(self._held.ensure, logged_only=True)
+def _push_last(workspace: Workspace, held: Held, every_s: float) -> None:
+    until = time.monotonic() + 10 * every_s
+    while True:
+        try:
+            workspace.push(held.ensure)
+            return
+        except StoreError:  # a store that hesitates must not cost a trained trial
+            if time.monotonic() > until:
+                # The folder stays, and so does the lease: the next attempt here goes on with both.
+                held.keep()
+                raise
+            time.sleep(every_s)
 
 
 @contextmanager

@@ -73,9 +73,9 @@ class Findings:
 def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequence[Node]) -> Findings:
     """Check versions, storage, data and disk on every node that trials can run on.
 
-    Other nodes are asked through Ray, side by side; this machine is looked at without it, and once more through it where
-    trials need an object store: keys are the environment's, and a Ray that was there before has its own. What fits where
-    was decided by `place`, and memory of devices is not looked at.
+    Other nodes are asked through Ray, side by side; this machine is looked at without it, and once more through it
+    where trials need an object store: keys are the environment's, and a Ray that was there before has its own. What
+    fits where was decided by `place`, and memory of devices is not looked at.
 
     Args:
         subject: what is about to run.

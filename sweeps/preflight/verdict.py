@@ -5,6 +5,7 @@ from pathlib import Path
 
 from simcvd.errors import UserError
 from sweeps.preflight.node import NodeReport
+from sweeps.versions import differences
 
 HERE = "this machine"
 Reports = Mapping[str, NodeReport]
@@ -19,11 +20,8 @@ def judge_versions(reports: Reports) -> None:
     """
     expected = reports[HERE].versions
     for name, report in reports.items():
-        differing = {package for package, version in expected.items() if report.versions.get(package) != version}
-        packages = [package for package in expected if package in differing]
-        if packages:
-            there = ", ".join(f"{package} {report.versions.get(package, 'none')}" for package in packages)
-            here = ", ".join(f"{package} {expected[package]}" for package in packages)
+        if differing := differences(report.versions, expected):
+            there, here = differing
             raise UserError(f"{_start(name)} has {there}, but {HERE} has {here}; install the same on every node.")
 
 
