@@ -1,4 +1,5 @@
 import os
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import hosts
+
+# What these assert is told in full, as in a test.
+pytest.register_assert_rewrite("tests.cluster.background", "tests.cluster.slurm", "tests.cluster.sweeping")
+
+from tests.cluster.sweeping import SWEEP, Running  # noqa: E402  they are registered first
 
 ADDRESSES = {name: f"{hosts.SUBNET}.{number}" for number, name in enumerate(("client", "head", "first", "second"), 11)}
 CLUSTER = f"""cluster_name: test
@@ -74,3 +80,19 @@ def simcvd(lab: dict[str, hosts.Host]) -> Simcvd:
 def shared(lab: dict[str, hosts.Host], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that all hosts share, as this machine sees it."""
     return Path(os.fspath(tmp_path_factory.getbasetemp())) / "lab0" / "shared"
+
+
+@pytest.fixture
+def running(lab: dict[str, hosts.Host], shared: Path) -> Iterator[Callable[..., Running]]:
+    """Return what begins a sweep, which is stopped at the end."""
+    made = []
+
+    def begin(name: str, seed: int, steps: int = 60, *, checkpoint_every_steps: int = 5) -> Running:
+        text = SWEEP.format(name=name, seed=seed, steps=steps, checkpoint_every_steps=checkpoint_every_steps)
+        made.append(Running(lab["client"], shared, name, text=text))
+        return made[-1]
+
+    yield begin
+    for each in made:
+        each.finish()
+        lab["client"].run(f"simcvd cluster stop cluster.yaml {shlex.quote(each.name)}", timeout_s=120, check=False)

@@ -1,6 +1,7 @@
 """Hosts on one machine: a network namespace each on a bridge, with processes, mounts, name and home of its own."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -16,12 +17,15 @@ SUBNET = f"10.77.{LAB}"
 _PREFIX = f"simcvd{LAB}"
 _SWITCH = f"{_PREFIX}-switch"
 SHARED = Path("/mnt/shared")
+HOME = pwd.getpwuid(0).pw_dir
+"""Of root, on each host as on the machine."""
+
 TOOLS = ("ip", "unshare", "nsenter", "setpriv", "mount", "sshd", "ssh", "ssh-keygen", "rsync")
 _SBIN = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
 _VENV = Path(sys.prefix)
 _REPOSITORY = Path(__file__).parents[2]
 
-# Runs as the first process of a host. What lies under /tmp on the machine is hidden, but for what is bound again.
+# Runs as the first process of a host. What the machine has in the hidden places is gone, but for what is bound again.
 _BOOT = """
 set -e
 hostname "$NAME"
@@ -30,19 +34,22 @@ mount -t tmpfs none /mnt
 mkdir -p /mnt/real /mnt/shared
 mount --rbind / /mnt/real
 mount --bind "$SHARED" /mnt/shared
-for place in /tmp /root /dev/shm /run; do mount -t tmpfs none $place; done
+hidden="/tmp $HOME_OF_ROOT /dev/shm /run"
+for over in $hidden; do mount -t tmpfs none $over; done
 chmod 1777 /tmp /dev/shm
-chmod 700 /root
+chmod 700 "$HOME_OF_ROOT"
 for place in $VISIBLE; do
-  case $place in /tmp/*|/root/*|/run/*) mkdir -p $place; mount --bind /mnt/real$place $place;; esac
+  for over in $hidden; do
+    case $place in "$over"/*) mkdir -p $place; mount --bind /mnt/real$place $place; break;; esac
+  done
 done
 umount -l /mnt/real
 mount --bind "$FOLDER/hosts" /etc/hosts
-mkdir -p /run/sshd /root/.ssh /root/.ray
-cp "$FOLDER/ssh/"* /root/.ssh/
-chmod 600 /root/.ssh/*
-echo "export PATH=$VENV/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" > /root/.bashrc
-echo "export GLOO_SOCKET_IFNAME=eth0" >> /root/.bashrc
+mkdir -p /run/sshd "$HOME_OF_ROOT/.ssh" "$HOME_OF_ROOT/.ray"
+cp "$FOLDER/ssh/"* "$HOME_OF_ROOT/.ssh/"
+chmod 600 "$HOME_OF_ROOT/.ssh/"*
+echo "export PATH=$VENV/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" > "$HOME_OF_ROOT/.bashrc"
+echo "export GLOO_SOCKET_IFNAME=eth0" >> "$HOME_OF_ROOT/.bashrc"
 exec /usr/sbin/sshd -D -e -f "$FOLDER/sshd.conf" -h "$FOLDER/key-$NAME" -o PidFile=none
 """
 _SSHD = """
@@ -50,7 +57,7 @@ Port 22
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 UsePAM no
-AuthorizedKeysFile /root/.ssh/authorized_keys
+AuthorizedKeysFile .ssh/authorized_keys
 MaxStartups 100
 MaxSessions 100
 """
@@ -76,7 +83,7 @@ class Host:
         environment = [
             "env",
             "-i",
-            "HOME=/root",
+            f"HOME={HOME}",
             "USER=root",
             "LOGNAME=root",
             "TERM=dumb",
@@ -84,7 +91,7 @@ class Host:
             f"PATH={_VENV}/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "RAY_worker_niceness=0",
         ]
-        enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--wdns=/root"]
+        enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", f"--wdns={HOME}"]
         return [*enter, *environment, *arguments]
 
     def run(self, command: str, *, timeout_s: float = 60, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -112,6 +119,7 @@ class Host:
             "NAME": self.name,
             "SHARED": str(self._folder / "shared"),
             "FOLDER": str(self._folder),
+            "HOME_OF_ROOT": HOME,
             "VENV": str(_VENV),
             "VISIBLE": " ".join(map(str, [_VENV, _REPOSITORY, self._folder, Path(sys.base_prefix)])),
             "PATH": _SBIN,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.cluster import hosts
-from tests.cluster.test_faults import Running
+from tests.cluster.sweeping import Running
 
 Lab = dict[str, hosts.Host]
 SWEEP = """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cluster import hosts
+from tests.cluster.background import Background, until
 from tests.cluster.conftest import ADDRESSES, CLUSTER
 
 Lab = dict[str, hosts.Host]
@@ -20,6 +21,7 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "a-secret-key",
     "AWS_REGION": "us-east-1",
 }
+CACHE = f"{hosts.HOME}/cache"
 PATIENCE_S = 550
 WORKING = ("head", "first", "second")
 SWEEP = """
@@ -58,7 +60,7 @@ def _no_shared_folder(lab: Lab) -> Iterator[None]:
         host.run(f"mount -t tmpfs none {hosts.SHARED}")
     for name in WORKING:
         lab[name].run(f"cp .bashrc .bashrc-before; cat >> .bashrc <<'END'\n{exports}\nEND")
-    place = f"{{runs: {URL}, cache: /root/cache}}"
+    place = f"{{runs: {URL}, cache: {CACHE}}}"
     changed = CLUSTER.replace(f"{{runs: {hosts.SHARED}/runs}}", place)
     assert place in changed
     lab["client"].run(f"cat > store.yaml <<'END'\n{changed}\nEND")
@@ -69,10 +71,7 @@ def _no_shared_folder(lab: Lab) -> Iterator[None]:
     )
     try:
         made = f"import urllib.request as u; u.urlopen(u.Request('{KEYS['AWS_ENDPOINT_URL']}/bucket', method='PUT'))"
-        until = time.monotonic() + 60
-        while lab["head"].run(f'python -c "{made}"', check=False).returncode:
-            assert time.monotonic() < until
-            time.sleep(0.5)
+        until(lambda: lab["head"].run(f'python -c "{made}"', check=False).returncode == 0, 60)
         yield
     finally:
         lab["client"].run("simcvd cluster down store.yaml", timeout_s=120, check=False)
@@ -111,7 +110,7 @@ def test_hosts_that_share_no_folder_give_the_table_of_one_machine(lab: Lab, simc
     assert found["secrets"] == []
     assert not [name for name in found["names"] if "/checkpoint/" in name or "preflight" in name]
     for name in WORKING:
-        assert lab[name].run("ls /root/cache/datasets/*/dataset.json").stdout.count("\n") == 1
+        assert lab[name].run(f"ls {CACHE}/datasets/*/dataset.json").stdout.count("\n") == 1
     local = lab["client"].run("simcvd sweep few.yaml --out local", timeout_s=PATIENCE_S, check=False)
     assert local.returncode == 0, local.stdout + local.stderr
     brought, made = (lab["client"].run(f"cat {runs}/sweeps/few/tables/table.csv").stdout for runs in ("runs", "local"))
@@ -123,30 +122,26 @@ def test_hosts_that_share_no_folder_give_the_table_of_one_machine(lab: Lab, simc
 @pytest.mark.slow
 def test_the_trial_of_a_host_that_is_cut_off_goes_on_elsewhere(lab: Lab, store) -> None:
     lab["client"].run(f"cat > cut.yaml <<'END'\n{SWEEP.format(name='cut', steps=60)}\nEND")
-    command = lab["client"].command("simcvd", "sweep", "cut.yaml", "--cluster", "store.yaml", "--out", "runs-cut")
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    until = time.monotonic() + PATIENCE_S
-    trial = None
-    while trial is None:
-        assert time.monotonic() < until
-        assert process.poll() is None, process.communicate()
+    options = ("--cluster", "store.yaml", "--out", "runs-cut")
+    sweep = Background(lab["client"], "simcvd", "sweep", "cut.yaml", *options)
+
+    def trial_on_second() -> str | None:
         live = store()["live"]
-        trial = next((name for name, (host, step) in live.items() if host == "second" and 10 <= step < 45), None)
+        return next((name for name, (host, step) in live.items() if host == "second" and 10 <= step < 45), None)
+
+    trial = sweep.until(trial_on_second, PATIENCE_S, every_s=0)
     lab["second"].cut()
     try:
         began = time.monotonic()
-        while (hosts_of := store()["trials"][trial]["hosts"])[-1] == "second":
-            assert time.monotonic() - began < PATIENCE_S
-            time.sleep(1)
-        print(f"taken over by {hosts_of[-1]} after {time.monotonic() - began:.0f} s")
-        told, _ = process.communicate(timeout=PATIENCE_S)
-        print(told)
+        taken_by = until(
+            lambda: (at := store()["trials"][trial]["hosts"][-1]) != "second" and at, PATIENCE_S, every_s=1
+        )
+        print(f"taken over by {taken_by} after {time.monotonic() - began:.0f} s")
+        code, told = sweep.end(PATIENCE_S)
     finally:
         lab["second"].mend()
-        process.kill()
-    assert process.returncode == 0
+        sweep.finish()
+    assert code == 0
     assert "3 of 3 finished" in told
     trials = store()["trials"]
     assert trials[trial]["steps"] == [*range(1, 61), 60]

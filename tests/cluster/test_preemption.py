@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from tests.cluster import hosts
+from tests.cluster.background import until
 from tests.cluster.conftest import CLUSTER
-from tests.cluster.test_faults import SWEEP, Running, _whole
+from tests.cluster.sweeping import Running, whole
 
 pytestmark = pytest.mark.timeout(1200)
 Lab = dict[str, hosts.Host]
+# No checkpoint is due before the trial's end: the one that it goes on from was written for the notice.
+AT_THE_END = 60
 
 _METADATA = """
 import json, sys
@@ -44,26 +47,6 @@ def _down_at_the_end(lab: Lab) -> Iterator[None]:
     lab["client"].run("simcvd cluster down cluster.yaml", timeout_s=120, check=False)
 
 
-@pytest.fixture
-def begin(lab: Lab, shared) -> Iterator:
-    made = []
-
-    def start(name: str, seed: int) -> Running:
-        # No checkpoint is due before the trial's end: the one that it goes on from was written for the notice.
-        text = SWEEP.replace("checkpoint_every_steps: 5", "checkpoint_every_steps: 60").format(
-            name=name, seed=seed, steps=60
-        )
-        made.append(Running(lab["client"], shared, name, text=text))
-        return made[-1]
-
-    yield start
-    for sweep in made:
-        if sweep.process.poll() is None:
-            sweep.process.kill()
-            sweep.process.communicate()
-        lab["client"].run(f"simcvd cluster stop cluster.yaml {sweep.name}", timeout_s=120, check=False)
-
-
 def _lock(sweep: Running, trial: str) -> str:
     return (sweep.trials / trial / "lock").read_text()
 
@@ -80,12 +63,12 @@ def _ends_well(sweep: Running, trial: str, lock: str, step: int) -> None:
     assert code == 0
     assert "A node is about to go" in told
     assert "3 of 3 finished" in told
-    _whole(sweep)
+    whole(sweep)
 
 
 @pytest.mark.slow
-def test_a_drained_hosts_trial_writes_a_checkpoint_and_goes_on_elsewhere(begin, lab: Lab) -> None:
-    sweep = begin("drained", 31)
+def test_a_drained_hosts_trial_writes_a_checkpoint_and_goes_on_elsewhere(running, lab: Lab) -> None:
+    sweep = running("drained", 31, checkpoint_every_steps=AT_THE_END)
     trial = sweep.until(lambda: sweep.trial_on("second"), 300)
     step, lock = sweep.own[trial][-1], _lock(sweep, trial)
     done = lab["second"].run("python -m sweeps.cluster.preemption now --within 60", timeout_s=100, check=False)
@@ -97,9 +80,9 @@ def test_a_drained_hosts_trial_writes_a_checkpoint_and_goes_on_elsewhere(begin, 
 
 
 @pytest.mark.slow
-def test_a_notice_from_the_clouds_metadata_does_the_same_and_the_watcher_ends_by_itself(begin, lab: Lab) -> None:
+def test_a_notice_from_the_clouds_metadata_does_the_same_and_the_watcher_ends_by_itself(running, lab: Lab) -> None:
     second = lab["second"]
-    sweep = begin("announced", 32)
+    sweep = running("announced", 32, checkpoint_every_steps=AT_THE_END)
     trial = sweep.until(lambda: sweep.trial_on("second"), 300)
     step, lock = sweep.own[trial][-1], _lock(sweep, trial)
     second.run(f"cat > metadata.py <<'END'\n{_METADATA}\nEND\nsetsid python metadata.py >/dev/null 2>&1 &")
@@ -107,10 +90,11 @@ def test_a_notice_from_the_clouds_metadata_does_the_same_and_the_watcher_ends_by
         "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1338 "
         "setsid python -m sweeps.cluster.preemption aws >watcher.log 2>&1 </dev/null &"
     )
-    until = time.monotonic() + 30
-    while "Waiting for a notice from aws" not in (told := second.run("cat watcher.log").stdout):
-        assert time.monotonic() < until, told
-        time.sleep(0.5)
+
+    def told() -> str:
+        return second.run("cat watcher.log").stdout
+
+    until(lambda: "Waiting for a notice from aws" in told(), 30, told=told)
     end = datetime.now(UTC) + timedelta(minutes=2)
     second.run(f"""echo '{{"action": "terminate", "time": "{end:%Y-%m-%dT%H:%M:%SZ}"}}' > action.json""")
     try:
@@ -138,7 +122,7 @@ def test_the_recipes_line_starts_a_watcher_on_each_worker_that_ends_with_the_clu
     workers = [lab["first"], lab["second"]]
     running = "pgrep -f '[s]weeps.cluster.preemption gcp'"
     for worker in workers:
-        _until(lambda worker=worker: "does not answer" in worker.run("cat preemption.log", check=False).stdout)
+        until(lambda worker=worker: "does not answer" in worker.run("cat preemption.log", check=False).stdout, 90)
         assert worker.run(running, check=False).stdout, worker.run("cat preemption.log").stdout
     assert not lab["head"].run(running, check=False).stdout
     swept = simcvd("sweep dropout --cluster watched.yaml --set training.steps=3", timeout_s=500)
@@ -147,12 +131,5 @@ def test_the_recipes_line_starts_a_watcher_on_each_worker_that_ends_with_the_clu
     assert {json.loads(lock.read_text())["host"] for lock in locks} == {"first", "second"}
     assert simcvd("cluster down watched.yaml").returncode == 0
     for worker in workers:
-        _until(lambda worker=worker: not worker.run(running, check=False).stdout)
+        until(lambda worker=worker: not worker.run(running, check=False).stdout, 90)
         assert worker.run("cat preemption.log").stdout.rstrip().endswith("Ray has ended on this machine.")
-
-
-def _until(reached: Callable[[], object], timeout_s: float = 90) -> None:
-    end = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.5)

@@ -2,25 +2,23 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import hosts
+from tests.cluster.background import Background, logged_steps, until
+from tests.cluster.slurm import NODES, RAY_LEFT, RECIPE, SWEEP, each_has_a_checkpoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 Lab = dict[str, hosts.Host]
-NODES = ("head", "first", "second")
 JOB = 4711
 PORT = 20000 + JOB % 3000 * 4
 HOME = f"{hosts.SHARED}/slurm/home"
-RECIPE = Path(__file__).parents[2] / "docs" / "clusters" / "slurm.sbatch"
-RAY_LEFT = "pgrep -af '(^|/)(raylet|gcs_server)( |$)|^ray::|ray/(dashboard|_private)/|[s]ymmetric-run'"
 
 # As the real one: it starts the command on each node with this environment and folder, and ends as the worst of them.
 _SRUN = r"""#!/bin/bash
@@ -43,23 +41,12 @@ _SCONTROL = r"""#!/bin/bash
 [ "$1 $2" = "show hostnames" ] && { tr , '\n' <<< "$3"; exit; }
 echo "scontrol $*" >> "$FAKE/calls"
 """
-SWEEP = """
-name: queued
-base:
-  preset: phantom
-  training.steps: 100
-  training.checkpoint_every_steps: 50
-  training.log_every_steps: 1
-axes: {projection.dropout: [0.0, 0.1, 0.5]}
-reference: {projection.dropout: 0.1}
-"""
 
 
-class Job:
+class Job(Background):
     """The batch script of a job, on its first node."""
 
     def __init__(self, head: hosts.Host, folder: Path, arguments: str) -> None:
-        self.head = head
         environment = {
             "HOME": HOME,
             "FAKE": f"{hosts.SHARED}/slurm",
@@ -73,27 +60,12 @@ class Job:
         (folder / "calls").write_text("")
         script = f"echo $$ > {hosts.SHARED}/slurm/batch.pid; exec bash {RECIPE} {arguments}"
         self._calls = folder / "calls"
-        self.process = subprocess.Popen(
-            head.command("env", *(f"{key}={value}" for key, value in environment.items()), "bash", "-c", script),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        given = (f"{key}={value}" for key, value in environment.items())
+        runs = folder / "home" / "runs"
+        super().__init__(head, "env", *given, "bash", "-c", script, patience_s=300, told=lambda: logged_steps(runs))
 
     def signal(self, name: str) -> None:
-        self.head.run(f"kill -{name} $(cat {hosts.SHARED}/slurm/batch.pid)")
-
-    def end(self, timeout_s: float = 300) -> tuple[int, str]:
-        try:
-            output, _ = self.process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            output, _ = self.process.communicate()
-            print(output)
-            raise
-        print(output)
-        return self.process.returncode, output
+        self.host.run(f"kill -{name} $(cat {hosts.SHARED}/slurm/batch.pid)")
 
     @property
     def calls(self) -> list[str]:
@@ -122,25 +94,9 @@ def submit(lab: Lab, folder: Path) -> Iterator[Callable[[str], Job]]:
 
     yield begin
     for job in made:
-        if job.process.poll() is None:
-            job.process.kill()
-            job.process.communicate()
+        job.finish()
     for name in NODES:
         lab[name].run("ray stop --force", check=False)
-
-
-def _logs(folder: Path) -> dict[str, list[int]]:
-    found = {}
-    for path in sorted((folder / "home" / "runs" / "trials").glob("*/log.jsonl")):
-        lines = path.read_text().splitlines()
-        found[path.parent.name] = [json.loads(line)["step"] for line in lines if line.endswith("}")]
-    return found
-
-
-def _each_has_a_checkpoint(runs: Path, steps: Iterable[str]) -> None:
-    """Without the notice the first one would be written at step 50."""
-    for trial in steps:
-        assert list((runs / "trials" / trial / "checkpoint").iterdir()), trial
 
 
 def _nothing_is_left(lab: Lab, folder: Path) -> None:
@@ -153,10 +109,7 @@ def _nothing_is_left(lab: Lab, folder: Path) -> None:
 def test_a_job_runs_the_sweep_on_all_its_nodes_and_leaves_no_ray(submit, lab: Lab, folder: Path) -> None:
     job = submit("dropout --set training.steps=10")
     token = folder / "home" / ".simcvd" / f"slurm-{JOB}" / "auth_token"
-    until = time.monotonic() + 120
-    while not token.exists():
-        assert time.monotonic() < until
-        time.sleep(0.1)
+    until(token.exists, 120, every_s=0.1)
     assert token.stat().st_mode & 0o777 == 0o600
     assert token.parent.stat().st_mode & 0o777 == 0o700
     began = time.monotonic()
@@ -184,17 +137,14 @@ def test_before_its_time_is_over_a_job_writes_checkpoints_and_goes_on_when_it_is
     submit, lab: Lab, folder: Path
 ) -> None:
     arguments = f"{hosts.SHARED}/slurm/queued.yaml"
-    before = set(_logs(folder))
+    runs = folder / "home" / "runs"
+    before = set(logged_steps(runs))
 
     def own() -> dict[str, list[int]]:
-        return {name: steps for name, steps in _logs(folder).items() if name not in before}
+        return {name: steps for name, steps in logged_steps(runs).items() if name not in before}
 
     job = submit(arguments)
-    until = time.monotonic() + 400
-    while sum(bool(steps) and steps[-1] > 10 for steps in own().values()) < 3:
-        assert job.process.poll() is None, job.end()
-        assert time.monotonic() < until, own()
-        time.sleep(0.1)
+    job.until(lambda: sum(bool(steps) and steps[-1] > 10 for steps in own().values()) >= 3, 400, every_s=0.1)
     unknown = lab["first"].run(f"ray status --address head:{PORT}", check=False)
     assert unknown.returncode != 0  # it has no token
     began = time.monotonic()
@@ -206,7 +156,7 @@ def test_before_its_time_is_over_a_job_writes_checkpoints_and_goes_on_when_it_is
     assert "goes into the queue again" in told
     steps = own()
     assert all(10 < trial[-1] < 100 for trial in steps.values())
-    _each_has_a_checkpoint(folder / "home" / "runs", steps)
+    each_has_a_checkpoint(runs, steps)
     _nothing_is_left(lab, folder)
 
     again = submit(arguments)
@@ -221,12 +171,9 @@ def test_before_its_time_is_over_a_job_writes_checkpoints_and_goes_on_when_it_is
 
 def test_a_job_that_is_told_to_stop_stops_and_is_not_queued_again(submit, lab: Lab, folder: Path) -> None:
     job = submit("dropout --set training.steps=2000 --set training.checkpoint_every_steps=1000")
-    before = set(_logs(folder))
-    until = time.monotonic() + 400
-    while not set(_logs(folder)) - before:
-        assert job.process.poll() is None, job.end()
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    runs = folder / "home" / "runs"
+    before = set(logged_steps(runs))
+    job.until(lambda: set(logged_steps(runs)) - before, 400)
     job.signal("INT")
     code, _ = job.end(170)
     assert code == 130

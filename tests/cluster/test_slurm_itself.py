@@ -7,13 +7,14 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import hosts
-from tests.cluster.test_slurm import NODES, RAY_LEFT, RECIPE, SWEEP, _each_has_a_checkpoint
+from tests.cluster.background import logged_steps, until
+from tests.cluster.slurm import NODES, RAY_LEFT, RECIPE, SWEEP, each_has_a_checkpoint
 
 Lab = dict[str, hosts.Host]
 PLACE = f"{hosts.SHARED}/slurm-itself"
@@ -74,7 +75,7 @@ def folder(lab: Lab, no_ray: None, tmp_path_factory: pytest.TempPathFactory) -> 
     lab["head"].run(f"mkdir -p /tmp/slurmctld && SLURM_CONF={PLACE}/slurm.conf slurmctld")
     for name in NODES:
         lab[name].run(f"mkdir -p /tmp/slurmd && SLURM_CONF={PLACE}/slurm.conf slurmd")
-    _until(lambda: "idle 3" in _slurm(lab, "sinfo --noheader --format='%T %D'"), 60)
+    until(lambda: "idle 3" in _slurm(lab, "sinfo --noheader --format='%T %D'"), 60)
     yield folder
     for name in NODES:
         lab[name].run("pkill slurmctld; pkill slurmd; pkill munged", check=False)
@@ -87,48 +88,36 @@ def _slurm(lab: Lab, command: str) -> str:
     return done.stdout.strip()
 
 
-def _until(reached: Callable[[], object], timeout_s: float) -> None:
-    end = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.5)
-
-
 def test_a_job_that_is_told_of_its_end_is_queued_again_and_ends_complete(lab: Lab, folder: Path) -> None:
     submitted = _slurm(lab, f"sbatch --cpus-per-task=1 --time=60 {RECIPE} {PLACE}/queued.yaml")
     job = submitted.split()[-1]
     log = folder / f"simcvd-{job}.log"
-
-    def logs() -> dict[str, list[int]]:
-        found = {}
-        for path in sorted((folder / "home" / "runs" / "trials").glob("*/log.jsonl")):
-            lines = path.read_text().splitlines()
-            found[path.parent.name] = [json.loads(line)["step"] for line in lines if line.endswith("}")]
-        return found
+    runs = folder / "home" / "runs"
 
     def shown(key: str) -> str:
         return re.search(rf"\b{key}=(\S+)", _slurm(lab, f"scontrol show job {job}"))[1]
 
     try:
-        _until(lambda: sum(bool(steps) and steps[-1] > 5 for steps in logs().values()) == 3, 300)
+        until(lambda: sum(bool(steps) and steps[-1] > 5 for steps in logged_steps(runs).values()) == 3, 300)
         assert shown("JobState") == "RUNNING"
         _slurm(lab, f"scancel --batch --signal=USR1 {job}")
         told = time.monotonic()
-        _until(lambda: shown("Restarts") == "1", 180)
+        until(lambda: shown("Restarts") == "1", 180)
         print(
-            f"queued again {time.monotonic() - told:.0f} s after the notice at", {k: s[-1] for k, s in logs().items()}
+            f"queued again {time.monotonic() - told:.0f} s after the notice at",
+            {trial: steps[-1] for trial, steps in logged_steps(runs).items()},
         )
-        assert all(steps[-1] < 100 for steps in logs().values())
-        _each_has_a_checkpoint(folder / "home" / "runs", logs())
-        _until(lambda: shown("JobState") not in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "REQUEUED"), 500)
+        assert all(steps[-1] < 100 for steps in logged_steps(runs).values())
+        each_has_a_checkpoint(runs, logged_steps(runs))
+        until(lambda: shown("JobState") not in ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "REQUEUED"), 500)
     finally:
         print(log.read_text() if log.exists() else "no log")
     assert (shown("JobState"), shown("ExitCode"), shown("Restarts")) == ("COMPLETED", "0:0", "1")
     assert "3 of 3 finished" in log.read_text()
-    assert len(logs()) == 3
-    for trial, steps in logs().items():
+    assert len(logged_steps(runs)) == 3
+    for trial, steps in logged_steps(runs).items():
         assert steps == [*range(1, 101), 100], trial
-    trials = (folder / "home" / "runs" / "trials").iterdir()
+    trials = (runs / "trials").iterdir()
     assert {json.loads((trial / "lock").read_text())["host"] for trial in trials} <= set(NODES)
     for name in NODES:
         assert not lab[name].run(f"{RAY_LEFT}; ls -d /tmp/simcvd-*", check=False).stdout, name
