@@ -1,4 +1,4 @@
-"""What the chaos tests share: an engine whose scores depend on every step done, one Ray, and the undisturbed sweep."""
+"""What the chaos tests share: one Ray, clusters, commands, the undisturbed sweep and the one to disturb."""
 
 import io
 import os
@@ -7,24 +7,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine
 from sweeps.preflight import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
+from tests.sweeps.chaos.chain import make_chain
+from tests.sweeps.chaos.disturbed import STEPS, DisturbedSweep, Ended
 
-STEPS = 8
 RAY_ATTEMPTS = 3
 """Ray gives up when it is not there after 30 s, which a busy machine may need."""
-
-Fault = Callable[[TrialConfig, Path, int], None]
-"""Violence before a step: gets the trial's settings, its folder and the step."""
 
 COMMAND = """
 import pickle, sys
@@ -40,83 +37,6 @@ except UserError as error:
 except KeyboardInterrupt:
     sys.exit(130)
 """
-
-
-class Ended(NamedTuple):
-    """How a command ended: its exit code and what it printed."""
-
-    code: int
-    text: str
-
-
-@pytest.fixture(scope="session")
-def make_chain() -> Callable[..., Engine]:
-    """Return a factory of engines whose weights are a chain of digests over settings and steps.
-
-    A step that is lost, done twice from one state or done in another trial changes weights and all scores. Closures, so
-    that Ray's workers need not import this file. Steps done are appended to `steps.txt` in the trial's folder.
-    """
-
-    def make(fault: Fault | None = None) -> Engine:
-        def digest(*parts):
-            import hashlib
-
-            return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
-
-        def score(weights, case_id):
-            from types import SimpleNamespace
-
-            dice = int(digest(weights, case_id)[:8], 16) / 2**32
-            names = ("hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm")
-            sizes = {"predicted_voxels": 60, "reference_voxels": 64}
-            empty = {"empty_prediction": False, "empty_reference": False}
-            named = {"case_id": case_id, "class_id": 1, "class_name": "box"}
-            distances = {name: 10 * (1 - dice) + index for index, name in enumerate(names)}
-            return SimpleNamespace(dice=dice, jaccard=dice / (2 - dice), **named, **distances, **sizes, **empty)
-
-        def train(config, dataset, trial_dir, *, should_stop, **others):
-            import json
-            from types import SimpleNamespace
-
-            from simcvd.training.interruption import Interrupted
-
-            checkpoint = trial_dir / "checkpoint" / "last.pt"
-            checkpoint.parent.mkdir(parents=True, exist_ok=True)
-            (trial_dir / "environment.json").write_text(json.dumps({"device": "cpu"}))
-            done, weights = 0, digest(config)
-            if checkpoint.exists():
-                state = json.loads(checkpoint.read_text())
-                done, weights = state["done"], state["weights"]
-            steps = config.training.steps
-            for step in range(done + 1, steps + 1):
-                if fault is not None:
-                    fault(config, trial_dir, step)
-                weights = digest(weights, step)
-                line = {"step": step, "steps": steps, "seconds": 0.1 * step}
-                with (trial_dir / "log.jsonl").open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-                with (trial_dir / "steps.txt").open("a") as file:
-                    file.write(f"{step}\n")
-                state = {"done": step, "weights": weights, "padding": "." * 20_000}
-                checkpoint.with_name("last.pt.tmp-1").write_text(json.dumps(state))
-                checkpoint.with_name("last.pt.tmp-1").replace(checkpoint)
-                if should_stop() and step < steps:
-                    raise Interrupted(f"Stopped after step {step}.")
-            (trial_dir / "student.safetensors").write_text(weights)
-            return SimpleNamespace(steps=steps, seconds=0.1 * steps, val_scores=[score(weights, "case2")])
-
-        def evaluate(trial_dir, dataset, split, *, device, on_case):
-            import numpy as np
-
-            weights = (trial_dir / "student.safetensors").read_text()
-            cases = [f"case{index}" for index in (3, 4, 5)]
-            for case in cases:
-                on_case(case, np.frombuffer(digest(weights, case).encode()[:24], np.uint8).reshape(2, 3, 4))
-            return [score(weights, case) for case in cases]
-
-        return Engine(train, evaluate)
-
-    return make
 
 
 @pytest.fixture(scope="session")
@@ -168,7 +88,6 @@ def run(dataset: Path, tmp_path: Path, shared_ray: str) -> Callable[..., tuple[S
 def undisturbed(
     dataset: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    make_chain: Callable[..., Engine],
     shared_ray: str,
 ) -> Callable[[SweepFile], Path]:
     """Return the runs folder of a sweep that nothing disturbed."""
@@ -286,12 +205,36 @@ def end(patience_s: float) -> Callable[[subprocess.Popen[str]], Ended]:
     return call
 
 
-@pytest.fixture(scope="session")
-def steps_of() -> Callable[[Path], dict[str, list[int]]]:
-    """Return the steps that each trial did, over all sessions."""
+@pytest.fixture
+def disturbed(
+    start: Callable[..., subprocess.Popen[str]],
+    run: Callable[..., tuple[SweepOutcome, str]],
+    end: Callable[[subprocess.Popen[str]], Ended],
+    tmp_path: Path,
+    make_sweep: Callable[..., SweepFile],
+    undisturbed: Callable[[SweepFile], Path],
+    same_files: Callable[..., None],
+) -> DisturbedSweep:
+    """The sweep that most tests disturb."""
+    sweep = make_sweep()
+    return DisturbedSweep(sweep, tmp_path / "runs", undisturbed(sweep), start, run, end, same_files)
 
-    def read(runs: Path) -> dict[str, list[int]]:
-        files = (runs / "trials").glob("*/steps.txt")
-        return {path.parent.name: [int(line) for line in path.read_text().split()] for path in files}
 
-    return read
+@pytest.fixture
+def make_cluster() -> Iterator[Callable[..., Any]]:
+    """Return a factory of clusters: a Ray whose head has `num_cpus`, with `system` for its own configuration."""
+    from ray.cluster_utils import Cluster
+
+    from sweeps.ray_session import ray_environment
+
+    clusters: list[Cluster] = []
+
+    def make(num_cpus: int, **system: int) -> Cluster:
+        head = {"num_cpus": num_cpus, "_system_config": system}
+        clusters.append(Cluster(initialize_head=True, head_node_args=head))
+        return clusters[-1]
+
+    with ray_environment():
+        yield make
+        for cluster in clusters:
+            cluster.shutdown()

@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.failure_kinds import is_disk_full
+from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 SENTENCE = r"^The disk of .*/small is full; make room and run the same command again, it continues\.$"
 
@@ -34,14 +36,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.ray
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning")
 def test_a_full_disk_stops_the_sweep_with_a_sentence_and_costs_nothing_but_time(
-    run: Callable[..., Any],
-    small_disk: Path,
-    tmp_path: Path,
-    make_sweep: Any,
-    make_chain: Any,
-    gate: Any,
-    undisturbed: Any,
-    same_files: Any,
+    small_disk: Path, disturbed: DisturbedSweep, tmp_path: Path, gate: Any
 ) -> None:
     from analysis.records import read_trials
 
@@ -55,18 +50,18 @@ def test_a_full_disk_stops_the_sweep_with_a_sentence_and_costs_nothing_but_time(
                 time.sleep(0.02)
             fill_up(ballast)
 
-    sweep = make_sweep()
+    sweep = replace(disturbed, runs=small_disk)
     for _ in range(2):  # the second time, it is full from the start
         with pytest.raises(UserError, match=SENTENCE):
-            run(sweep, make_chain(fill), runs=small_disk)
+            sweep.run(fill)
         assert set(read_trials(small_disk)["status"]) == {"finished"}
         assert not (small_disk / "sweeps" / "mine" / "ray").exists()
 
     ballast.unlink()
     gate.open()
-    outcome, text = run(sweep, make_chain(fill), runs=small_disk)
+    outcome, text = sweep.run(fill)
     assert (outcome.exit_code, outcome.ran) == (0, 2), text
-    same_files(small_disk, undisturbed(sweep), sweep)
+    sweep.assert_same_files()
 
 
 def _filler() -> Callable[[Path], None]:

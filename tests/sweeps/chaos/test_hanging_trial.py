@@ -1,10 +1,10 @@
 """A trial stands still."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+
+from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [
@@ -14,13 +14,7 @@ pytestmark = [
 
 
 def test_a_trial_that_hangs_once_finishes_and_one_that_always_hangs_fails_without_the_others(
-    run: Callable[..., Any],
-    tmp_path: Path,
-    make_sweep: Any,
-    make_chain: Any,
-    undisturbed: Any,
-    same_files: Any,
-    steps_of: Any,
+    disturbed: DisturbedSweep, tmp_path: Path
 ) -> None:
     hung = tmp_path / "hung"
 
@@ -34,20 +28,19 @@ def test_a_trial_that_hangs_once_finishes_and_one_that_always_hangs_fails_withou
                 hung.touch()
             time.sleep(3600)
 
-    runs, sweep = tmp_path / "runs", make_sweep()
-    outcome, text = run(sweep, make_chain(hang), hang_timeout_s=5.0)
+    outcome, text = disturbed.run(hang, hang_timeout_s=5.0)
     states = {(row.planned.variant, row.planned.seed): row.trial for row in outcome.state.rows}
     assert [trial.state for trial in states.values()] == ["finished", "finished", "failed", "finished"], text
     assert outcome.exit_code == 1
     failed = states["sdm=0.2", 0]
     assert (failed.failure_kind, failed.step) == ("hung", 4)
     assert "hung in hang (test_hanging_trial.py:" in str(failed.failure_message)
-    assert "most recent call first" in (runs / "trials" / failed.id / "failure.txt").read_text()
+    assert "most recent call first" in (disturbed.runs / "trials" / failed.id / "failure.txt").read_text()
     once = states["sdm=0.1", 1].id
     assert f"The trial {once} hung in hang (test_hanging_trial.py:" in text
-    assert all(steps == list(range(1, len(steps) + 1)) for steps in steps_of(runs).values())
+    assert all(steps == list(range(1, len(steps) + 1)) for steps in disturbed.steps.values())
 
-    outcome, text = run(sweep, make_chain(), retry_failed=True)
+    outcome, text = disturbed.run(retry_failed=True)
     assert (outcome.exit_code, outcome.ran) == (0, 1), text
-    assert all(steps == list(range(1, 9)) for steps in steps_of(runs).values())
-    same_files(runs, undisturbed(sweep), sweep)
+    disturbed.assert_each_step_once()
+    disturbed.assert_same_files()

@@ -2,21 +2,18 @@
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [
     pytest.mark.ray,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
 ]
-
-STEPS = list(range(1, 9))
 
 
 @pytest.mark.parametrize(
@@ -25,23 +22,9 @@ STEPS = list(range(1, 9))
     ids=["kill, own Ray", "kill, joined Ray", "Ctrl-C"],
 )
 def test_a_command_that_was_ended_continues(
-    start: Callable[..., subprocess.Popen[str]],
-    run: Callable[..., Any],
-    tmp_path: Path,
-    number: signal.Signals,
-    own_ray: bool,
-    shared_ray: str,
-    make_sweep: Any,
-    make_chain: Any,
-    gate: Any,
-    wait: Any,
-    end: Any,
-    undisturbed: Any,
-    same_files: Any,
-    steps_of: Any,
+    disturbed: DisturbedSweep, number: signal.Signals, own_ray: bool, shared_ray: str, gate: Any, wait: Any
 ) -> None:
-    runs, sweep = tmp_path / "runs", make_sweep()
-    hold = gate.fault(5, sdm=0.2)
+    runs, hold = disturbed.runs, gate.fault(5, sdm=0.2)
 
     def fault(config, trial_dir, step):
         hold(config, trial_dir, step)
@@ -54,7 +37,7 @@ def test_a_command_that_was_ended_continues(
         return len(list(runs.glob("results/trials/*.parquet"))) == 2 and bool(gate.held)
 
     address = None if own_ray else shared_ray
-    command = start(sweep, make_chain(fault), address=address, until=in_the_middle)
+    command = disturbed.start(fault, address=address, until=in_the_middle)
     if number == signal.SIGINT:
         os.killpg(command.pid, number)
         # The trials are told, and look at most once a second; the steps of this engine take no time.
@@ -62,11 +45,11 @@ def test_a_command_that_was_ended_continues(
         gate.open()
     else:
         os.kill(command.pid, number)
-    code, text = end(command)
+    code, text = disturbed.end(command)
     assert code == (130 if number == signal.SIGINT else -signal.SIGKILL), text
     assert "Traceback" not in text
 
-    outcome, text = run(sweep, make_chain())
+    outcome, text = disturbed.run()
     assert (outcome.exit_code, outcome.ran) == (0, 2), text
-    assert all(done == STEPS for done in steps_of(runs).values())
-    same_files(runs, undisturbed(sweep), sweep)
+    disturbed.assert_each_step_once()
+    disturbed.assert_same_files()

@@ -1,12 +1,13 @@
 """Processes are killed while they write a result."""
 
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [
@@ -55,40 +56,22 @@ def tear(tmp_path: Path) -> Tear:
 
 @pytest.mark.parametrize("kind", ["cases", "trials"])
 def test_a_worker_killed_while_it_writes_leaves_nothing_torn(
-    run: Callable[..., Any],
-    tmp_path: Path,
-    kind: str,
-    tear: Tear,
-    make_sweep: Any,
-    make_chain: Any,
-    undisturbed: Any,
-    same_files: Any,
-    steps_of: Any,
+    disturbed: DisturbedSweep, tmp_path: Path, kind: str, tear: Tear
 ) -> None:
-    sweep = make_sweep()
-    outcome, text = run(sweep, make_chain(tear(kind, whole_command=False)))
+    outcome, text = disturbed.run(tear(kind, whole_command=False))
     assert (tmp_path / "torn").exists()
     assert outcome.exit_code == 0, text
-    assert all(steps == list(range(1, 9)) for steps in steps_of(tmp_path / "runs").values())
-    same_files(tmp_path / "runs", undisturbed(sweep), sweep)
+    disturbed.assert_each_step_once()
+    disturbed.assert_same_files()
 
 
 def test_a_command_killed_with_all_its_processes_while_one_writes_leaves_nothing_torn(
-    start: Callable[..., subprocess.Popen[str]],
-    run: Callable[..., Any],
-    tmp_path: Path,
-    tear: Tear,
-    make_sweep: Any,
-    make_chain: Any,
-    end: Any,
-    undisturbed: Any,
-    same_files: Any,
+    disturbed: DisturbedSweep, tmp_path: Path, tear: Tear
 ) -> None:
     from analysis.records import read_cases, read_trials
 
-    runs, sweep = tmp_path / "runs", make_sweep()
-    killer = make_chain(tear("cases", whole_command=True))
-    code, text = end(start(sweep, killer, until=lambda: (tmp_path / "torn").exists()))
+    runs, killer = disturbed.runs, tear("cases", whole_command=True)
+    code, text = disturbed.end(disturbed.start(killer, until=lambda: (tmp_path / "torn").exists()))
     assert code == -signal.SIGKILL, text
     halves = list(runs.glob("results/cases/.*"))
     assert len(halves) == 1
@@ -100,6 +83,6 @@ def test_a_command_killed_with_all_its_processes_while_one_writes_leaves_nothing
     if finished:
         assert len(read_cases(runs)) == len(pd.read_parquet(runs / "results" / "cases"))
 
-    outcome, text = run(sweep, make_chain())
+    outcome, text = disturbed.run()
     assert outcome.exit_code == 0, text
-    same_files(runs, undisturbed(sweep), sweep)
+    disturbed.assert_same_files()

@@ -30,6 +30,15 @@ def _told(state, tmp_path):
     return events, out
 
 
+def _followed(state, tmp_path):
+    _, out = _told(state, tmp_path)
+    followed = FollowedSweep("mine")
+    lines = out.getvalue().splitlines()
+    for line in lines:
+        followed.take(line)
+    return followed, lines
+
+
 def test_what_is_told_is_what_is_known(state, tmp_path):
     events, out = _told(state, tmp_path)
     events.end(1, state, tmp_path, message="Some failed.")
@@ -45,22 +54,14 @@ def test_what_is_told_is_what_is_known(state, tmp_path):
 
 
 def test_a_trial_moves_on_in_its_place(state, tmp_path):
-    _, out = _told(state, tmp_path)
-    followed = FollowedSweep("mine")
-    lines = out.getvalue().splitlines()
-    for line in lines:
-        followed.take(line)
+    followed, lines = _followed(state, tmp_path)
     first = json.loads(next(line for line in lines if '"a-0"' in line))
     followed.take(json.dumps(first | {"state": "finished", "step": 100}))
     assert [row.trial.state for row in followed.state.rows] == ["finished", "waiting", "failed", "waiting"]
 
 
 def test_a_searched_setting_keeps_its_row_when_it_gets_a_trial(state, tmp_path):
-    _, out = _told(state, tmp_path)
-    followed = FollowedSweep("mine")
-    lines = out.getvalue().splitlines()
-    for line in lines:
-        followed.take(line)
+    followed, lines = _followed(state, tmp_path)
     waiting = json.loads(next(line for line in lines if '"search 4"' in line))
     followed.take(json.dumps(waiting | {"id": "c-0", "state": "running", "step": 5}))
     assert len(followed.state.rows) == 4
