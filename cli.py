@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from analysis.errors import AnalysisError
 from simcvd.errors import UserError
+from simcvd.visible_gpus import hide_gpus
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -106,6 +107,13 @@ class SignificanceChoice(StrEnum):
 
 # ---- options that several commands share ----
 
+
+def _hide_unused_gpus(device: str) -> str:
+    if device == "cpu":
+        hide_gpus()
+    return device
+
+
 SourceArgument = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with the raw scans.")]
 TargetArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="Data set folder to make.")]
 DatasetArgument = Annotated[
@@ -147,7 +155,9 @@ PresetOption = Annotated[
 RetryOption = Annotated[
     bool, typer.Option("--retry-failed", help="Run failed trials again; what training did not cause keeps its steps.")
 ]
-DeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.", callback=_hide_unused_gpus)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -387,14 +397,8 @@ def predict(
 
     Each mask has its image's space and format.
     """
-    from simcvd.config import from_file
+    from simcvd.training.evaluation import predict_images
 
-    precision = from_file(trial / "config.yaml").training.precision
-    from simcvd.inference.predict import predict_files
-    from simcvd.training.environment import choose_device
-    from simcvd.training.precision import choose_precision
-
-    place = choose_device(device)
     with _Progress("predicting", "images") as progress:
         masks: list[Path] = []
 
@@ -402,7 +406,7 @@ def predict(
             masks.append(mask)
             progress(len(masks), len(images))
 
-        predict_files(trial, images, out, place, choose_precision(precision, place).autocast, on_image=on_image)
+        predict_images(trial, images, out, device=device, on_image=on_image)
     for mask in masks:
         typer.echo(str(mask))
 
@@ -430,7 +434,9 @@ def sweep(
         ),
     ] = None,
     preset: PresetOption = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=_hide_unused_gpus)
+    ] = "auto",
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes a trial, each on its own GPU or CPUs.")
     ] = 1,
@@ -495,7 +501,7 @@ def sweep(
     from simcvd.methods.registry import check_known
     from sweeps.data_cache import local_dataset
     from sweeps.definition import load_sweep, parse_label_splits, parse_seeds
-    from sweeps.expand import expand
+    from sweeps.expand import all_trials, expand
     from sweeps.failures import failure_lines
     from sweeps.objects.mirror import bring
     from sweeps.objects.place import CACHE, object_runs, refuse_search
@@ -503,7 +509,14 @@ def sweep(
     from sweeps.planning.budget import Budget, parse_duration
     from sweeps.planning.dry_run import dry_run as plan_ahead
     from sweeps.planning.show import show
-    from sweeps.preflight import ResourceRequest, Subject, check_alone, check_machine, check_request
+    from sweeps.preflight import (
+        ResourceRequest,
+        Subject,
+        check_alone,
+        check_machine,
+        check_request,
+        recorded_precisions,
+    )
     from sweeps.runner import run_sweep
     from sweeps.search.preview import preview_search
     from sweeps.search.run import run_search
@@ -583,7 +596,9 @@ def sweep(
         return
     if preflight:
         plan = plan_sweep(definition, dataset, runs, **shared)
-        subject = Subject(dataset.resolve(), runs.resolve(), [trial.config for trial in plan.pending], remote=remote)
+        recorded = recorded_precisions(runs, {trial.id: trial.config for trial in all_trials(plan.variants)})
+        configs = [trial.config for trial in plan.pending]
+        subject = Subject(dataset.resolve(), runs.resolve(), configs, remote=remote, recorded=recorded)
         findings = check_alone(subject, request)
         _print_columns(list(findings.lines.items()))
         for notice in findings.notices:

@@ -7,6 +7,9 @@ from typing import Any
 from simcvd.config.settings import TrialConfig
 from simcvd.config.types import Settings
 
+_AS_HASHED = {"checkpoint_every_steps": 100}
+"""What stands in the hash for a setting without value: what version 0.1 had there, so that trials keep their ids."""
+
 
 def config_hash(config: TrialConfig, dataset_digest: str) -> str:
     """Return 64 hex digits that are equal if and only if the data set and all settings that the trial reads are.
@@ -30,4 +33,5 @@ def trial_id(config: TrialConfig, dataset_digest: str) -> str:
 def _read(settings: Settings) -> dict[str, Any]:
     """Return what a trial reads, in JSON types."""
     content = settings.model_dump(mode="json", exclude=settings.unread())
+    content |= {name: value for name, value in _AS_HASHED.items() if name in content and content[name] is None}
     return content | {name: _read(value) for name, value in settings if name in content and isinstance(value, Settings)}

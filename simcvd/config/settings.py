@@ -57,7 +57,9 @@ class TrainingConfig(Settings):
         "auto", description="auto: bfloat16 where the device computes it fast and right, else float32."
     )
     compile: bool = Field(False, description="Run the networks through torch.compile.")
-    checkpoint_every_steps: Annotated[int, Field(ge=1)] = Field(100, description="Steps between checkpoints.")
+    checkpoint_every_steps: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Steps between checkpoints; none: one a minute."
+    )
     log_every_steps: Annotated[int, Field(ge=1)] = Field(20, description="Steps between lines of log.jsonl.")
     validate_every_steps: Annotated[int, Field(ge=1)] | None = Field(
         1000, description="Steps between validations; none: only after the last step."

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -25,3 +26,12 @@ class Batch:
     image_unlabeled: Tensor | None
     depth_labeled: Tensor
     depth_unlabeled: Tensor | None
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return `tensor` on `device`, without making the host wait: what a GPU is to fetch by itself must be pinned."""
+    if tensor.device == device:
+        return tensor
+    if device.type == "cpu":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

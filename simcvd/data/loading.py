@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from simcvd.config import TrialConfig
-from simcvd.data.batch import Batch
+from simcvd.data.batch import Batch, send
 from simcvd.data.sampling import case_at, crop_generator
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.data.store import CaseFile, TrainingView
@@ -60,10 +60,14 @@ class CropLoader:
         self._resident = self._place_on_device()
 
     def __call__(self, step: int) -> Batch:
-        """Return this worker's crops of `step`."""
+        """Return this worker's crops of `step`; any thread may ask."""
+        if self._device.type == "cuda":
+            # Each thread has a current device of its own; pinned memory would open a context on another GPU.
+            torch.cuda.set_device(self._device)
         training = self._config.training
         labeled = [self._labeled_crop(place) for place in self._places(step, training.batch_labeled)]
         images, labels, maps, depths = map(self._together, zip(*labeled, strict=True))
+        labels = labels.long()  # only now, so that one byte a voxel travels
         if not self._unlabeled:
             return Batch(images, labels, maps, None, depths, None)
         unlabeled = [self._unlabeled_crop(place) for place in self._places(step, training.batch_unlabeled)]
@@ -82,10 +86,9 @@ class CropLoader:
         if case.label is None:
             raise AssertionError(f"labelled case {case.id} was opened without its label")
         image = self._image("labeled", place, case, geometry)
-        label = apply_geometry(self._tensor(case, "label", geometry)[None], geometry)[0].long()
+        label = apply_geometry(self._tensor(case, "label", geometry)[None], geometry)[0]
         if config.sdm.scope == "patch":
-            maps = torch.from_numpy(signed_distance_maps(label.cpu().numpy().astype(np.uint8), self._classes))
-            sdm = maps.to(label.device).float()
+            sdm = torch.from_numpy(signed_distance_maps(label.numpy(), self._classes)).float()
         else:
             sdm = apply_geometry(self._tensor(case, "sdm", geometry).float(), geometry, repeat_edge=True)
         return image, label, sdm, _depth(case, geometry)
@@ -120,12 +123,7 @@ class CropLoader:
         return torch.from_numpy(np.array(cut(array, geometry)))
 
     def _together(self, parts: tuple[Tensor, ...]) -> Tensor:
-        return self._send(torch.stack(parts))
-
-    def _send(self, tensor: Tensor) -> Tensor:
-        if tensor.device == self._device:
-            return tensor
-        return tensor.pin_memory().to(self._device, non_blocking=True)
+        return send(torch.stack(parts), self._device)
 
     def _place_on_device(self) -> dict[tuple[str, str], Tensor]:
         if self._device.type != "cuda":
@@ -133,9 +131,10 @@ class CropLoader:
         parts: dict[tuple[str, str], NDArray[np.generic]] = {}
         if not self._config.augment.changes_intensities:
             parts |= {(case.id, "image"): case.image for case in [*self._labeled, *self._unlabeled]}
-        for case in self._labeled:
-            if case.label is not None and case.sdm is not None:
-                parts |= {(case.id, "label"): case.label, (case.id, "sdm"): case.sdm}
+        if self._config.sdm.scope != "patch":  # maps of patches are made on the CPU, from labels there
+            for case in self._labeled:
+                if case.label is not None and case.sdm is not None:
+                    parts |= {(case.id, "label"): case.label, (case.id, "sdm"): case.sdm}
         free, _ = torch.cuda.mem_get_info(self._device)
         if sum(array.nbytes for array in parts.values()) > RESIDENT_SHARE * free:
             return {}

@@ -16,7 +16,7 @@ from simcvd.errors import UserError
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.mask_file import image_format, make_folder, write_mask_like
 from simcvd.inference.sliding_window import Autocast, segment
-from simcvd.inference.weights import load_student
+from simcvd.inference.weights import Student, load_student
 
 _READERS = {"nifti": read_nifti, "nrrd": read_nrrd, "hdf5": read_hdf5}
 _LARGEST_NORMALISED = 10.0
@@ -28,7 +28,7 @@ def predict_files(
     images: Sequence[Path],
     out: Path,
     device: torch.device,
-    precision: Autocast = nullcontext,
+    precision: Callable[[Student], Autocast] = lambda student: nullcontext,
     *,
     on_image: Callable[[Path], None] | None = None,
 ) -> list[Path]:
@@ -43,7 +43,7 @@ def predict_files(
         images: `.nii`, `.nii.gz`, `.nrrd`, `.h5` or `.hdf5` files; a NIfTI image's fourth axis holds channels.
         out: folder for the masks.
         device: where the network runs.
-        precision: makes the context in which the network runs.
+        precision: returns for a student what makes the context in which the network runs.
         on_image: is told each mask written.
 
     Returns:
@@ -56,6 +56,7 @@ def predict_files(
     student = load_student(trial_dir)
     make_folder(out)
     network = for_inference(student.network).to(device)
+    context = precision(student)
     for source, target in zip(images, targets, strict=True):
         mask = segment(
             network,
@@ -64,7 +65,7 @@ def predict_files(
             student.config.inference.stride_vox,
             device=device,
             batch_windows=student.config.inference.batch_windows,
-            precision=precision,
+            precision=context,
         )
         write_mask_like(source, mask, target)
         if on_image is not None:

@@ -12,6 +12,7 @@ from scipy.special import betaincinv
 from torch import Tensor, nn
 
 from simcvd.config import TrialConfig
+from simcvd.data.batch import send
 from simcvd.draws import Draws
 from simcvd.losses.consistency import consistency
 from simcvd.losses.schedules import ramp_up
@@ -76,7 +77,7 @@ class ICT(Method):
         """Return mixed crops `[U, I, X, Y, Z]` and the teacher's predictions `[U, C, X, Y, Z]` mixed alike."""
         teacher = forward(self.networks["teacher"], image, draws, "teacher")
         crops = torch.cat((image, teacher.probs), 1)
-        factor = beta_draws(draws, "mix", len(image), self.config.ict.alpha).to(image.device)
+        factor = send(beta_draws(draws, "mix", len(image), self.config.ict.alpha), image.device)
         mixed = torch.lerp(partners(crops, draws, self.gather), crops, factor.view(-1, 1, 1, 1, 1))
         return mixed[:, : image.shape[1]], mixed[:, image.shape[1] :]
 

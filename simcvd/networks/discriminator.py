@@ -34,7 +34,8 @@ class Discriminator(nn.Module):
 
     def __init__(self, image_channels: int, map_channels: int, width: int = 64) -> None:
         super().__init__()
-        widths = [map_channels + image_channels, *(width << level for level in range(_LEVELS))]
+        self.inputs = map_channels + image_channels
+        widths = [self.inputs, *(width << level for level in range(_LEVELS))]
         self.convolutions = nn.ModuleList(
             Conv3d(narrow, wide, 4, stride=2, padding=1) for narrow, wide in pairwise(widths)
         )

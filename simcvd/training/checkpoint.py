@@ -1,10 +1,14 @@
 """Save and restore everything that the next step depends on: networks, optimisers and the step."""
 
 import os
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from simcvd.errors import UserError
 from simcvd.methods.base import Method
@@ -27,21 +31,66 @@ class Progress:
 
 def save_checkpoint(path: Path, method: Method, progress: Progress, identity: str) -> None:
     """Write the trial's state to `path` by rename, so that a kill leaves the old or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {
-        "format": FORMAT,
-        "identity": identity,
-        "steps_done": progress.steps_done,
-        "seconds": progress.seconds,
-        "networks": method.networks.state_dict(),
-        "optimisers": {name: optimiser.state_dict() for name, optimiser in method.optimisers.items()},
-    }
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    _write(path, _state(method, progress, identity))
+
+
+class CheckpointWriter:
+    """Writes checkpoints in a thread while the next steps run; one at a time.
+
+    `save` copies the state to the host's memory, on a GPU without waiting for it: the copy stands in the stream before
+    the next step, which changes the state. So a checkpoint is of the step after which it was asked for.
+
+    Args:
+        path: of the checkpoint.
+        method: what is trained.
+        identity: of the trial.
+    """
+
+    def __init__(self, path: Path, method: Method, identity: str) -> None:
+        self._path, self._method, self._identity = path, method, identity
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def save(self, progress: Progress, check: Callable[[], object] = lambda: None) -> None:
+        """Begin to write the state as it is now; the one before is finished first.
+
+        Args:
+            progress: how far the trial has come.
+            check: is called before anything is written, in the thread; what it raises is kept and nothing is written.
+
+        Raises:
+            OSError: the one before could not be written.
+        """
+        self.finish()
+        state, wait = _copied(_state(self._method, progress, self._identity))
+
+        def work() -> None:
+            try:
+                wait()
+                check()
+                _write(self._path, state)
+            except BaseException as error:  # handed to whoever asks next
+                self._error = error
+
+        self._thread = threading.Thread(target=work, name="checkpoint", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """Wait for what is being written.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        self.abandon()
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+    def abandon(self) -> None:
+        """Wait for what is being written, and raise nothing: another error is on its way."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
 
 
 def load_checkpoint(path: Path, method: Method, identity: str) -> Progress:
@@ -63,3 +112,53 @@ def load_checkpoint(path: Path, method: Method, identity: str) -> Progress:
     for name, optimiser in method.optimisers.items():
         optimiser.load_state_dict(state["optimisers"][name])
     return Progress(state["steps_done"], state["seconds"])
+
+
+def _state(method: Method, progress: Progress, identity: str) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "identity": identity,
+        "steps_done": progress.steps_done,
+        "seconds": progress.seconds,
+        "networks": method.networks.state_dict(),
+        "optimisers": {name: optimiser.state_dict() for name, optimiser in method.optimisers.items()},
+    }
+
+
+def _copied(state: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], object]]:
+    """Return the state with its tensors on their way to the host, and what waits for their arrival."""
+    arrivals: dict[torch.device, torch.cuda.Event] = {}
+
+    def copy(value: Any) -> Any:
+        if isinstance(value, dict):
+            return type(value)((key, copy(each)) for key, each in value.items())
+        if isinstance(value, list | tuple):
+            return type(value)(copy(each) for each in value)
+        if not isinstance(value, Tensor):
+            return value
+        if not value.is_cuda:
+            return value.detach().clone()
+        if value.device not in arrivals:
+            arrivals[value.device] = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        # Into pinned memory: what copies into other memory waits.
+        return torch.empty_like(value, device="cpu", pin_memory=True).copy_(value.detach(), non_blocking=True)
+
+    copied = copy(state)
+    for device, event in arrivals.items():
+        event.record(torch.cuda.current_stream(device))
+
+    def wait() -> None:
+        for event in arrivals.values():
+            event.synchronize()
+
+    return copied, wait
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    with partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)

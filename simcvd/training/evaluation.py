@@ -1,13 +1,17 @@
-"""The scores of a finished trial: the only reader of test cases."""
+"""What a finished trial's student says: scores of cases, the only reader of test cases, and masks of images."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import torch
 
 from simcvd.data.store import open_info, open_split
 from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores, OnCase, evaluate_cases
-from simcvd.inference.weights import load_student
+from simcvd.inference.predict import predict_files
+from simcvd.inference.weights import Student, load_student
 from simcvd.training.environment import choose_device
-from simcvd.training.precision import choose_precision
+from simcvd.training.precision import Precision, choose_precision, confirmed_precision
 
 
 def evaluate_trial(
@@ -16,9 +20,18 @@ def evaluate_trial(
     split: str,
     *,
     device: str = "auto",
+    precision: str | None = None,
     on_case: OnCase | None = None,
 ) -> list[CaseScores]:
-    """Score a finished trial's student on the `val` or `test` cases; `on_case` gets the id and mask of each.
+    """Score a finished trial's student on the `val` or `test` cases.
+
+    Args:
+        trial_dir: the trial's folder.
+        dataset: data set folder.
+        split: `val` or `test`.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: what `training.precision=auto` is resolved to by who runs many trials; none asks the device.
+        on_case: gets the id and mask of each case.
 
     Raises:
         UserError: the trial is not finished, or the data set has other channels or classes.
@@ -31,7 +44,27 @@ def evaluate_trial(
             f"The trial {trial_dir} was trained on {student.image_channels} channels and the classes "
             f"{', '.join(student.classes)}, but {dataset} has {len(info.channels)} and {', '.join(info.classes)}."
         )
-    precision = choose_precision(student.config.training.precision, place)
+    arithmetic = _arithmetic(student, place, precision)
     cases = open_split(dataset, split)
     network = student.network.to(place)
-    return evaluate_cases(network, cases, student.config, info.classes, place, precision.autocast, on_case=on_case)
+    return evaluate_cases(network, cases, student.config, info.classes, place, arithmetic.autocast, on_case=on_case)
+
+
+def predict_images(
+    trial_dir: Path,
+    images: Sequence[Path],
+    out: Path,
+    *,
+    device: str = "auto",
+    on_image: Callable[[Path], None] | None = None,
+) -> list[Path]:
+    """Segment image files with a finished trial's student; see `simcvd.inference.predict.predict_files`."""
+    place = choose_device(device)
+    return predict_files(
+        trial_dir, images, out, place, lambda student: _arithmetic(student, place).autocast, on_image=on_image
+    )
+
+
+def _arithmetic(student: Student, device: torch.device, resolved: str | None = None) -> Precision:
+    chosen = choose_precision(student.config.training.precision, device, resolved=resolved)
+    return confirmed_precision(chosen, student.config, student.image_channels, len(student.classes) + 1, device)

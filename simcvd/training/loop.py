@@ -10,7 +10,7 @@ from simcvd.data.batch import Batch
 from simcvd.data.loading import Prefetcher
 from simcvd.draws import Draws
 from simcvd.methods.base import Method, Term
-from simcvd.training.distributed import average_gradients, mean_over_workers, rank_and_workers
+from simcvd.training.distributed import average_gradients, rank_and_workers
 from simcvd.training.report import StepReport
 
 AfterStep = Callable[[StepReport], None]
@@ -68,16 +68,13 @@ def train_steps(
 
 
 def gradient_norms(terms: list[Term], method: Method) -> dict[str, Tensor]:
-    """Return each term's weighted gradient norm, `|weight * d value / d parameters|`, over all trained parameters.
-
-    With several workers it is the mean of their own norms.
-    """
+    """Return each term's weighted gradient norm, `|weight * d value / d parameters|`, over all trained parameters."""
     parameters = [p for p in method.networks.parameters() if p.requires_grad]
     norms = {}
     for term in terms:
         gradients = torch.autograd.grad(term.weight * term.value, parameters, retain_graph=True, allow_unused=True)
         squares = [gradient.float().square().sum() for gradient in gradients if gradient is not None]
-        norms[term.name] = mean_over_workers(torch.stack(squares).sum().sqrt())
+        norms[term.name] = torch.stack(squares).sum().sqrt()
     return norms
 
 

@@ -22,14 +22,13 @@ class StepReport:
     Attributes:
         step: the step's number, from 0.
         weights: each loss term's weight at this step.
-        gradient_norms: each term's weighted gradient norm, where measured.
-        diagnostics: numbers beside the losses, such as the SDM's error and a constant's.
+        has_norms: whether each term's weighted gradient norm was measured.
     """
 
     step: int
     weights: dict[str, float]
-    gradient_norms: Mapping[str, Tensor] | None
-    diagnostics: Mapping[str, Tensor]
+    has_norms: bool
+    _diagnostics: tuple[str, ...]
     _values: Tensor
     _arrived: torch.cuda.Event | None
 
@@ -41,36 +40,55 @@ class StepReport:
         gradient_norms: Mapping[str, Tensor] | None,
         diagnostics: Mapping[str, Tensor],
     ) -> "StepReport":
-        """Start the terms' values, averaged over the workers, on their way to the host."""
-        values = mean_over_workers(torch.stack([term.value.detach().float() for term in terms]))
+        """Start all numbers, averaged over the workers, on their way to the host.
+
+        Args:
+            step: the step's number.
+            terms: the loss terms.
+            gradient_norms: each term's weighted gradient norm, in the order of the terms, where measured.
+            diagnostics: numbers beside the losses, such as the SDM's error and a constant's.
+        """
+        norms = [] if gradient_norms is None else list(gradient_norms.values())
+        numbers = [*(term.value for term in terms), *norms, *diagnostics.values()]
+        values = mean_over_workers(torch.stack([number.detach().float() for number in numbers]))
         arrived = None
         if values.is_cuda:
+            device = values.device
             values = values.to("cpu", non_blocking=True)
-            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            arrived.record()
-        return cls(step, {term.name: term.weight for term in terms}, gradient_norms, diagnostics, values, arrived)
+            arrived = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # waits without spinning
+            arrived.record(torch.cuda.current_stream(device))
+        weights = {term.name: term.weight for term in terms}
+        return cls(step, weights, bool(norms), tuple(diagnostics), values, arrived)
 
     def losses(self) -> dict[str, float]:
         """Return the unweighted terms; waits for this step, not for a later one."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
-        return dict(zip(self.weights, self._values.tolist(), strict=True))
+        return self._numbers()[0]
 
     def numbers(self) -> dict[str, Any]:
         """Return everything as plain numbers."""
-        losses = self.losses()
+        losses, norms, diagnostics = self._numbers()
         shown: dict[str, Any] = {
             "total": sum(self.weights[name] * value for name, value in losses.items()),
             "losses": losses,
             "weights": self.weights,
         }
-        if self.diagnostics:
-            shown["diagnostics"] = {
-                name: float(mean_over_workers(value.float())) for name, value in self.diagnostics.items()
-            }
-        if self.gradient_norms:
-            shown["gradient_norms"] = {name: float(norm) for name, norm in self.gradient_norms.items()}
+        if diagnostics:
+            shown["diagnostics"] = diagnostics
+        if norms:
+            shown["gradient_norms"] = norms
         return shown
+
+    def _numbers(self) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+        """Return losses, gradient norms and diagnostics by name."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        values, terms = self._values.tolist(), len(self.weights)
+        norms = terms if self.has_norms else 0
+        return (
+            dict(zip(self.weights, values[:terms], strict=True)),
+            dict(zip(self.weights, values[terms : terms + norms], strict=False)),
+            dict(zip(self._diagnostics, values[terms + norms :], strict=True)),
+        )
 
 
 class TrialLog:

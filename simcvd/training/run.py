@@ -16,16 +16,18 @@ from simcvd.config.batch import check_batch
 from simcvd.data.checks import crop_notice, unlabeled_notice
 from simcvd.data.loading import CropLoader
 from simcvd.data.store import CaseFile, open_training
+from simcvd.device_errors import is_out_of_memory
 from simcvd.inference.evaluate import CaseScores, evaluate_cases
 from simcvd.inference.weights import save_student
 from simcvd.methods.base import Method
 from simcvd.methods.registry import create
-from simcvd.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from simcvd.training.checkpoint import CheckpointWriter, Progress, load_checkpoint
 from simcvd.training.distributed import any_worker, gather_rows, join_shares, own_share, rank_and_workers
+from simcvd.training.due import Calendar
 from simcvd.training.environment import choose_device, describe_environment
 from simcvd.training.interruption import Interrupted, Judge, Stopped
 from simcvd.training.loop import NotFiniteError, check_finite, train_steps
-from simcvd.training.precision import Precision, choose_precision
+from simcvd.training.precision import Precision, choose_precision, confirmed_precision
 from simcvd.training.report import StepReport, TrialLog
 
 CHECKPOINT = Path("checkpoint") / "last.pt"
@@ -68,6 +70,7 @@ def run_training(
     trial_dir: Path,
     *,
     device: str = "auto",
+    precision: str | None = None,
     threads: int | None = None,
     report: Callable[[Mapping[str, Any]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -83,6 +86,7 @@ def run_training(
         dataset: data set folder.
         trial_dir: gets config.yaml, environment.json, log.jsonl, events, checkpoint and the student's weights.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: what `training.precision=auto` is resolved to by who runs many trials; none asks the device.
         threads: CPU threads for torch; none leaves them.
         report: gets each line of the log, on every worker.
         should_stop: is asked between steps, and while cases are scored, where a yes has to last until the next step.
@@ -98,14 +102,14 @@ def run_training(
     if threads is not None:
         torch.set_num_threads(threads)
     place = choose_device(device)
-    precision = choose_precision(config.training.precision, place)
-    trial = _Trial(config, dataset, trial_dir, place, precision, report, should_stop, tell, judge)
+    arithmetic = choose_precision(config.training.precision, place, resolved=precision)
     try:
+        trial = _Trial(config, dataset, trial_dir, place, arithmetic, report, should_stop, tell, judge)
         return trial.run()
     except NotFiniteError as error:
         raise TrainingFailed("nan", str(error)) from error
-    except RuntimeError as error:  # torch.OutOfMemoryError on CUDA; a plain RuntimeError on the CPU
-        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
             raise TrainingFailed("out_of_memory", _memory_advice(config, place)) from error
         raise
 
@@ -125,21 +129,25 @@ class _Trial:
         tell: Callable[[str], None] | None,
         judge: Judge | None,
     ) -> None:
-        self.config, self.device, self.precision, self.folder = config, device, precision, trial_dir
+        self.config, self.device, self.folder = config, device, trial_dir
         self.rank, self.workers = rank_and_workers()
         check_batch(config, self.workers)
         self.view = open_training(dataset, config.data.labeled, config.data.label_split)
         self.identity = config_hash(config, self.view.info.digest)
-        self.method: Method = create(config, len(self.view.info.channels), len(self.view.info.classes) + 1, gather_rows)
-        if tell and self.rank == 0:
-            self._tell_notices(tell)
+        channels, classes = len(self.view.info.channels), len(self.view.info.classes) + 1
+        self.method: Method = create(config, channels, classes, gather_rows)
+        self._tell = tell if tell is not None and self.rank == 0 else lambda sentence: None
+        self._tell_notices()
+        self.precision = confirmed_precision(precision, config, channels, classes, device, self._tell)
         self.method.networks.to(device)
         self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity)
-        self.environment = describe_environment(device, precision.name, self.workers)
+        self.environment = describe_environment(device, self.precision.name, self.workers)
         self.log = self._open_folder() if self.rank == 0 else None
         self._report = report
         self._should_stop = should_stop
         self._judge = judge
+        self._calendar = Calendar(config.training, judge.steps if judge is not None else ())
+        self._writer = CheckpointWriter(trial_dir / CHECKPOINT, self.method, self.identity)
         self._unchecked: StepReport | None = None
         self._started = time.monotonic()
 
@@ -171,8 +179,10 @@ class _Trial:
             if self.rank == 0:
                 student = next(iter(self.method.segmenters().values()))
                 info = self.view.info
+                self._writer.finish()
                 save_student(self.folder, student, self.config, len(info.channels), info.classes)
         finally:
+            self._writer.abandon()
             if self.log is not None:
                 self.log.close()
         return TrainingOutcome(training.steps, seconds, next(iter(scores.values()), []), self.environment)
@@ -180,24 +190,18 @@ class _Trial:
     def _after_step(self, report: StepReport) -> None:
         """Check, report, validate, save and stop, each where it is due."""
         training, done = self.config.training, report.step + 1
-        last = done == training.steps
-        saving = done % training.checkpoint_every_steps == 0 or last
-        logging = done % training.log_every_steps == 0 or last or bool(report.gradient_norms)
-        judging = self._judge is not None and done in self._judge.steps and not last
-        validating = judging or (
-            training.validate_every_steps is not None and done % training.validate_every_steps == 0 and not last
-        )
+        due = self._calendar.after(done, with_norms=report.has_norms)
         stopping = self._stop_is_due(done)
 
-        # The step before is checked while the device works on this one; before a checkpoint, this one too.
+        # The step before is checked while the device works on this one; where its numbers are read, this one too.
         if self._unchecked is not None:
             check_finite(self._unchecked.step, self._unchecked.losses())
         self._unchecked = report
-        if saving or stopping or validating or logging:
+        if due.logging or due.validating or stopping:
             check_finite(report.step, report.losses())
             self._unchecked = None
 
-        if logging or validating:
+        if due.logging or due.validating:
             numbers = {
                 "step": done,
                 "steps": training.steps,
@@ -205,25 +209,27 @@ class _Trial:
                 "learning_rate": next(iter(self.method.stepping(report.step))).param_groups[0]["lr"],
                 **report.numbers(),
             }
-            if validating:
+            if due.validating:
                 scores = self._validate()
                 numbers["val"] = _summary(scores)
             self._log(numbers)
         # Judged before it is saved: what is cut off in between is judged when it comes by again.
-        ended = judging and self._is_ended(done, scores)
-        if saving or stopping or ended:
-            self._save(done)
+        ended = due.judging and self._is_ended(done, scores)
+        if due.saving or stopping or ended:
+            self._save(report)
+        if ended or (stopping and not due.last):
+            self._writer.finish()
         if ended:
             raise Stopped(f"Ended after step {done} of {training.steps}: others do better.")
-        if stopping and not last:
+        if stopping and not due.last:
             raise Interrupted(f"Stopped after step {done} of {training.steps}; run the same command again to continue.")
 
-    def _tell_notices(self, tell: Callable[[str], None]) -> None:
+    def _tell_notices(self) -> None:
         notices = [crop_notice(self.view, self.config.data.crop_vox)]
         if self.method.needs_unlabeled:
             notices.append(unlabeled_notice(self.view))
         for notice in filter(None, notices):
-            tell(notice)
+            self._tell(notice)
 
     def _stop_is_due(self, done: int) -> bool:
         if self._should_stop is None:
@@ -237,9 +243,12 @@ class _Trial:
         goes_on = self.rank > 0 or self._judge is None or self._judge(done, first)
         return any_worker(not goes_on, self.device)
 
-    def _save(self, done: int) -> None:
+    def _save(self, report: StepReport) -> None:
+        """Begin a checkpoint; it is written only if the step's losses are numbers."""
+        self._calendar.saved()
         if self.rank == 0:
-            save_checkpoint(self.folder / CHECKPOINT, self.method, Progress(done, self._seconds()), self.identity)
+            progress = Progress(report.step + 1, self._seconds())
+            self._writer.save(progress, check=lambda: check_finite(report.step, report.losses()))
 
     def _validate(self) -> dict[str, list[CaseScores]]:
         cases: list[CaseFile] = own_share(self.view.val)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -209,3 +210,17 @@ def test_sides_of_boxes_are_a_range() -> None:
 def test_settings_import_no_torch() -> None:
     code = "import sys, simcvd.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "expected"),
+    [
+        ("la", {}, "simcvd-s0-a63bf52f6b9c"),
+        ("la", {"training.checkpoint_every_steps": 50}, "simcvd-s0-c7d2005d4d9f"),
+        ("pancreas", {"method": "ua_mt"}, "ua_mt-s0-a67379c8f82a"),
+        ("phantom", {"method": "chaitanya"}, "chaitanya-s0-b194190e307c"),
+    ],
+)
+def test_trials_of_version_0_1_keep_their_ids(preset: str, changes: dict[str, Any], expected: str) -> None:
+    """Or a runs folder of that version would be trained anew."""
+    assert trial_id(apply_settings(load_preset(preset), changes), "d") == expected

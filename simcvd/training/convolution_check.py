@@ -1,0 +1,117 @@
+"""Does this GPU compute the trial's convolutions right in bfloat16? Some versions of cuDNN do not.
+
+cuDNN 9.8 to 9.14 were reported to compute some 3D convolutions wrong in bfloat16 (pytorch issue 163539). So each
+distinct convolution of a trial is compared with float32 before it trains, data and weight gradients included.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from simcvd.config import TrialConfig
+from simcvd.methods.registry import create
+from simcvd.networks.discriminator import Discriminator
+from simcvd.networks.vnet import VNet
+
+LARGEST_ERROR = 0.01
+"""Relative error that rounding to bfloat16 stays well below: 0.2 % is usual."""
+
+_PARTS = ("output", "data gradient", "weight gradient")
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution as a training step runs it.
+
+    Attributes:
+        image: shape of its input `[B, I, X, Y, Z]`.
+        weight: shape of its weights.
+        stride: voxels from one output to the next.
+        padding: voxels added at each side.
+        transposed: whether it enlarges.
+    """
+
+    image: tuple[int, ...]
+    weight: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    transposed: bool
+
+    def __str__(self) -> str:
+        kernel, sides = ("x".join(map(str, shape[2:])) for shape in (self.weight, self.image))
+        inputs = self.image[1]
+        outputs = self.weight[1 if self.transposed else 0]
+        kind = "transposed convolution" if self.transposed else "convolution"
+        return f"the {kernel} {kind} from {inputs} to {outputs} channels of {self.image[0]} blocks of {sides}"
+
+
+def wrong_convolution(config: TrialConfig, image_channels: int, classes: int, device: torch.device) -> str | None:
+    """Compare each distinct convolution of a trial in bfloat16 with float32 on `device`.
+
+    Args:
+        config: the trial's settings.
+        image_channels: I, channels of the image.
+        classes: C, classes with background.
+        device: a GPU, float32 without TF32 there (`choose_device`).
+
+    Returns:
+        The first one whose output, data gradient or weight gradient differs by more than `LARGEST_ERROR`, with the
+        error, in words; none where all are right. Asked again in the same process, it is not computed again.
+    """
+    for convolution in convolutions_of(config, image_channels, classes):
+        for part, error in _errors(convolution, device).items():
+            if not error <= LARGEST_ERROR:  # NaN too
+                return f"{convolution} has a {part} with a relative error of {error:.2g}"
+    return None
+
+
+def convolutions_of(config: TrialConfig, image_channels: int, classes: int) -> list[Convolution]:
+    """Return each distinct convolution of a training step and of prediction, found without computing anything."""
+    found: dict[Convolution, None] = {}
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(module, nn.Conv3d | nn.ConvTranspose3d)
+        assert not isinstance(module.padding, str)
+        shape, weight = tuple(inputs[0].shape), tuple(module.weight.shape)
+        convolution = Convolution(shape, weight, module.stride, module.padding, isinstance(module, nn.ConvTranspose3d))
+        found[convolution] = None
+
+    with torch.device("meta"), torch.no_grad():
+        networks = create(config, image_channels, classes).networks.to("meta").eval()
+        for module in networks.modules():
+            if isinstance(module, nn.Conv3d | nn.ConvTranspose3d):
+                module.register_forward_pre_hook(note)
+        training, crop = config.training, config.data.crop_vox
+        batches = {training.batch_labeled + training.batch_unlabeled, config.inference.batch_windows}
+        for network in networks.values():
+            for batch in sorted(batches):
+                if isinstance(network, VNet):
+                    network(torch.empty(batch, image_channels, *crop))
+                if isinstance(network, Discriminator):
+                    nn.Sequential(*network.convolutions)(torch.empty(batch, network.inputs, *crop))
+    return list(found)
+
+
+@functools.cache
+def _errors(convolution: Convolution, device: torch.device) -> dict[str, float]:
+    """Return the relative errors of output, data gradient and weight gradient, in the Euclidean norm."""
+    generator = torch.Generator(device).manual_seed(0)
+
+    def drawn(shape: tuple[int, ...]) -> Tensor:
+        numbers = torch.randn(shape, generator=generator, device=device).bfloat16()
+        return numbers.contiguous(memory_format=torch.channels_last_3d)
+
+    image, weight = drawn(convolution.image), drawn(convolution.weight)
+    change: Tensor | None = None  # of the output: the gradient that arrives there
+    results: dict[torch.dtype, tuple[Tensor, ...]] = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        inputs = (image.to(dtype).requires_grad_(), weight.to(dtype).requires_grad_())
+        output = torch.convolution(
+            *inputs, None, convolution.stride, convolution.padding, (1, 1, 1), convolution.transposed, (0, 0, 0), 1
+        )
+        change = drawn(tuple(output.shape)) if change is None else change
+        results[dtype] = (output.detach(), *torch.autograd.grad(output, inputs, change.to(dtype)))
+    parts = zip(_PARTS, results[torch.bfloat16], results[torch.float32], strict=True)
+    return {name: float((found.float() - right).norm() / right.norm()) for name, found, right in parts}

@@ -1,0 +1,76 @@
+from typing import Any
+
+import pytest
+import torch
+
+from simcvd.config import TrialConfig, apply_settings, load_preset
+from simcvd.training import convolution_check
+from simcvd.training.convolution_check import Convolution, convolutions_of, wrong_convolution
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def config() -> TrialConfig:
+    # Sides of 48 halve to 3: CPUs were seen to compute weight gradients of blocks with a side of 2 wrong.
+    return apply_settings(
+        load_preset("phantom"),
+        {"data.crop_vox": [48, 48, 48], "network.width": 1, "inference.batch_windows": 4, "method": "dan"},
+    )
+
+
+def _broken(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let 3x3x3 convolutions to two channels be wrong in bfloat16: a tenth too large somewhere."""
+    right, gradients = torch.convolution, torch.autograd.grad
+
+    def is_broken(weight: torch.Tensor) -> bool:
+        return weight.dtype is torch.bfloat16 and weight.shape == (2, 2, 3, 3, 3)
+
+    def convolution(image: torch.Tensor, weight: torch.Tensor, *rest: Any) -> torch.Tensor:
+        output = right(image, weight, *rest)
+        return output * 1.1 if part == "output" and is_broken(weight) else output
+
+    def grad(output: Any, inputs: tuple[torch.Tensor, ...], *rest: Any) -> Any:
+        found = list(gradients(output, inputs, *rest))
+        index = {"data gradient": 0, "weight gradient": 1}.get(part)
+        if index is not None and is_broken(inputs[1]):
+            found[index] = found[index] * float("nan")
+        return tuple(found)
+
+    monkeypatch.setattr(torch, "convolution", convolution)
+    monkeypatch.setattr(torch.autograd, "grad", grad)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten() -> Any:
+    yield
+    convolution_check._errors.cache_clear()
+
+
+def test_every_distinct_convolution_is_found_without_computing_it(config: TrialConfig) -> None:
+    found = convolutions_of(config, 1, 2)
+    assert len(found) == len(set(found))
+    assert {convolution.weight for convolution in found} == {
+        tuple(module.weight.shape)
+        for network in convolution_check.create(config, 1, 2).networks.values()
+        for module in network.modules()
+        if isinstance(module, torch.nn.Conv3d | torch.nn.ConvTranspose3d)
+    }
+    assert Convolution((4, 1, 48, 48, 48), (1, 1, 3, 3, 3), (1, 1, 1), (1, 1, 1), False) in found
+    other = apply_settings(config, {"inference.batch_windows": 8})
+    assert {c.image[0] for c in found} == {4}
+    assert {c.image[0] for c in convolutions_of(other, 1, 2)} == {4, 8}
+
+
+def test_right_convolutions_pass(config: TrialConfig) -> None:
+    assert wrong_convolution(config, 1, 2, CPU) is None
+
+
+@pytest.mark.parametrize("part", ["output", "data gradient", "weight gradient"])
+def test_a_wrong_one_is_named_with_its_part_and_error(
+    part: str, config: TrialConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _broken(part, monkeypatch)
+    told = wrong_convolution(config, 1, 2, CPU)
+    assert told is not None
+    assert told.startswith("the 3x3x3 convolution from 2 to 2 channels of 4 blocks of 24x24x24 has a " + part)

@@ -1,0 +1,167 @@
+"""A whole trial on a pretended GPU: its numbers are the CPU's, and what a real one would refuse or wait for shows."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+
+from simcvd.config import TrialConfig, apply_settings, load_preset
+from simcvd.data.store import Splits, build_info, write_case, write_info
+from simcvd.methods.registry import METHODS
+from simcvd.training.evaluation import evaluate_trial, predict_images
+from simcvd.training.run import CHECKPOINT, run_training
+from tests.pretend_gpu import PretendGpu, pretended
+
+TINY = {
+    "data.crop_vox": [16, 16, 16],
+    "inference.stride_vox": [16, 16, 16],
+    "training.steps": 4,
+    "training.log_every_steps": 1,
+    "training.gradient_norms_every_steps": 8,
+    "training.checkpoint_every_steps": 2,
+    "network.width": 2,
+    "network.dropout_last": 0.5,
+    "projection.pool_size": 8,
+    "projection.hidden": [8, 8],
+    "projection.features": 8,
+    "dan.discriminator_width": 4,
+    "sassnet.discriminator_width": 4,
+    "chaitanya.hidden": 16,
+    "chaitanya.region_side": 2,
+    "training.precision": "float32",
+}
+STAGES = {"chaitanya": {"training.steps": 6, "chaitanya.global_fraction": 0.4, "chaitanya.local_fraction": 0.3}}
+"""Where a method trains in stages, two steps of each."""
+
+WITHOUT_SPARE_MEMORY = 1000
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six cases that are hardly larger than a crop, one of them smaller."""
+    folder = tmp_path_factory.mktemp("small")
+    generator = np.random.default_rng(0)
+    digests = {}
+    for index in range(6):
+        image = generator.normal(size=(18, 16, 17 if index else 15)).astype(np.float32)
+        label = np.zeros(image.shape, np.uint8)
+        label[4:12, 3:13, 5:12] = 1
+        image += 2 * label
+        digests[str(index)] = write_case(
+            folder, str(index), image, label, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1
+        )
+    info = build_info(
+        folder,
+        name="small",
+        channels=("mr",),
+        classes=("box",),
+        splits=Splits(train_labeled=("0", "1"), train_unlabeled=("2", "3"), val=("4",), test=("5",)),
+        train_order=("0", "1", "2", "3"),
+        digests=digests,
+        source="made by a test",
+    )
+    write_info(folder, info)
+    return folder
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendGpu]:
+    with pretended(monkeypatch, devices=2) as found:
+        yield found
+
+
+def _config(**settings: Any) -> TrialConfig:
+    return apply_settings(load_preset("phantom"), TINY | settings)
+
+
+def _timeless(trial: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (trial / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+@pytest.mark.parametrize("name", list(METHODS))
+def test_every_method_trains_on_a_gpu_without_waiting_for_it(
+    name: str, dataset: Path, gpu: PretendGpu, tmp_path: Path
+) -> None:
+    """Steps, loader, report, checkpoints and validation; the host waits for no step but through its report."""
+    waits: dict[int, int] = {}
+    config = _config(method=name, **STAGES.get(name, {}))
+    run_training(config, dataset, tmp_path / "cpu", device="cpu")
+    outcome = run_training(
+        config,
+        dataset,
+        tmp_path / "gpu",
+        device="auto",
+        report=lambda line: waits.setdefault(int(line["step"]), len(gpu.waits)),
+    )
+    assert outcome.environment["device"] == "cuda:0"
+    assert gpu.contexts == {0}
+    assert gpu.waits[waits[1] : waits[outcome.steps]] == []
+    assert _timeless(tmp_path / "gpu") == _timeless(tmp_path / "cpu")
+
+
+VARIANTS = {
+    "patch": {"sdm.scope": "patch"},
+    "augmented": {"augment.local_shuffle.probability": 1.0},
+}
+
+
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_crops_come_alike_from_the_gpus_memory_and_from_the_disk(
+    variant: str, resident: bool, dataset: Path, gpu: PretendGpu, tmp_path: Path
+) -> None:
+    gpu.free_bytes = 1 << 40 if resident else WITHOUT_SPARE_MEMORY
+    config = _config(**{"training.steps": 2, "training.gradient_norms_every_steps": None}, **VARIANTS[variant])
+    for device in ("cpu", "cuda"):
+        run_training(config, dataset, tmp_path / device, device=device)
+    assert _timeless(tmp_path / "cuda") == _timeless(tmp_path / "cpu")
+
+
+def test_another_gpu_than_the_first_is_used_alone_and_read_when_it_is_done(
+    dataset: Path, gpu: PretendGpu, tmp_path: Path
+) -> None:
+    """What is read before it has arrived is NaN here, which ends the trial."""
+    outcome = run_training(_config(**{"training.steps": 2}), dataset, tmp_path, device="cuda:1")
+    assert outcome.environment["device"] == "cuda:1"
+    assert gpu.contexts == {1}
+
+
+def test_a_trial_goes_on_from_its_checkpoint_as_if_it_had_not_been_cut_off(
+    dataset: Path, gpu: PretendGpu, tmp_path: Path
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill_at_three(line: Any) -> None:
+        if line["step"] == 3:
+            raise Killed
+
+    config = _config(**{"training.validate_every_steps": 2})
+    with pytest.raises(Killed):
+        run_training(config, dataset, tmp_path / "cut", device="cuda", report=kill_at_three)
+    kept = torch.load(tmp_path / "cut" / CHECKPOINT, weights_only=True)
+    assert kept["steps_done"] == 2
+    assert all(tensor.isfinite().all() for tensor in kept["networks"].values())
+    for trial in ("cut", "whole"):
+        run_training(config, dataset, tmp_path / trial, device="cuda")
+    assert _timeless(tmp_path / "cut") == _timeless(tmp_path / "whole")
+
+
+def test_a_student_scores_and_predicts_on_a_gpu_as_on_the_cpu(dataset: Path, gpu: PretendGpu, tmp_path: Path) -> None:
+    trial, image = tmp_path / "trial", tmp_path / "scan.nii"
+    run_training(_config(**{"training.steps": 1}), dataset, trial, device="cuda")
+    voxels = np.random.default_rng(1).normal(size=(20, 18, 17)).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), image)
+    scores, masks = [], []
+    for device in ("cuda:1", "cpu"):
+        scores.append(evaluate_trial(trial, dataset, "test", device=device))
+        (mask,) = predict_images(trial, [image], tmp_path / device, device=device)
+        masks.append(np.asarray(nibabel.load(mask).dataobj))
+    assert scores[0] == scores[1]
+    assert np.array_equal(masks[0], masks[1])
