@@ -62,7 +62,7 @@ class CheckpointWriter:
             OSError: the one before could not be written.
         """
         self.finish()
-        state, wait = _copied(_state(self._method, progress, self._identity))
+        state, wait = snapshot(self._method, progress, self._identity)
 
         def work() -> None:
             try:
@@ -125,7 +125,7 @@ def _state(method: Method, progress: Progress, identity: str) -> dict[str, Any]:
     }
 
 
-def _copied(state: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], object]]:
+def snapshot(method: Method, progress: Progress, identity: str) -> tuple[dict[str, Any], Callable[[], object]]:
     """Return the state with its tensors on their way to the host, and what waits for their arrival."""
     arrivals: dict[torch.device, torch.cuda.Event] = {}
 
@@ -143,7 +143,7 @@ def _copied(state: dict[str, Any]) -> tuple[dict[str, Any], Callable[[], object]
         # Into pinned memory: what copies into other memory waits.
         return torch.empty_like(value, device="cpu", pin_memory=True).copy_(value.detach(), non_blocking=True)
 
-    copied = copy(state)
+    copied = copy(_state(method, progress, identity))
     for device, event in arrivals.items():
         event.record(torch.cuda.current_stream(device))
 

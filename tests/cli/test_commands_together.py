@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -41,6 +42,7 @@ def test_scans_become_a_data_set_a_trial_scores_masks_and_a_table(run, scans):
     assert json.loads(run("inspect", "data", "--json").stdout)["problems"] == []
 
     assert "2 steps" in done("train", "data", *SETTINGS, "--device", "cpu")
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""  # torch's optimisers open a context on a GPU that they see
     (trial,) = Path("runs/trials").iterdir()
     assert "Finished before" in done("train", "data", "--config", trial / "config.yaml", "--device", "cpu")
 
