@@ -50,6 +50,7 @@ TRIAL_SCHEMA: Final[Mapping[str, str]] = {
     "steps": "int64",
     "seconds": "double",
     "device": "string",
+    "precision": "string",
     "versions": "string",
     "git_commit": "string",
 }

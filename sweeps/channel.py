@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sweeps.attempts import note_attempt
+from sweeps.gpu_failures import GpuFailure, failed_nodes, gpu_failures, note_gpu_failure
 from sweeps.stopping import NOTICES_FILE, Notices, StopReason, request_stop, stop_reason
 
 
@@ -23,6 +24,12 @@ class Channel(Protocol):
 
     def note_attempt(self, trial_id: str, nodes: Collection[str]) -> None:
         """Note that a trial begins, on one of these nodes."""
+
+    def note_gpu_failure(self, failure: GpuFailure) -> None:
+        """Note that a GPU failed."""
+
+    def failed_nodes(self) -> frozenset[str]:
+        """Return the ids of the nodes whose GPU failed too often to run more trials."""
 
 
 @dataclass(frozen=True)
@@ -50,3 +57,11 @@ class FolderChannel:
     def note_attempt(self, trial_id: str, nodes: Collection[str]) -> None:
         """Note that a trial begins, on one of these nodes."""
         note_attempt(self.scratch, trial_id, nodes)
+
+    def note_gpu_failure(self, failure: GpuFailure) -> None:
+        """Note that a GPU failed."""
+        note_gpu_failure(self.scratch, failure)
+
+    def failed_nodes(self) -> frozenset[str]:
+        """Return the ids of the nodes whose GPU failed too often to run more trials."""
+        return frozenset(failed_nodes(gpu_failures(self.scratch)))

@@ -1,17 +1,20 @@
 """One trial from its settings to its records, without Ray: `simcvd train` and every trial of a sweep come here."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from analysis.masks import MaskWriter
 from analysis.records import write_cases
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
+from sweeps.engine import Engine, default_engine
 from sweeps.failure_kinds import NOT_OF_TRAINING, failure_kind, full_disk_told, is_disk_full
+from sweeps.gpu_failures import GpuError, fault_of
+from sweeps.group import from_first, rank_and_workers
+from sweeps.scoring import score_test_cases
 from sweeps.trial_lock import trial_lock
 from sweeps.trial_records import FAILURE_FILE, TrialRecords, TrialStatus, clear_half_written, record_failure
 from sweeps.trial_state import (
@@ -25,26 +28,12 @@ from sweeps.trial_state import (
 )
 from sweeps.watchdog import Watchdog, hang_place
 
-__all__ = ["Engine", "TrialStatus", "execute_trial", "record_failure"]
+__all__ = ["Engine", "TrialStatus", "default_engine", "execute_trial", "record_failure"]
 
 if TYPE_CHECKING:
     from simcvd.training.interruption import Judge
 
 Tell = Callable[[str], None]
-Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What trains and what scores a trial.
-
-    Attributes:
-        train: `simcvd.training.run.run_training` or one with its signature.
-        evaluate: `simcvd.training.evaluation.evaluate_trial` or one with its signature.
-    """
-
-    train: Callable[..., Any]
-    evaluate: Callable[..., Sequence[Any]]
 
 
 def execute_trial(
@@ -54,6 +43,7 @@ def execute_trial(
     *,
     trial_id: str,
     device: str = "auto",
+    precision: str | None = None,
     threads: int | None = None,
     report: Callable[[Mapping[str, Any]], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -65,11 +55,12 @@ def execute_trial(
     hang_timeout_s: float | None = None,
     command: str | None = None,
     begun: Callable[[], object] = lambda: None,
+    gpu_errors_pass: bool = False,
 ) -> TrialStatus:
     """Train and evaluate one trial, or skip it where that is done; its records are written when this returns.
 
     Test cases are read only here, after training has ended, and never without `test`. Inside a `torch.distributed`
-    process group every worker calls this alike; the first one locks, evaluates and writes.
+    process group every worker calls this alike; the first one locks and writes, and all score test cases.
 
     Args:
         config: all settings.
@@ -77,6 +68,7 @@ def execute_trial(
         runs: runs folder.
         trial_id: `simcvd.config.trial_id` of settings and data set.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: what `training.precision=auto` is resolved to by who runs many trials; none asks the device.
         threads: CPU threads for torch; none leaves them.
         report: gets each line of the log.
         should_stop: is asked between steps.
@@ -89,15 +81,17 @@ def execute_trial(
         hang_timeout_s: end this process when the trial gives no sign of life for so long; none waits for ever.
         command: what tells the command from others, as for `trial_lock`.
         begun: is called by every worker once it is known that the trial runs, before its files are read.
+        gpu_errors_pass: raise what has broken the GPU for this process, since the caller ends it and tries the trial
+            again in another one; without, it is recorded as the trial's failure.
 
     Raises:
         UserError: settings, data and device don't fit together; nothing is recorded.
         TrialBusyError: another process runs this trial.
         DiskFullError: there is no room for its files; it continues when it is run again.
     """
-    engine = engine or default_engine()
+    engine = (engine or default_engine()).running_in(precision)
     folder = trial_folder(runs, trial_id)
-    rank, workers = _rank_and_workers()
+    rank, workers = rank_and_workers()
     with full_disk_told(runs), ExitStack() as held:
 
         def begin() -> TrialStatus | None:
@@ -127,9 +121,15 @@ def execute_trial(
                 trial.records.write("interrupted")
             raise
         except Exception as error:
-            kind = failure_kind(error)
             if is_disk_full(error, runs):
                 raise
+            if fault := fault_of(error):
+                if gpu_errors_pass:
+                    raise
+                told = GpuError.of(fault)
+                told.__cause__ = error
+                error = told
+            kind = failure_kind(error)
             if workers > 1:
                 # The others of the group can't go on alone, and fail for no reason of their own when one is lost.
                 if kind is not None:
@@ -173,11 +173,9 @@ class _Trial:
                 tell=tell,
                 **({} if judge is None else {"judge": judge}),
             )
+            test_rows = self._test_rows(should_stop) if test else []
             if first:
-                rows = records.rows("val", outcome.val_scores)
-                if test:
-                    rows += self._test_rows(should_stop)
-                write_cases(records.runs, records.id, rows)
+                write_cases(records.runs, records.id, records.rows("val", outcome.val_scores) + test_rows)
         except Interrupted as stop:
             return records.write("interrupted", message=str(stop), write=first)
         except Stopped as stop:
@@ -195,27 +193,15 @@ class _Trial:
 
         records = self.records
         try:
+            test_rows = self._test_rows(should_stop)
             if first:
-                write_cases(records.runs, records.id, records.recorded_rows("val") + self._test_rows(should_stop))
+                write_cases(records.runs, records.id, records.recorded_rows("val") + test_rows)
         except Interrupted as stop:
             return replace(validated, state="interrupted", skipped=False, message=str(stop))
         return records.write("finished", steps=validated.steps, seconds=validated.seconds, write=first)
 
     def _test_rows(self, should_stop: Callable[[], bool] | None) -> list[dict[str, Any]]:
-        from simcvd.training.interruption import Interrupted
-
-        records = self.records
-        if not records.info.splits.test:
-            return []
-        with MaskWriter(records.runs, records.id) as masks:
-
-            def on_case(case_id: str, mask: Any) -> None:
-                masks.add(case_id, mask)
-                if should_stop is not None and should_stop():
-                    raise Interrupted(f"Stopped while scoring {case_id}; run the same command again to continue.")
-
-            scores = self.engine.evaluate(records.folder, self.dataset, "test", device=self.device, on_case=on_case)
-        return records.rows("test", scores)
+        return score_test_cases(self.records, self.dataset, self.engine, self.device, should_stop)
 
 
 def _before(runs: Path, trial_id: str, retry_failed: bool, judge: "Judge | None") -> TrialStatus | None:
@@ -248,40 +234,5 @@ def _before(runs: Path, trial_id: str, retry_failed: bool, judge: "Judge | None"
     return None
 
 
-def default_engine() -> Engine:
-    """Return what trains and scores for real."""
-    from simcvd.training.evaluation import evaluate_trial
-    from simcvd.training.run import run_training
-
-    return Engine(run_training, evaluate_trial)
-
-
 def _drop_checkpoint(folder: Path) -> None:
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
-
-
-def _rank_and_workers() -> tuple[int, int]:
-    from simcvd.training.distributed import rank_and_workers
-
-    return rank_and_workers()
-
-
-def from_first(ask: Callable[[], Answer | None]) -> Answer | None:
-    """Let the first worker ask; every worker gets its answer, or raises what it raised."""
-    rank, workers = _rank_and_workers()
-    answer: Answer | None = None
-    error: Exception | None = None
-    if rank == 0:
-        try:
-            answer = ask()
-        except Exception as raised:
-            error = raised
-    if workers > 1:
-        from torch import distributed
-
-        shared = [(answer, error)]
-        distributed.broadcast_object_list(shared, src=0)
-        answer, error = shared[0]
-    if error is not None:
-        raise error
-    return answer

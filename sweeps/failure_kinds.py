@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+from simcvd.device_errors import gpu_fault, is_out_of_memory
 from simcvd.errors import DataError, UserError
 
-NOT_OF_TRAINING: Final = frozenset({"data", "hung", "out_of_memory", "worker_lost"})
+NOT_OF_TRAINING: Final = frozenset({"data", "gpu_error", "hung", "out_of_memory", "worker_lost"})
 """Kinds that say nothing against the steps done: when such a trial is tried again, it goes on from its checkpoint."""
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}
@@ -26,16 +27,16 @@ class DiskFullError(UserError):
 
 
 def failure_kind(error: Exception) -> str | None:
-    """Return `nan`, `out_of_memory`, `data` or `user` where one of them is the cause, else none."""
+    """Return `nan`, `out_of_memory`, `gpu_error`, `data` or `user` where one of them is the cause, else none."""
     kind = getattr(error, "kind", None)
     if isinstance(kind, str):
         return kind
+    if gpu_fault(error) is not None:
+        return "gpu_error"
+    if is_out_of_memory(error):
+        return "out_of_memory"
     if isinstance(error, UserError):
         return "data" if isinstance(error, DataError) else "user"
-    # torch.OutOfMemoryError on CUDA, without importing torch; a plain RuntimeError on the CPU.
-    names = {each.__name__ for each in type(error).__mro__}
-    if {"OutOfMemoryError", "MemoryError"} & names or "can't allocate memory" in str(error):
-        return "out_of_memory"
     return None
 
 

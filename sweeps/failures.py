@@ -39,6 +39,12 @@ KINDS: Final[Mapping[str, Kind]] = {
     "data": Kind(
         "bad data", "`simcvd inspect DATASET` names the cases that are not sound; prepare the data set again."
     ),
+    "gpu_error": Kind(
+        "GPU failed",
+        "Look for the GPU's errors with `nvidia-smi` and in the system's log (`dmesg`) of the node that is named. A "
+        "device-side assert is no fault of the GPU: a check in the trial's own computation failed, as for a label out "
+        "of range, which `simcvd inspect DATASET` finds.",
+    ),
     "worker_lost": Kind(
         "worker lost",
         "Its process was killed or its machine went away. Often the system's memory was short: try fewer trials at a "

@@ -11,7 +11,7 @@ from sweeps.versions import differences, versions
 
 
 class UnfitNodeError(UserError):
-    """The node that a trial was started on differs from those of the preflight; nothing was run there."""
+    """Trials can't run on a node: it differs from those of the preflight, or its GPU failed and no other is left."""
 
 
 def check_node(expected: Mapping[str, str] | None, scratch: Path | None) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sweeps.data_cache import CachedData, local_dataset
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine
+from sweeps.expand import all_trials
 from sweeps.failure_kinds import full_disk_told
+from sweeps.lost import record_lost
 from sweeps.objects.command import cached_from, data_for, running_in_store
 from sweeps.objects.mirror import Mirror, bring
 from sweeps.objects.place import CACHE, ObjectRuns, object_runs
@@ -18,10 +20,11 @@ from sweeps.objects.store import url_in
 from sweeps.plan import SweepPlan, plan_sweep, planned_reader, write_resolved
 from sweeps.planning.budget import Budget, metered
 from sweeps.planning.dry_run import afford
-from sweeps.preflight import ResourceRequest, check_machine
-from sweeps.session import Session, open_session, record_lost, say, sweep_lock
+from sweeps.preflight import ResourceRequest, check_machine, recorded_precisions
+from sweeps.session import Session, open_session, say, sweep_lock
 from sweeps.status import SweepState
-from sweeps.trial import TrialConfigs, run_trial
+from sweeps.trial import run_trial
+from sweeps.trial_configs import TrialConfigs
 from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -145,6 +148,7 @@ def run_sweep(
                 deadline=deadline,
                 engine=engine,
                 configs=[trial.config for trial in plan.pending],
+                recorded=recorded_precisions(runs, {t.id: t.config for t in all_trials(plan.variants)}),
                 data=data,
                 remote=remote,
             ) as session:

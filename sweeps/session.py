@@ -4,7 +4,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from os import getpid
 from pathlib import Path
@@ -14,28 +14,27 @@ from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.attempts import alive_nodes, attempts_of
 from sweeps.data_cache import CachedData
-from sweeps.execute import Engine, record_failure
+from sweeps.execute import Engine
 from sweeps.failure_kinds import DiskFullError, full_disk_told
 from sweeps.fitness import unfit
+from sweeps.gpu_failures import newly_failed, no_node_left
+from sweeps.lost import LOST_WORKER_RETRIES
 from sweeps.objects.board import open_bridge
 from sweeps.objects.place import ObjectRuns
-from sweeps.objects.workspace import open_trial
+from sweeps.placement import Placement
 from sweeps.preflight import ResourceRequest, Subject, check_machine, place, preflight
 from sweeps.progress import ProgressDisplay
 from sweeps.ray_session import ray_is_running, ray_session, running_ray
 from sweeps.room import Room
 from sweeps.status import SweepReader
 from sweeps.stopping import NOTICES_FILE, StopReason, allow_running, request_stop, stop_reason
-from sweeps.trial import Job, Placement
+from sweeps.trial import Job
 from sweeps.trial_lock import TrialBusyError, trial_lock
-from sweeps.trial_state import read_result, trial_folder
 from sweeps.versions import versions
-from sweeps.watchdog import HANG_TIMEOUT_S, hang_place, hang_report
+from sweeps.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-LOST_WORKER_RETRIES = 2
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,15 @@ class Session:
         Raises:
             UnfitNodeError: a node joined that trials can't run on; others went on where they were.
         """
+        told: set[str] = set()
 
         def tick() -> None:
             reader.slots = self.room()
             if self.stopped() and stop_reason(job.scratch) is None:
                 request_stop(job.scratch, StopReason.asked)
                 say(self.console, "Stopping: running trials write a checkpoint; Ctrl-C again leaves at once.")
+            for sentence in newly_failed(job.scratch, told):
+                say(self.console, sentence)
 
         # A searcher draws a setting for each trial that asks for a place, so none asks before there is one.
         limit = self.room.limit if "trial_ids" in tuning else self.room()
@@ -114,6 +116,7 @@ def open_session(
     engine: Engine | None = None,
     configs: Sequence[TrialConfig] = (),
     with_test: bool = True,
+    recorded: Mapping[str, int] | None = None,
     data: CachedData | None = None,
     remote: ObjectRuns | None = None,
 ) -> Iterator[Session]:
@@ -131,6 +134,7 @@ def open_session(
         engine: what trains and scores, in place of `simcvd.training`.
         configs: settings of the trials to come, for the disk that they need.
         with_test: whether test cases will be scored.
+        recorded: how many trials of the sweep with `training.precision=auto` ran before, by what they ran in.
         data: the data set, where each node copies it to its own disk.
         remote: the runs folder, where it is in an object store and `runs` is this machine's image of it.
 
@@ -150,8 +154,9 @@ def open_session(
 
             nodes = ray.nodes()  # type: ignore[no-untyped-call]
             placement, slots = place(request, nodes)
-            subject = Subject(dataset, runs, configs, with_test, engine is None, data, remote)
-            for notice in preflight(subject, placement, slots, nodes).notices:
+            subject = Subject(dataset, runs, configs, with_test, engine is None, data, remote, recorded or {})
+            found = preflight(subject, placement, slots, nodes)
+            for notice in found.notices:
                 say(console, notice)
             bridge = held.enter_context(open_bridge(scratch)) if remote is not None else None
             job = Job(
@@ -168,6 +173,8 @@ def open_session(
                 remote=remote,
                 board=bridge.channel if bridge else None,
                 versions=versions() if joins else None,
+                precision=found.precision,
+                newcomers=found.newcomers if joins else None,
             )
             with stop_on_signals() as asked_to_stop:
 
@@ -180,6 +187,8 @@ def open_session(
                     yield Session(job, Room(request, slots, grows=joins), stopped, console, settle)
                 if stop_reason(scratch) is StopReason.disk_full:
                     raise DiskFullError.of(runs)
+                if stop_reason(scratch) is StopReason.gpus_failed:
+                    raise no_node_left(scratch)
     finally:
         shutil.rmtree(scratch.parent, ignore_errors=True)
 
@@ -198,37 +207,6 @@ def sweep_lock(folder: Path) -> Iterator[None]:
         raise UserError(
             f"The sweep {folder.name} is being run by another command; wait for it to end, or stop it."
         ) from error
-
-
-def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> None:
-    """Record a trial whose process was lost too often, unless it has recorded itself."""
-    times = f"{LOST_WORKER_RETRIES + 1} times"
-    # Another command may have taken it up by now.
-    with suppress(TrialBusyError), _files_of_lost(job, trial_id) as runs:
-        folder = trial_folder(runs, trial_id)
-        row = read_result(runs, trial_id)
-        if row is not None and row["status"] in {*job.over, "failed"}:
-            return
-        log = None
-        if place := hang_place(folder):
-            kind, log = "hung", hang_report(folder)
-            message = f"This trial was ended {times} without a result; the last time, it hung in {place}"
-        else:
-            kind = "out_of_memory" if "OutOfMemoryError" in reason else "worker_lost"
-            last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
-            message = f"The process of this trial ended {times} without a result; the last time: {last}"
-        record_failure(config, job.dataset, runs, trial_id, kind, message, log)
-
-
-@contextmanager
-def _files_of_lost(job: Job, trial_id: str) -> Iterator[Path]:
-    """Hold a trial alone and yield the runs folder that its files are in."""
-    with ExitStack() as held:
-        if job.remote is not None:
-            yield held.enter_context(open_trial(job.remote, trial_id, wait_s=1)).runs
-            return
-        held.enter_context(trial_lock(trial_folder(job.runs, trial_id), wait_s=1))
-        yield job.runs
 
 
 def say(console: "Console", text: str) -> None:

@@ -14,6 +14,7 @@ class StopReason(StrEnum):
 
     asked = "stop"
     disk_full = "disk-full"
+    gpus_failed = "gpus-failed"
 
 
 def allow_running(scratch: Path) -> None:

@@ -1,15 +1,15 @@
-"""The Ray side of a trial: what Tune calls, and the `TorchTrainer` that it wraps around the loop."""
+"""The Ray side of a trial: what Tune calls, and what a worker does around the loop."""
 
-import gc
-import pickle
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from simcvd.config import TrialConfig
+from simcvd.device_errors import gpu_fault
 from simcvd.errors import UserError
 from sweeps.attempts import Lifeline, NodeLeavingError, alive_nodes, this_node
 from sweeps.channel import Channel, FolderChannel
@@ -17,50 +17,21 @@ from sweeps.data_cache import CachedData, StoppedError
 from sweeps.execute import Engine, TrialStatus, execute_trial, record_failure
 from sweeps.failure_kinds import DiskFullError, failure_kind, full_disk_told
 from sweeps.fitness import UnfitNodeError, check_node
+from sweeps.gpu_failures import gpu_failure_noted
 from sweeps.objects.files import TrialFiles, recorded_result, trial_files
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import StoreError
+from sweeps.placement import Placement
 from sweeps.stopping import StopReason
+from sweeps.trial_device import free_memory, trial_device
 from sweeps.trial_lock import TrialBusyError, trial_lock
 from sweeps.trial_state import read_result, trial_folder
 from sweeps.watchdog import HANG_TIMEOUT_S
+from sweeps.workers import on_other_node, room_without, torch_trainer
 
 if TYPE_CHECKING:
     from simcvd.training.interruption import Judge
-
-_NO_RETRIES: dict[str, Any] = {"max_failures": 0, "controller_failure_limit": 0}  # Tune retries, not the group
-
-
-@dataclass(frozen=True)
-class Placement:
-    """What each worker of a trial gets.
-
-    Attributes:
-        workers: processes that share a trial's batches.
-        cpus: CPU cores and torch threads of each.
-        gpus: GPUs of each; a fraction shares one; 0 computes on the CPU.
-    """
-
-    workers: int = 1
-    cpus: int = 1
-    gpus: float = 0.0
-
-
-class TrialConfigs(Mapping[str, TrialConfig]):
-    """Settings by trial id, unpacked one by one: each trial is handed those of all trials, and looks at its own."""
-
-    def __init__(self, configs: Mapping[str, TrialConfig]) -> None:
-        self._packed = {trial_id: pickle.dumps(config) for trial_id, config in configs.items()}
-
-    def __getitem__(self, trial_id: str) -> TrialConfig:
-        config: TrialConfig = pickle.loads(self._packed[trial_id])
-        return config
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._packed)
-
-    def __len__(self) -> int:
-        return len(self._packed)
+    from sweeps.preflight.newcomer import Newcomers
 
 
 @dataclass(frozen=True)
@@ -83,6 +54,8 @@ class Job:
         remote: the runs folder, where it is in an object store.
         board: how trials talk to the command where they share no folder.
         versions: on the command's machine, where nodes may join that its preflight has not seen.
+        precision: what `training.precision=auto` is for all of them; none where each asks its device.
+        newcomers: what a node's devices must be that joins later; none where no node can.
     """
 
     configs: Mapping[str, TrialConfig]
@@ -100,6 +73,8 @@ class Job:
     remote: ObjectRuns | None = None
     board: Channel | None = None
     versions: Mapping[str, str] | None = None
+    precision: Literal["bfloat16", "float32"] | None = None
+    newcomers: "Newcomers | None" = None
 
     @property
     def channel(self) -> Channel:
@@ -156,36 +131,34 @@ def run_trial(params: Mapping[str, Any], job: Job) -> None:
 
 
 def fit_trial(trial_id: str, job: Job) -> str:
-    """Run one trial of `job` inside Tune, in this process or in a group of workers; return its state."""
+    """Run one trial of `job` inside Tune and return its state; where a GPU has failed too often, nothing is run."""
+    placement, failed = job.placement, job.channel.failed_nodes()
+    share: dict[str, Any] = {"cpus": placement.cpus, "gpus": placement.gpus, "avoid": failed}
+    if failed and not room_without(failed, workers=placement.workers, cpus=placement.cpus, gpus=placement.gpus):
+        job.channel.request_stop(StopReason.gpus_failed)
+        return "waiting"
+    if placement.workers == 1 and this_node() in failed:
+        own = replace(job, configs={trial_id: job.configs[trial_id]})
+        return on_other_node(lambda: _fit(trial_id, own, failed), asked=StopRequest(job), **share) or "waiting"
+    return _fit(trial_id, job, failed)
+
+
+def _fit(trial_id: str, job: Job, failed: Collection[str]) -> str:
+    """Run one trial in this process, or in a group of workers on nodes that have not failed."""
     from ray import train
-    from ray.train.torch import TorchTrainer
 
     placement = job.placement
-    group = placement.workers > 1
-    nodes = alive_nodes() if group else {this_node()}
+    nodes = alive_nodes() - set(failed) if placement.workers > 1 else {this_node()}
     _check_node(job, trial_id, nodes)
     job.channel.note_attempt(trial_id, nodes)
-    resources = {"CPU": float(placement.cpus)} | ({"GPU": placement.gpus} if placement.gpus else {})
+    attempt = uuid.uuid4().hex
 
     def loop() -> Any:
-        return _run_worker(trial_id, job)
+        return _run_worker(trial_id, job, attempt)
 
-    trainer = TorchTrainer(
-        loop,
-        # No worker group for one worker: the loop then runs in this process, which serves one trial after the other.
-        scaling_config=train.ScalingConfig(
-            num_workers=placement.workers if group else 0,
-            use_gpu=group and placement.gpus > 0,
-            resources_per_worker=resources if group else None,
-        ),
-        run_config=train.RunConfig(
-            name=trial_id,
-            storage_path=str(job.scratch / "groups"),
-            failure_config=train.FailureConfig(**_NO_RETRIES),
-        ),
-    )
+    share: dict[str, Any] = {"workers": placement.workers, "cpus": placement.cpus, "gpus": placement.gpus}
     try:
-        result: Any = trainer.fit()
+        result: Any = torch_trainer(loop, trial_id, job.scratch, avoid=failed, **share).fit()
     except train.TrainingFailedError:
         row = recorded_result(job.runs, job.remote, trial_id)
         if row is None or row["status"] != "failed":
@@ -194,16 +167,17 @@ def fit_trial(trial_id: str, job: Job) -> str:
     return "waiting" if result.return_value is None else str(result.return_value.state)
 
 
-def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
+def _run_worker(trial_id: str, job: Job, attempt: str) -> TrialStatus | None:
     """Run the trial in this process; none when another command holds it, or when there is no room for its files.
 
     Raises:
         UnfitNodeError: trials can't run on this node.
+        GpuError: the GPU is of no more use to this process.
     """
     if job.placement.workers > 1:
         _check_node(job, trial_id, ())
     try:
-        with full_disk_told(job.disk):
+        with full_disk_told(job.disk), gpu_failure_noted(job.channel, trial_id, attempt, this_node()):
             return _execute(trial_id, job)
     except DiskFullError:
         job.channel.request_stop(StopReason.disk_full)
@@ -211,7 +185,7 @@ def _run_worker(trial_id: str, job: Job) -> TrialStatus | None:
             raise  # ends the others of the group
         return None
     finally:
-        _clean()
+        free_memory()
 
 
 def _check_node(job: Job, trial_id: str, nodes: Collection[str]) -> None:
@@ -222,8 +196,12 @@ def _check_node(job: Job, trial_id: str, nodes: Collection[str]) -> None:
         trial_id: the trial.
         nodes: what to note the attempt for; none: it is noted already.
     """
+    from sweeps.preflight.newcomer import check_newcomer
+
     try:
         check_node(job.versions, job.scratch if job.remote is None else None)
+        if job.placement.workers == 1 or not nodes:  # a group's driver computes nothing
+            check_newcomer(job.newcomers, this_node())
     except UnfitNodeError as error:
         with suppress(OSError):  # it may lack the folder to tell it in
             job.channel.tell(str(error))
@@ -263,7 +241,8 @@ def _execute_here(trial_id: str, job: Job, files: TrialFiles, should_stop: Calla
             job.dataset if job.data is None else job.data.here(job.channel.tell, should_stop),
             files.runs,
             trial_id=trial_id,
-            device=_device(job.placement),
+            device=trial_device(job.placement.gpus, job.placement.workers),
+            precision=job.precision,
             threads=job.placement.cpus,
             should_stop=should_stop,
             tell=job.channel.tell,
@@ -274,10 +253,13 @@ def _execute_here(trial_id: str, job: Job, files: TrialFiles, should_stop: Calla
             hang_timeout_s=job.hang_timeout_s,
             command=job.scratch.name,
             begun=files.begun,
+            gpu_errors_pass=True,
         )
     except (TrialBusyError, DiskFullError, StoreError):
         raise
     except UserError as error:
+        if gpu_fault(error) is not None:
+            raise  # such as a device that can't be used any more: no fault of the trial
         dataset = job.dataset if job.data is None else job.data.described_in(files.runs / "dataset")
         # A lease, or another worker of the group, holds it already.
         held = job.remote is not None or job.placement.workers > 1
@@ -288,25 +270,3 @@ def _execute_here(trial_id: str, job: Job, files: TrialFiles, should_stop: Calla
         if job.placement.workers > 1:
             raise  # ends the others of the group
         return status
-
-
-def _device(placement: Placement) -> str:
-    if not placement.gpus:
-        return "cpu"
-    if placement.workers == 1:
-        return "cuda"
-    import torch
-    from ray.train.torch import get_device
-
-    device = get_device()  # the workers of a node see each other's GPUs
-    torch.cuda.set_device(device)
-    return str(device)
-
-
-def _clean() -> None:
-    """Leave the process as the next trial expects it."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -101,6 +101,7 @@ class TrialRecords:
                     "steps": steps,
                     "seconds": seconds,
                     "device": environment.get("device_name") or environment.get("device"),
+                    "precision": environment.get("precision"),
                     "versions": environment.get("packages"),
                     "git_commit": environment.get("git_commit"),
                 }

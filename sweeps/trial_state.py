@@ -75,6 +75,22 @@ def read_result(runs: Path, trial_id: str) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
+def recorded_precision(runs: Path, trial_id: str) -> str | None:
+    """Return the arithmetic that a trial ran in; none where it has failed or not begun, as it enters no table then."""
+    row = read_result(runs, trial_id)
+    if row is not None and row["status"] == "failed":
+        return None
+    rows = _rows(result_path(runs, trial_id), ["precision"])
+    if rows and rows[0]["precision"]:
+        return str(rows[0]["precision"])
+    try:  # rows of version 0.1 do not say it, and what was cut off has no row
+        environment = json.loads((trial_folder(runs, trial_id) / "environment.json").read_text())
+    except (OSError, ValueError):
+        return None
+    found = environment.get("precision") if isinstance(environment, dict) else None
+    return str(found) if found else None
+
+
 def is_finished(runs: Path, trial_id: str) -> bool:
     """Tell whether the trial has all its results."""
     row = read_result(runs, trial_id)

@@ -1,7 +1,21 @@
 """Holds for all tests."""
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 # Processes that share the cores have one thread each, unless told otherwise; torch reads this when it is imported.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def _gpus_stay_visible() -> Iterator[None]:
+    """What computes on the CPU hides the GPUs of its process, which is that of all tests."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    yield
+    if before is None:
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = before

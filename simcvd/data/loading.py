@@ -17,6 +17,7 @@ from simcvd.data.batch import Batch, send
 from simcvd.data.sampling import case_at, crop_generator
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.data.store import CaseFile, TrainingView
+from simcvd.gpu_memory import free_bytes
 from simcvd.transforms.augmentation import augment_image
 from simcvd.transforms.geometry import Geometry, apply_geometry, cut, draw_geometry
 
@@ -135,8 +136,7 @@ class CropLoader:
             for case in self._labeled:
                 if case.label is not None and case.sdm is not None:
                     parts |= {(case.id, "label"): case.label, (case.id, "sdm"): case.sdm}
-        free, _ = torch.cuda.mem_get_info(self._device)
-        if sum(array.nbytes for array in parts.values()) > RESIDENT_SHARE * free:
+        if sum(array.nbytes for array in parts.values()) > RESIDENT_SHARE * free_bytes(self._device):
             return {}
         return {name: torch.from_numpy(np.array(array)).to(self._device) for name, array in parts.items()}
 

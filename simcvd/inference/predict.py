@@ -52,8 +52,8 @@ def predict_files(
     Raises:
         UserError: no finished trial, an unreadable or unfit image, or a mask that would replace an image.
     """
-    targets = _targets(images, out)
     student = load_student(trial_dir)
+    targets = _targets(images, out)
     make_folder(out)
     network = for_inference(student.network).to(device)
     context = precision(student)

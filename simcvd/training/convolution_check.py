@@ -5,12 +5,13 @@ distinct convolution of a trial is compared with float32 before it trains, data 
 """
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from simcvd.config import TrialConfig
+from simcvd.device_errors import is_out_of_memory
 from simcvd.methods.registry import create
 from simcvd.networks.discriminator import Discriminator
 from simcvd.networks.vnet import VNet
@@ -61,7 +62,7 @@ def wrong_convolution(config: TrialConfig, image_channels: int, classes: int, de
         error, in words; none where all are right. Asked again in the same process, it is not computed again.
     """
     for convolution in convolutions_of(config, image_channels, classes):
-        for part, error in _errors(convolution, device).items():
+        for part, error in _errors_where_they_fit(convolution, device).items():
             if not error <= LARGEST_ERROR:  # NaN too
                 return f"{convolution} has a {part} with a relative error of {error:.2g}"
     return None
@@ -92,6 +93,17 @@ def convolutions_of(config: TrialConfig, image_channels: int, classes: int) -> l
                 if isinstance(network, Discriminator):
                     nn.Sequential(*network.convolutions)(torch.empty(batch, network.inputs, *crop))
     return list(found)
+
+
+def _errors_where_they_fit(convolution: Convolution, device: torch.device) -> dict[str, float]:
+    """Return the errors of `_errors`, of one block where the memory does not suffice for a batch in float32."""
+    try:
+        return _errors(convolution, device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error) or convolution.image[0] == 1:
+            raise
+    torch.cuda.empty_cache()
+    return _errors(replace(convolution, image=(1, *convolution.image[1:])), device)
 
 
 @functools.cache

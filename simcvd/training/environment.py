@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import subprocess
+import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,10 @@ def choose_device(wanted: str) -> torch.device:
         torch.cuda.set_device(index)
     except RuntimeError as error:
         raise UserError(f"The device '{wanted}' can't be used: {_first_sentence(error)}") from error
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    with warnings.catch_warnings():
+        # Some versions of torch advise newer switches, which others lack, and which must not be mixed with these.
+        warnings.filterwarnings("ignore", message=".*new API settings to control TF32")
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     return torch.device("cuda", index)
 
 

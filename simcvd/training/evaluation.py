@@ -1,6 +1,6 @@
 """What a finished trial's student says: scores of cases, the only reader of test cases, and masks of images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -22,6 +22,7 @@ def evaluate_trial(
     device: str = "auto",
     precision: str | None = None,
     on_case: OnCase | None = None,
+    only: Collection[str] | None = None,
 ) -> list[CaseScores]:
     """Score a finished trial's student on the `val` or `test` cases.
 
@@ -32,6 +33,7 @@ def evaluate_trial(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: what `training.precision=auto` is resolved to by who runs many trials; none asks the device.
         on_case: gets the id and mask of each case.
+        only: ids of the cases to score, in the order of the split; none scores all.
 
     Raises:
         UserError: the trial is not finished, or the data set has other channels or classes.
@@ -45,7 +47,7 @@ def evaluate_trial(
             f"{', '.join(student.classes)}, but {dataset} has {len(info.channels)} and {', '.join(info.classes)}."
         )
     arithmetic = _arithmetic(student, place, precision)
-    cases = open_split(dataset, split)
+    cases = [case for case in open_split(dataset, split) if only is None or case.id in only]
     network = student.network.to(place)
     return evaluate_cases(network, cases, student.config, info.classes, place, arithmetic.autocast, on_case=on_case)
 

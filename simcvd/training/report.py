@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 from torch import Tensor
 
+from simcvd.config import TrialConfig
 from simcvd.methods.base import Term
 from simcvd.training.distributed import mean_over_workers
 
@@ -91,6 +93,14 @@ class StepReport:
         )
 
 
+def open_trial_folder(folder: Path, config: TrialConfig, environment: Mapping[str, Any], steps_done: int) -> "TrialLog":
+    """Write `config.yaml` and `environment.json` into a trial's folder and return its log from `steps_done` on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    _write(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    return TrialLog(folder, steps_done)
+
+
 class TrialLog:
     """`log.jsonl`, one JSON object a report, and the TensorBoard events beside it.
 
@@ -109,9 +119,7 @@ class TrialLog:
         kept = "".join(f"{line}\n" for line in text.splitlines() if _step_of(line) <= first_step)
         if kept != text or not self._path.exists():
             # By rename: on a full disk the old lines must stay.
-            partial = self._path.with_name(f"{self._path.name}.tmp-{os.getpid()}")
-            partial.write_text(kept)
-            os.replace(partial, self._path)
+            _write(self._path, kept)
 
     def write(self, report: Mapping[str, Any]) -> None:
         """Append one report."""
@@ -129,6 +137,12 @@ class TrialLog:
         """Finish the event file."""
         if self._events is not None:
             self._events.close()
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
+    partial.write_text(text)
+    os.replace(partial, path)
 
 
 def _step_of(line: str) -> float:

@@ -1,7 +1,5 @@
 """Put a trial together and run it: the only place that knows every part."""
 
-import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.batch import check_batch
@@ -28,7 +25,7 @@ from simcvd.training.environment import choose_device, describe_environment
 from simcvd.training.interruption import Interrupted, Judge, Stopped
 from simcvd.training.loop import NotFiniteError, check_finite, train_steps
 from simcvd.training.precision import Precision, choose_precision, confirmed_precision
-from simcvd.training.report import StepReport, TrialLog
+from simcvd.training.report import StepReport, open_trial_folder
 
 CHECKPOINT = Path("checkpoint") / "last.pt"
 STOP_CHECK_STEPS = 10
@@ -142,10 +139,9 @@ class _Trial:
         self.method.networks.to(device)
         self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity)
         self.environment = describe_environment(device, self.precision.name, self.workers)
-        self.log = self._open_folder() if self.rank == 0 else None
-        self._report = report
-        self._should_stop = should_stop
-        self._judge = judge
+        done = self.start.steps_done
+        self.log = open_trial_folder(trial_dir, config, self.environment, done) if self.rank == 0 else None
+        self._report, self._should_stop, self._judge = report, should_stop, judge
         self._calendar = Calendar(config.training, judge.steps if judge is not None else ())
         self._writer = CheckpointWriter(trial_dir / CHECKPOINT, self.method, self.identity)
         self._unchecked: StepReport | None = None
@@ -283,12 +279,6 @@ class _Trial:
     def _seconds(self) -> float:
         return self.start.seconds + time.monotonic() - self._started
 
-    def _open_folder(self) -> TrialLog:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        _write(self.folder / "config.yaml", yaml.safe_dump(self.config.model_dump(mode="json"), sort_keys=False))
-        _write(self.folder / "environment.json", json.dumps(self.environment, indent=2) + "\n")
-        return TrialLog(self.folder, self.start.steps_done)
-
 
 def _summary(scores: Mapping[str, list[CaseScores]]) -> dict[str, float]:
     """Return each network's mean Dice over cases and classes, e.g. `{"student_dice": 0.81}`."""
@@ -307,9 +297,3 @@ def _memory_advice(config: TrialConfig, device: torch.device) -> str:
         f"Memory of {device} did not suffice for {size} crops of {crop} voxels; lower training.batch_unlabeled, "
         "training.batch_labeled or data.crop_vox (for inference: inference.batch_windows)."
     )
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    partial.write_text(text)
-    os.replace(partial, path)

@@ -6,16 +6,33 @@ Both are in one Ray, so this costs no request to the store, arrives within a sec
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sweeps.attempts import note_attempt, this_node
+from sweeps.gpu_failures import GpuFailure, failed_nodes, note_gpu_failure
 from sweeps.repeating import repeating
 from sweeps.stopping import NOTICES_FILE, Notices, StopReason, request_stop, stop_reason
 
 _ANSWER_S: Final = 10.0
 _EVERY_S: Final = 1.0
+
+
+class News(NamedTuple):
+    """What was said since the command last asked.
+
+    Attributes:
+        reason: why trials are to stop, or none.
+        sentences: for the user.
+        attempts: trials that began, and on which nodes.
+        gpu_failures: the fields of each.
+    """
+
+    reason: str | None
+    sentences: list[str]
+    attempts: list[tuple[str, list[str]]]
+    gpu_failures: list[dict[str, Any]]
 
 
 class Board:
@@ -25,6 +42,8 @@ class Board:
         self._reason: str | None = None
         self._sentences: list[str] = []
         self._attempts: list[tuple[str, list[str]]] = []
+        self._gpu_failures: list[dict[str, Any]] = []
+        self._known_failures = 0
 
     def reason(self) -> str | None:
         """Return why trials are to stop, or none."""
@@ -42,11 +61,20 @@ class Board:
         """Keep for the command that a trial begins."""
         self._attempts.append((trial_id, nodes))
 
-    def fetch(self) -> tuple[str | None, list[str], list[tuple[str, list[str]]]]:
-        """Return the reason, and the sentences and attempts since the last call."""
-        found = self._reason, self._sentences, self._attempts
+    def gpu_failure(self, failure: dict[str, Any]) -> None:
+        """Keep that a GPU failed, for the command and for trials that ask."""
+        self._gpu_failures.append(failure)
+
+    def gpu_failures(self) -> list[dict[str, Any]]:
+        """Return the fields of all failures."""
+        return self._gpu_failures
+
+    def fetch(self) -> News:
+        """Return the reason, and what else was said since the last call."""
+        news = News(self._reason, self._sentences, self._attempts, self._gpu_failures[self._known_failures :])
         self._sentences, self._attempts = [], []
-        return found
+        self._known_failures = len(self._gpu_failures)
+        return news
 
 
 @dataclass(frozen=True)
@@ -83,6 +111,22 @@ class BoardChannel:
         with suppress(Exception):
             ray.get(self.board.attempt.remote(trial_id, sorted(nodes)), timeout=_ANSWER_S)
 
+    def note_gpu_failure(self, failure: GpuFailure) -> None:
+        """Note that a GPU failed; waits until that is known, since this process ends next."""
+        import ray
+
+        with suppress(Exception):
+            ray.get(self.board.gpu_failure.remote(asdict(failure)), timeout=_ANSWER_S)
+
+    def failed_nodes(self) -> frozenset[str]:
+        """Return the ids of the nodes whose GPU failed too often; none where the board does not answer."""
+        import ray
+
+        with suppress(Exception):
+            failures = ray.get(self.board.gpu_failures.remote(), timeout=_ANSWER_S)
+            return frozenset(failed_nodes([GpuFailure(**failure) for failure in failures]))
+        return frozenset()
+
 
 class Bridge:
     """A board on this node, and what keeps it and a command's scratch folder alike.
@@ -113,13 +157,15 @@ class Bridge:
             if own is not None and not self._passed_on:
                 self.channel.request_stop(own)
                 self._passed_on = True
-            reason, sentences, attempts = ray.get(self.channel.board.fetch.remote(), timeout=_ANSWER_S)
-            if reason is not None and own is None:
-                request_stop(self._scratch, StopReason(reason))
+            news: News = ray.get(self.channel.board.fetch.remote(), timeout=_ANSWER_S)
+            for failure in news.gpu_failures:
+                note_gpu_failure(self._scratch, GpuFailure(**failure))
+            if news.reason is not None and own is None:
+                request_stop(self._scratch, StopReason(news.reason))
                 self._passed_on = True
-            for sentence in sentences:
+            for sentence in news.sentences:
                 Notices(self._scratch / NOTICES_FILE)(sentence)
-            for trial_id, nodes in attempts:
+            for trial_id, nodes in news.attempts:
                 note_attempt(self._scratch, trial_id, nodes)
 
 

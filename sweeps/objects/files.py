@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sweeps.execute import from_first
+from sweeps.group import from_first
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import StoreError
 from sweeps.objects.workspace import Workspace, follow_trial, open_trial

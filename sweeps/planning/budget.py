@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from simcvd.errors import UserError
 from sweeps.expand import TrialSpec
-from sweeps.trial import Placement
+from sweeps.placement import Placement
 from sweeps.trial_state import result_path
 
 if TYPE_CHECKING:

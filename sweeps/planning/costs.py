@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from simcvd.config import TrialConfig
 from simcvd.data.dataset_info import DatasetInfo, Shape
+from simcvd.training.due import CHECKPOINT_S
 from sweeps.planning.cost_class import inference_class, training_class
 
 TRIAL_S = 0.7
@@ -38,12 +39,14 @@ class TrainingCost:
         norms_s: seconds more of a step that measures gradient norms.
         start_s: opening the data and building the networks, and what the first step takes longer.
         segmenters: networks that a validation scores.
+        checkpoint_s: seconds that a checkpoint keeps the loop.
     """
 
     stages: tuple[StageCost, ...]
     norms_s: float = 0.0
     start_s: float = 0.0
     segmenters: int = 1
+    checkpoint_s: float = 0.0
 
     @property
     def step_s(self) -> float:
@@ -101,10 +104,12 @@ class Costs:
                 return found
         if not isinstance(training, TrainingCost) or not isinstance(inference, InferenceCost):
             return None
+        steps_s = _steps_s(training, config, done)
         return (
             TRIAL_S
             + training.start_s
-            + _steps_s(training, config, done)
+            + steps_s
+            + _checkpoints(config, done, steps_s) * training.checkpoint_s
             + _validations(config, done) * training.segmenters * _split_s(inference, config, info, info.splits.val)
             + _split_s(inference, config, info, info.splits.test)
         )
@@ -142,6 +147,14 @@ def _steps_s(cost: TrainingCost, config: TrialConfig, done: int) -> float:
         for stage, end in zip(cost.stages, ends, strict=True)
     )
     return plain + (0 if every is None else len(range(_up_to(done, every), steps, every)) * cost.norms_s)
+
+
+def _checkpoints(config: TrialConfig, done: int, steps_s: float) -> int:
+    """Return how many checkpoints come from step `done` on, the one after the last step among them."""
+    steps, every = config.training.steps, config.training.checkpoint_every_steps
+    if every is None:
+        return 1 + int(steps_s / CHECKPOINT_S)
+    return 1 + len(range(_up_to(done + 1, every), steps, every))
 
 
 def _validations(config: TrialConfig, done: int) -> int:

@@ -2,9 +2,9 @@
 
 import os
 
+from sweeps.placement import Placement
 from sweeps.preflight import ResourceRequest, place
 from sweeps.preflight.placement import CPU, GPU, this_machine
-from sweeps.trial import Placement
 
 
 def local_placement(request: ResourceRequest) -> tuple[Placement, int]:

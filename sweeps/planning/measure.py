@@ -10,6 +10,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
+from simcvd.device_errors import gpu_fault, is_out_of_memory
 from sweeps.planning.costs import InferenceCost, ProbeFailure, StageCost, TrainingCost
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from simcvd.methods.base import Method
 
 _WARM_UP = 2
-_PIECES = "out of memory", "can't allocate memory"
 
 
 class _EnoughError(Exception):
@@ -63,7 +63,7 @@ def measure_training(
             norms_s = clock.terms * step_s
             if time.monotonic() - began + norms_s + step_s < limit_s:
                 norms_s = max(0.0, clock.with_norms(limits[-1]) - step_s)
-        return TrainingCost(tuple(stages), norms_s, built_s + slower_s, len(method.segmenters()))
+        return TrainingCost(tuple(stages), norms_s, built_s + slower_s, len(method.segmenters()), clock.checkpoint())
 
 
 def measure_inference(
@@ -136,11 +136,14 @@ def measure_inference(
         return InferenceCost(window_s, score_s / voxels)
 
 
-def failure_of(error: Exception, device: str) -> ProbeFailure:
+def failure_of(error: Exception, device: str, gpu_share: float = 1.0) -> ProbeFailure:
     """Return why a class could not be measured."""
+    gpu = "GPU" if gpu_share >= 1 else f"{gpu_share:g} of a GPU that it gets"
     text = " ".join(str(error).split())
-    if type(error).__name__ == "OutOfMemoryError" or any(piece in text for piece in _PIECES):
-        return ProbeFailure("out_of_memory", f"does not fit into the {'GPU' if device == 'cuda' else 'memory'}")
+    if fault := gpu_fault(error):
+        return ProbeFailure("gpu_error", f"the GPU failed: {fault.words}")
+    if is_out_of_memory(error):
+        return ProbeFailure("out_of_memory", f"does not fit into the {gpu if device == 'cuda' else 'memory'}")
     return ProbeFailure(type(error).__name__, text[:300] or type(error).__name__)
 
 
@@ -172,6 +175,16 @@ class _StepClock:
     def with_norms(self, stage: range) -> float:
         """Return the time of a step that measures gradient norms."""
         return self._run(stage, lambda done: bool(done), norms=True)[0]
+
+    def checkpoint(self) -> float:
+        """Return the time that a checkpoint keeps the loop: its copy, since it is written while the next steps run."""
+        from simcvd.training.checkpoint import Progress, snapshot
+
+        self.sync()
+        began = time.monotonic()
+        _, wait = snapshot(self._method, Progress(), "")
+        wait()
+        return time.monotonic() - began
 
     def sync(self) -> None:
         """Wait for the device."""

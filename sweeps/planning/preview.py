@@ -10,11 +10,11 @@ from analysis.sweep import read_sweep
 from simcvd.data.dataset_info import DatasetInfo
 from sweeps.definition import SweepFile
 from sweeps.expand import TrialSpec, all_trials
+from sweeps.placement import Placement
 from sweeps.plan import SweepPlan
 from sweeps.planning.cost_class import training_class
 from sweeps.planning.costs import RAY_S, Costs, ProbeFailure, ends_of
 from sweeps.status import ACTIVE
-from sweeps.trial import Placement
 from sweeps.trial_state import TrialState
 
 Action = Literal["skip", "run", "continue", "score", "again", "elsewhere", "wait"]

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from simcvd.config import TrialConfig
+from simcvd.visible_gpus import hide_gpus
+from sweeps.placement import Placement
 from sweeps.planning.cost_class import inference_class, training_class
 from sweeps.planning.costs import Costs, InferenceCost, ProbeFailure, TrainingCost
-from sweeps.trial import Placement
 
 LIMIT_S = 20.0
 """Time a class; fewer steps are timed where they are slow."""
@@ -47,7 +48,17 @@ class Task:
 
 @dataclass(frozen=True)
 class Measuring:
-    """How to measure, the same for all classes."""
+    """How to measure, the same for all classes.
+
+    Attributes:
+        dataset: data set folder.
+        device: what to measure on.
+        threads: CPU threads for torch.
+        workers: workers that share a batch.
+        steps: steps to time.
+        limit_s: time after which fewer do.
+        gpu_share: the part of the GPU's memory that a trial will get.
+    """
 
     dataset: Path
     device: Literal["cpu", "cuda"]
@@ -55,12 +66,17 @@ class Measuring:
     workers: int
     steps: int
     limit_s: float = LIMIT_S
+    gpu_share: float = 1.0
 
     def __call__(self, task: Task) -> Result:
         """Measure one class; whatever goes wrong is its result."""
+        if self.device == "cpu":
+            hide_gpus()
+        from simcvd.gpu_memory import limit_memory
         from sweeps.planning.measure import failure_of, measure_inference, measure_training
 
         try:
+            limit_memory(self.gpu_share, self.device)
             if task.what == "inference":
                 return measure_inference(
                     task.config, self.dataset, device=self.device, threads=self.threads, limit_s=self.limit_s
@@ -75,7 +91,7 @@ class Measuring:
                 limit_s=self.limit_s,
             )
         except Exception as error:
-            return failure_of(error, self.device)
+            return failure_of(error, self.device, self.gpu_share)
 
 
 def probe(
@@ -102,7 +118,9 @@ def probe(
     gpu = placement.gpus > 0
     together = int(1 / placement.gpus + 1e-9) if gpu else slots * placement.workers
     together = max(1, min(together, MOST_SIDE_BY_SIDE))
-    measure = Measuring(dataset, "cuda" if gpu else "cpu", placement.cpus, placement.workers, steps)
+    measure = Measuring(
+        dataset, "cuda" if gpu else "cpu", placement.cpus, placement.workers, steps, gpu_share=placement.gpus
+    )
     # With fewer classes than trials side by side, some are measured twice, so that the machine is as busy.
     copies = -(-together // max(1, len(tasks)))
     results: dict[Task, list[Result]] = {task: [] for task in tasks}
@@ -199,7 +217,7 @@ def _measure_all(
                     continue
                 assert worker.task is not None
                 on_result(worker.task, result)
-                healthy = not isinstance(result, ProbeFailure) or result.kind not in {"lost", "too_slow"}
+                healthy = not isinstance(result, ProbeFailure) or result.kind not in {"lost", "too_slow", "gpu_error"}
                 if left and healthy:
                     worker.start(left.popleft())
                 else:

@@ -2,6 +2,7 @@
 
 from sweeps.preflight.checks import Findings, Subject, check_alone, preflight
 from sweeps.preflight.placement import check_machine, place
+from sweeps.preflight.precision import recorded_precisions
 from sweeps.preflight.request import ResourceRequest, check_request
 from sweeps.preflight.trials import check_trials
 
@@ -15,4 +16,5 @@ __all__ = [
     "check_trials",
     "place",
     "preflight",
+    "recorded_precisions",
 ]

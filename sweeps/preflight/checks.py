@@ -5,30 +5,26 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcvd.config import TrialConfig
 from sweeps.data_cache import CachedData
 from sweeps.objects.place import ObjectRuns
+from sweeps.placement import Placement
+from sweeps.preflight.devices import look_at_devices
 from sweeps.preflight.disk import disk_need, free_bytes, gigabytes, judge_disk
 from sweeps.preflight.exchange import Exchange, StoreExchange, open_exchange, open_store_exchange
+from sweeps.preflight.gpu import gpu_task
+from sweeps.preflight.newcomer import Newcomers
 from sweeps.preflight.node import NodeReport, NodeTask, examine
 from sweeps.preflight.others import ask, other_nodes, own_node
 from sweeps.preflight.placement import Node, place, this_machine, usable
+from sweeps.preflight.precision import PrecisionName
 from sweeps.preflight.request import ResourceRequest
-from sweeps.preflight.verdict import (
-    HERE,
-    Reports,
-    judge_data,
-    judge_gpu_builds,
-    judge_storage,
-    judge_store,
-    judge_versions,
-)
+from sweeps.preflight.verdict import HERE, Reports, judge_data, judge_storage, judge_store, judge_versions
 from sweeps.ray_session import ray_is_running, ray_session, running_ray
-from sweeps.trial import Placement
 
 if TYPE_CHECKING:
     from simcvd.data.dataset_info import DatasetInfo
@@ -46,6 +42,7 @@ class Subject:
         sized: whether the trials write what `simcvd.training` writes, so that its size is known.
         data: the data set, where each node copies it to its own disk.
         remote: the runs folder, where it is in an object store.
+        recorded: how many trials of the sweep with `training.precision=auto` ran before, by what they ran in.
     """
 
     dataset: Path
@@ -55,6 +52,7 @@ class Subject:
     sized: bool = True
     data: CachedData | None = None
     remote: ObjectRuns | None = None
+    recorded: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,10 +62,14 @@ class Findings:
     Attributes:
         lines: what was found, by what was checked.
         notices: sentences on what is no obstacle but worth knowing.
+        precision: what `training.precision=auto` is for all trials; none where no trial has it.
+        newcomers: what nodes must be that join later.
     """
 
     lines: Mapping[str, str]
     notices: tuple[str, ...] = ()
+    precision: PrecisionName | None = None
+    newcomers: Newcomers | None = None
 
 
 def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequence[Node]) -> Findings:
@@ -90,11 +92,16 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
 
     started = time.monotonic()
     info = open_info(subject.dataset)
+    on_gpu = placement.gpus > 0
     joined = usable(nodes, placement) if ray_is_running() else []
     others = other_nodes(joined) if joined else {}
+    own = own_node(joined) if joined else {}
     source = subject.data.source if subject.data is not None and subject.data.in_place is None else None
     in_store = subject.remote is not None or source is not None
-    asked = others | own_node(joined) if joined and in_store else others
+    asked = others | own if in_store else others
+    trained = subject.configs if subject.sized else ()  # what stands in for training computes no convolution
+    gpus = gpu_task(trained, len(info.channels), len(info.classes) + 1) if on_gpu else None
+    devices = look_at_devices(joined if ray_is_running() else nodes, gpus)
     with _exchange(subject) as exchange:
         task = NodeTask(
             exchange=exchange.folder if isinstance(exchange, Exchange) else exchange.store,
@@ -102,19 +109,20 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
             dataset=subject.dataset,
             sizes=_sizes(subject, info),
             digests=_drawn(info, random.Random(exchange.token)),
-            with_gpu=placement.gpus > 0,
+            on_cpu=not on_gpu,
             source=source,
         )
         answers = ask(task, asked) if asked else dict
-        here = examine(task, "here")
+        # A machine that no trial runs on, such as a head without cores, has no say in the arithmetic.
+        runs_here = bool(own) or not ray_is_running()
+        here = examine(replace(task, on_cpu=task.on_cpu and runs_here), "here")
         need = disk_need(subject.configs, info, slots, with_test=subject.with_test) if subject.sized else None
         reports: Reports = {HERE: here, **answers()}
         judge_versions(reports)
-        judge_gpu_builds(reports)
         unseen = [name for key, name in asked.items() if _wrote(reports[name]) and not exchange.answered(key)]
         if subject.remote is not None:
             judge_store(subject.remote.store.url, reports, unseen)
-            notices = []
+            notices: list[str] = []
             need = need and replace(need, kept=0)  # the rest goes to the store
         else:
             notices = judge_storage(subject.runs, reports, unseen)
@@ -123,18 +131,20 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
         free = free_bytes(disk)
         if need is not None:
             judge_disk(disk, need, free)
+    found = devices.judge(reports, subject.configs, subject.recorded)
     where = HERE if not others else f"{HERE} and {len(others)} other node(s)"
     compared = min(report.data.compared for report in reports.values())
     lines = {
         "resources": f"{slots} trial(s) side by side, {_told(placement)}",
         "versions": ", ".join(f"{package} {version}" for package, version in here.versions.items()) + f", on {where}",
+        **found.lines,
         "storage": f"{subject.remote.store if subject.remote else subject.runs} can be read, written and locked by "
         + where,
         "data": f"{info.name}, digest {info.digest[:12]}: {len(task.sizes)} case files, {compared} read, on {where}",
         "disk": f"{'size unknown' if need is None else gigabytes(need.total)} needed, {gigabytes(free)} free",
         "time": f"{time.monotonic() - started:.1f} s",
     }
-    return Findings(lines, tuple(notices))
+    return Findings(lines, (*notices, *found.notices), found.precision.name, found.newcomers)
 
 
 def check_alone(subject: Subject, request: ResourceRequest) -> Findings:

@@ -1,6 +1,7 @@
-"""What one node finds: versions, the runs folder and the data set. It gathers facts; `verdict` judges them.
+"""What a node finds: versions, the runs folder, the data set, its CPU. It gathers facts; `verdict` judges them.
 
-This runs on every node that trials can run on, in a process of its own there, so it imports little.
+What its GPUs are is asked apart (`gpu`), since it may take longer. This runs on every node that trials can run on, in a
+process of its own there, so it imports little.
 """
 
 import fcntl
@@ -33,7 +34,7 @@ class NodeTask:
         dataset: data set folder.
         sizes: bytes of each case file that trials open, by case id.
         digests: SHA-256 of the cases to read, in the order of reading; as many as there is time for.
-        with_gpu: whether trials compute on GPUs.
+        on_cpu: whether trials compute on this node's CPU.
         source: an object store that nodes copy the data set from; none: they read `dataset`.
     """
 
@@ -42,7 +43,7 @@ class NodeTask:
     dataset: Path
     sizes: Mapping[str, int]
     digests: Mapping[str, str]
-    with_gpu: bool = False
+    on_cpu: bool = False
     source: "Source | None" = None
 
 
@@ -90,13 +91,13 @@ class NodeReport:
 
     Attributes:
         versions: of what must be the same on all nodes.
-        gpu_build: whether torch can use GPUs at all; none where it was not asked.
+        fast_bfloat16: whether the CPU multiplies bfloat16 in hardware; none where no trial computes on it.
         storage: the runs folder.
         data: the data set.
     """
 
     versions: Mapping[str, str]
-    gpu_build: bool | None
+    fast_bfloat16: bool | None
     storage: StorageReport
     data: DataReport
 
@@ -110,16 +111,18 @@ def examine(task: NodeTask, reply: str) -> NodeReport:
     """
     return NodeReport(
         versions=versions(),
-        gpu_build=_gpu_build() if task.with_gpu else None,
+        fast_bfloat16=_fast_bfloat16() if task.on_cpu else None,
         storage=_storage(task, reply),
         data=_data(task),
     )
 
 
-def _gpu_build() -> bool:
+def _fast_bfloat16() -> bool:
     import torch
 
-    return torch.version.cuda is not None or torch.version.hip is not None
+    from simcvd.training.precision import has_fast_bfloat16
+
+    return has_fast_bfloat16(torch.device("cpu"))
 
 
 def _storage(task: NodeTask, reply: str) -> StorageReport:

@@ -3,17 +3,29 @@
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from simcvd.errors import UserError
+from sweeps.preflight.gpu import TOTAL_S, GpuReport, GpuTask, ask_gpus
 from sweeps.preflight.node import NodeReport, NodeTask, examine
 from sweeps.preflight.placement import Node
 
-ANSWER_S = 30.0
-"""A healthy node answers in a few seconds, most of which its Python takes to start."""
+ANSWER_S = 60.0
+"""A healthy node answers in a few seconds, most of which its Python takes to start and to import torch; over a network
+that takes much longer the first time."""
 
 OWN = "Ray on this machine"
 """Trials run in its processes, whose environment may not be this command's."""
+
+Answer = TypeVar("Answer")
+
+_GPUS_AS_THEY_ARE = {"env_vars": {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}}
+"""Lets a task that takes no GPU see its node's, within the CUDA_VISIBLE_DEVICES that Ray was started with there.
+
+To take the GPUs would be surer, but on a shared Ray they may be busy for days, and a look needs little of them. Ray
+2.60 leaves that variable alone where a task takes no GPU, unless it was started with 1 for this name. An environment of
+its own also means a process of its own, in which no trial's choice of GPU is left.
+"""
 
 
 def own_node(nodes: Sequence[Node]) -> dict[str, str]:
@@ -53,33 +65,49 @@ def ask(task: NodeTask, nodes: Mapping[str, str]) -> Callable[[], dict[str, Node
     Returns:
         A function that raises `UserError` with the node that does not answer or can't run the checks.
     """
+    return _ask(examine, {node_id: (task, node_id) for node_id in nodes}, nodes, ANSWER_S)
+
+
+def ask_for_gpus(task: GpuTask, nodes: Mapping[str, str]) -> Callable[[], dict[str, GpuReport]]:
+    """Start to try the GPUs of nodes and return what waits for the reports, as `ask` does."""
+    return _ask(ask_gpus, dict.fromkeys(nodes, (task,)), nodes, ANSWER_S + TOTAL_S, runtime_env=_GPUS_AS_THEY_ARE)
+
+
+def _ask(
+    function: Callable[..., Answer],
+    given: Mapping[str, tuple[Any, ...]],
+    nodes: Mapping[str, str],
+    answer_s: float,
+    **options: Any,
+) -> Callable[[], dict[str, Answer]]:
+    """Call `function` on each node without a share of its resources."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    remote: Any = ray.remote(num_cpus=0, max_retries=0)(examine)
+    remote: Any = ray.remote(num_cpus=0, max_retries=0, **options)(function)
     asked = {
         remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id, soft=False)).remote(
-            task, node_id
+            *given[node_id]
         ): name
         for node_id, name in nodes.items()
     }
 
-    def reports() -> dict[str, NodeReport]:
-        _, silent = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
+    def reports() -> dict[str, Answer]:
+        _, silent = ray.wait(list(asked), num_returns=len(asked), timeout=answer_s)
         if silent:
             for reference in silent:
                 ray.cancel(reference, force=True)
-            raise UserError(silent_sentence([asked[reference] for reference in silent]))
+            raise UserError(silent_sentence([asked[reference] for reference in silent], answer_s))
         return {name: _report(reference, name) for reference, name in asked.items()}
 
     return reports
 
 
-def silent_sentence(names: Sequence[str]) -> str:
+def silent_sentence(names: Sequence[str], answer_s: float = ANSWER_S) -> str:
     """Say which nodes do not answer."""
     told = " and ".join(names)
     return (
-        f"{told[0].upper()}{told[1:]} did not answer within {ANSWER_S:.0f} s, expected a few; see that the machine is "
+        f"{told[0].upper()}{told[1:]} did not answer within {answer_s:.0f} s, expected a few; see that the machine is "
         "up and its storage does not hang, or take it out of this Ray."
     )
 
@@ -92,16 +120,15 @@ def unable_sentence(name: str, reason: str) -> str:
     )
 
 
-def _report(reference: Any, name: str) -> NodeReport:
+def _report(reference: Any, name: str) -> Any:
     import ray
     from ray.exceptions import RayError
 
     try:
-        report: NodeReport = ray.get(reference)
+        return ray.get(reference)
     except (RayError, ImportError, AttributeError) as error:
         last = [line for line in str(error).splitlines() if line.strip()][-1:]
         raise UserError(unable_sentence(name, last[0] if last else type(error).__name__)) from error
-    return report
 
 
 def _name(node: Mapping[str, Any]) -> str:

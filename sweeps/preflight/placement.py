@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcvd.errors import UserError
+from sweeps.placement import Placement
 from sweeps.preflight.request import ResourceRequest
 from sweeps.ray_session import ray_is_running, running_ray
-from sweeps.trial import Placement
 
 CPU, GPU = "CPU", "GPU"
 Node = Mapping[str, Any]

@@ -25,20 +25,6 @@ def judge_versions(reports: Reports) -> None:
             raise UserError(f"{_start(name)} has {there}, but {HERE} has {here}; install the same on every node.")
 
 
-def judge_gpu_builds(reports: Reports) -> None:
-    """Refuse a torch that can't use the GPUs that trials get.
-
-    Raises:
-        UserError: with the node and its torch.
-    """
-    for name, report in reports.items():
-        if report.gpu_build is False:
-            raise UserError(
-                f"torch {report.versions['torch']} of {name} is built without CUDA, but trials would get a GPU there; "
-                "install a CUDA build, or use --device cpu."
-            )
-
-
 def judge_storage(runs: Path, reports: Reports, unanswered: Collection[str] = ()) -> list[str]:
     """Refuse a runs folder that some node does not share, can't write or can't lock; return notices.
 

@@ -5,12 +5,15 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from simcvd.config import TrialConfig, apply_settings, config_hash, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 from sweeps.definition import SweepFile
+from sweeps.expand import expand
+from sweeps.preflight import ResourceRequest, check_request, check_trials
 from sweeps.search.settings import Space, Strategy
 from sweeps.search.space import distributions
 
@@ -99,6 +102,35 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
     plan = SearchPlan(sweep.name, base, dataset_digest, sweep.search, sweep.strategy or Strategy(), sweep.metric)
     _check_start(plan)
     return plan
+
+
+def resolve_search(
+    sweep: SweepFile,
+    dataset: Path,
+    overrides: Mapping[str, Any] | None,
+    seeds: Sequence[int] | None,
+    preset: str | None,
+    max_trials: int | None,
+    request: ResourceRequest,
+) -> tuple[SearchPlan, str | None]:
+    """Return a search resolved against a data set, and the preset that it has; nothing is written or started.
+
+    Raises:
+        UserError: the search, the data set or the request is wrong.
+    """
+    from simcvd.data.store import open_info
+
+    check_request(request)
+    info = open_info(dataset)
+    preset = preset or info.preset
+    seed = list(seeds or sweep.seeds)[:1]
+    (default,) = expand(sweep, info.digest, overrides, preset=preset, seeds=seed)
+    if max_trials is not None:
+        strategy = sweep.strategy.model_copy(update={"trials": max_trials})
+        sweep = sweep.model_copy(update={"strategy": strategy})
+    plan = plan_search(sweep, default.trials[0].config, info.digest, len(info.splits.val))
+    check_trials(dataset, default.trials, request.workers)
+    return plan, preset
 
 
 def _check_start(plan: SearchPlan) -> None:

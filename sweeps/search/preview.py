@@ -10,9 +10,8 @@ from sweeps.planning.costs import RAY_S, Costs, ProbeFailure
 from sweeps.planning.machine import busy_notice, local_placement
 from sweeps.planning.probe import probe
 from sweeps.preflight import ResourceRequest
-from sweeps.search.plan import SearchPlan
+from sweeps.search.plan import SearchPlan, resolve_search
 from sweeps.search.records import read_identity, read_settings
-from sweeps.search.run import resolve_search
 from sweeps.status import duration
 
 

@@ -12,16 +12,17 @@ from simcvd.config import TrialConfig
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine
 from sweeps.expand import Variant, all_trials, expand
+from sweeps.lost import record_lost
 from sweeps.plan import planned_reader, write_resolved
-from sweeps.preflight import ResourceRequest, check_machine, check_request, check_trials
+from sweeps.preflight import ResourceRequest, check_machine, recorded_precisions
 from sweeps.runner import SweepOutcome, show_table
 from sweeps.search.best import best_of, train_command, write_best
-from sweeps.search.plan import SearchPlan, plan_search
+from sweeps.search.plan import SearchPlan, resolve_search
 from sweeps.search.records import SettingRecord, claim, read_setting, read_settings, write_setting
 from sweeps.search.rungs import BASE_NUMBER
 from sweeps.search.study import SearchStudy, shown_storage
 from sweeps.search.trial import SearchTask, run_setting
-from sweeps.session import Session, open_session, record_lost, say, sweep_lock
+from sweeps.session import Session, open_session, say, sweep_lock
 from sweeps.status import SweepReader
 from sweeps.trial import Job, run_trial
 from sweeps.trial_state import is_finished
@@ -151,6 +152,7 @@ def run_search(
                     deadline=deadline,
                     engine=engine,
                     configs=[plan.base, *_pending(search).values()],
+                    recorded=recorded_precisions(runs, _all_configs(search)),
                     # Test cases are another phase's; while settings are tried, not even their files are looked at.
                     with_test=not study.left,
                     hang_timeout_s=hang_timeout_s,
@@ -167,35 +169,6 @@ def run_search(
         if any(row.trial.state == "finished" for row in state.rows):
             show_table(runs, plan.name, console)
     return SweepOutcome(plan.name, state, ran, interrupted, time.time() - started)
-
-
-def resolve_search(
-    sweep: SweepFile,
-    dataset: Path,
-    overrides: Mapping[str, Any] | None,
-    seeds: Sequence[int] | None,
-    preset: str | None,
-    max_trials: int | None,
-    request: ResourceRequest,
-) -> tuple[SearchPlan, str | None]:
-    """Return a search resolved against a data set, and the preset that it has; nothing is written or started.
-
-    Raises:
-        UserError: the search, the data set or the request is wrong.
-    """
-    from simcvd.data.store import open_info
-
-    check_request(request)
-    info = open_info(dataset)
-    preset = preset or info.preset
-    seed = list(seeds or sweep.seeds)[:1]
-    (default,) = expand(sweep, info.digest, overrides, preset=preset, seeds=seed)
-    if max_trials is not None:
-        strategy = sweep.strategy.model_copy(update={"trials": max_trials})
-        sweep = sweep.model_copy(update={"strategy": strategy})
-    plan = plan_search(sweep, default.trials[0].config, info.digest, len(info.splits.val))
-    check_trials(dataset, default.trials, request.workers)
-    return plan, preset
 
 
 def _try_settings(search: _Search, place: Path, session: Session) -> int:
@@ -254,6 +227,13 @@ def _pending(search: _Search) -> dict[str, TrialConfig]:
         return {}
     trials = all_trials(search.confirmation())
     return {trial.id: trial.config for trial in trials if not is_finished(search.runs, trial.id)}
+
+
+def _all_configs(search: _Search) -> dict[str, TrialConfig]:
+    """Return the settings of all trials that have begun or will, as far as they are known."""
+    tried = [(search.plan, record.params, trial.steps) for record in search.records for trial in record.trials]
+    confirmed = {trial.id: trial.config for trial in all_trials(search.confirmation())}
+    return dict(plan.trial(params, steps) for plan, params, steps in tried) | confirmed
 
 
 def _confirms(search: _Search) -> bool:

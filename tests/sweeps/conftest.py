@@ -107,7 +107,7 @@ def make_engine() -> MakeEngine:
                 (trial_dir / "student.safetensors").write_text(f"after {steps} steps")
             return SimpleNamespace(steps=steps, seconds=0.1 * steps, val_scores=[score("case2", 0.5)])
 
-        def evaluate(trial_dir, dataset, split, *, device, on_case=None):
+        def evaluate(trial_dir, dataset, split, *, device, on_case=None, **others):
             import hashlib
 
             from simcvd.training.run import TrainingFailed

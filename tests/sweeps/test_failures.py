@@ -31,7 +31,7 @@ def test_failures_are_grouped_by_kind_the_most_frequent_first() -> None:
 
 
 def test_every_recorded_kind_has_words_and_advice() -> None:
-    kinds = {"nan", "out_of_memory", "user", "worker_lost", "data", "hung", "disk_full"}
+    kinds = {"nan", "out_of_memory", "gpu_error", "user", "worker_lost", "data", "hung", "disk_full"}
     assert kinds | NOT_OF_TRAINING <= KINDS.keys()
     assert all(kind.words and kind.advice.endswith(".") for kind in KINDS.values())
 

@@ -6,8 +6,8 @@ import pytest
 from simcvd.errors import UserError
 from sweeps.definition import SweepFile
 from sweeps.expand import all_trials, expand
+from sweeps.placement import Placement
 from sweeps.preflight import ResourceRequest, check_request, check_trials, place
-from sweeps.trial import Placement
 
 
 def _nodes(*resources: dict[str, float]) -> list[dict[str, Any]]:

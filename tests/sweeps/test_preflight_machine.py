@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import pickle
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +17,11 @@ from simcvd.data.store import open_info
 from simcvd.errors import UserError
 from simcvd.methods.registry import METHODS, create
 from simcvd.training.checkpoint import Progress, save_checkpoint
+from sweeps.placement import Placement
 from sweeps.preflight import Findings, ResourceRequest, Subject, check_alone, check_machine, preflight
 from sweeps.preflight import placement as placement_module
 from sweeps.preflight.disk import disk_need, judge_disk, state_bytes
-from sweeps.trial import Placement
+from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
 
 PHANTOM = load_preset("phantom")
 SMALL = {"dan.discriminator_width": 4, "sassnet.discriminator_width": 4}
@@ -41,7 +43,7 @@ def _case(data: Path, case_id: str) -> Path:
 
 def test_a_sound_machine_is_accepted_and_the_runs_folder_left_as_it_was(data: Path, tmp_path: Path) -> None:
     findings = _check(data, tmp_path / "new" / "runs")
-    assert list(findings.lines) == ["resources", "versions", "storage", "data", "disk", "time"]
+    assert list(findings.lines) == ["resources", "versions", "precision", "storage", "data", "disk", "time"]
     assert "6 case files, 3 read" in findings.lines["data"]  # train and val; nothing is read of test
     assert findings.notices == ()
     assert not (tmp_path / "new").exists()
@@ -189,11 +191,42 @@ def test_checks_alone_start_no_ray(data: Path, tmp_path: Path, monkeypatch: pyte
         check_alone(Subject(data, tmp_path, [PHANTOM]), ResourceRequest(cpus_per_worker=3))
 
 
-def test_gpus_that_torch_can_not_use_are_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.version, "cuda", None)
-    monkeypatch.setattr(torch.version, "hip", None)
-    subject = Subject(data, tmp_path, [PHANTOM])
+@pytest.mark.skipif(torch.version.cuda is not None or torch.version.hip is not None, reason="torch knows GPUs")
+def test_gpus_that_torch_can_not_use_are_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="of this machine is built without CUDA, but trials would get a GPU there"):
-        preflight(subject, Placement(gpus=0.5), 2, [])
-    monkeypatch.setattr(torch.version, "cuda", "12.6")
-    assert preflight(subject, Placement(gpus=0.5), 2, []).lines["resources"].endswith("1 CPU and 0.5 GPU")
+        preflight(Subject(data, tmp_path, [PHANTOM]), Placement(gpus=0.5), 2, [])
+
+
+def test_gpus_that_compute_are_told_with_the_arithmetic_of_all_trials(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ask(task: GpuTask) -> GpuReport:
+        asked.append(task)
+        devices = tuple(GpuDevice(str(index), "NVIDIA H200", "9.0", None, "right") for index in range(2))
+        return GpuReport("CUDA 12.6", driver="570.86.10", cudnn="9.10.2", devices=devices)
+
+    monkeypatch.setattr("sweeps.preflight.devices.ask_gpus", ask)
+    others = [apply_settings(PHANTOM, {"method": method, "seed": 1}) for method in ("simcvd", "cps")]
+    findings = preflight(Subject(data, tmp_path, [PHANTOM, *others]), Placement(gpus=0.5), 2, [])
+    assert findings.lines["resources"].endswith("1 CPU and 0.5 GPU")
+    assert findings.lines["gpus"] == "2 x NVIDIA H200, driver 570.86.10, cuDNN 9.10.2; tried on 1 machine(s)"
+    assert findings.lines["precision"] == "bfloat16, this machine computes it fast and right"
+    assert (findings.precision, findings.notices) == ("bfloat16", ())
+    (task,) = asked
+    assert [pickle.loads(config).method for config in task.configs] == ["simcvd", "cps"]
+    assert (task.image_channels, task.classes) == (1, 2)
+    assert findings.newcomers is not None
+    assert dict(findings.newcomers.alike) == {"cuDNN": "9.10.2", "torch for": "CUDA 12.6"}
+
+
+@pytest.mark.parametrize(("fast", "name"), [(True, "bfloat16"), (False, "float32")])
+def test_trials_on_cpus_ask_the_cpu(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fast: bool, name: str
+) -> None:
+    monkeypatch.setattr("sweeps.preflight.node._fast_bfloat16", lambda: fast)
+    findings = _check(data, tmp_path)
+    assert findings.precision == name
+    assert findings.lines["precision"].startswith(f"{name}, ")
+    assert findings.notices == ()  # a machine without bfloat16 has always computed in float32

@@ -16,6 +16,7 @@ from simcvd.errors import UserError
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine
 from sweeps.preflight import Findings, ResourceRequest, Subject, others, place, preflight
+from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
 from sweeps.preflight.node import NodeReport, NodeTask, examine
 from sweeps.ray_session import ray_environment
 from sweeps.runner import run_sweep
@@ -69,7 +70,7 @@ def test_all_nodes_are_looked_at(dataset: Path, tmp_path: Path, nodes: list[dict
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("hangs", r"^Node .*, Ray's node (\w{8}) did not answer within 5 s"),
+        ("hangs", r"^Node .*, Ray's node (\w{8}) did not answer within 15 s"),
         ("lacks a module", r"^Node .*, Ray's node (\w{8}) can't run simcvd \(.*No module named 'sweeps'\)"),
         ("has another torch", r"^Node .*, Ray's node (\w{8}) has torch 1.0, but this machine has torch 2"),
         ("has no runs folder", r"is not shared: node .*, Ray's node (\w{8}) does not see what this machine writes"),
@@ -108,7 +109,7 @@ def test_the_node_at_fault_is_named(
 
     monkeypatch.setattr(others, "examine", faulty)
     if fault == "hangs":
-        monkeypatch.setattr(others, "ANSWER_S", 5.0)
+        monkeypatch.setattr(others, "ANSWER_S", 15.0)
     with pytest.raises(UserError) as told:
         _check(dataset, tmp_path, nodes)
     found = re.search(sentence, str(told.value))
@@ -143,7 +144,10 @@ def test_two_trials_share_a_gpu_side_by_side(
             time.sleep(0.1)
         return engine.train(config, dataset, trial_dir, **options)
 
-    monkeypatch.setattr("sweeps.preflight.node._gpu_build", lambda: True)
+    def works(task: GpuTask) -> GpuReport:
+        return GpuReport("CUDA 12.6", devices=(GpuDevice("0", "in name", "9.0", None, "right"),))
+
+    monkeypatch.setattr(others, "ask_gpus", works)
     sweep = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0.0, 0.1]}, "seeds": [0]})
     out = Console(file=io.StringIO())
     outcome = run_sweep(

@@ -8,7 +8,7 @@ import pytest
 from simcvd.errors import UserError
 from sweeps.preflight.node import DataReport, NodeReport, StorageReport
 from sweeps.preflight.others import silent_sentence, unable_sentence
-from sweeps.preflight.verdict import HERE, judge_data, judge_gpu_builds, judge_storage, judge_versions
+from sweeps.preflight.verdict import HERE, judge_data, judge_storage, judge_versions
 
 NODE = "node gpu02 (192.0.2.12)"
 RUNS, DATASET = Path("/shared/runs"), Path("/shared/la")
@@ -20,16 +20,14 @@ def _report(
     changed: dict[str, str] | None = None,
     storage: StorageReport | None = None,
     data: DataReport | None = None,
-    gpu_build: bool | None = None,
 ) -> NodeReport:
     data = data or DataReport(digest="aa", compared=2)
-    return NodeReport(VERSIONS | (changed or {}), gpu_build, storage or StorageReport(), data)
+    return NodeReport(VERSIONS | (changed or {}), None, storage or StorageReport(), data)
 
 
 def test_nodes_that_agree_are_accepted() -> None:
-    reports = {HERE: _report(), NODE: _report(gpu_build=True)}
+    reports = {HERE: _report(), NODE: _report()}
     judge_versions(reports)
-    judge_gpu_builds(reports)
     assert judge_storage(RUNS, reports) == []
     judge_data(DATASET, "aa", SIZES, reports)
 
@@ -46,11 +44,6 @@ def test_nodes_that_agree_are_accepted() -> None:
             _report({"simcvd's source files": "89ab4567"}),
             "Node gpu02 (192.0.2.12) has simcvd's source files 89ab4567, but this machine has simcvd's source files "
             "0123abcd; install the same on every node.",
-        ),
-        (
-            _report(gpu_build=False),
-            "torch 2.13.0 of node gpu02 (192.0.2.12) is built without CUDA, but trials would get a GPU there; install "
-            "a CUDA build, or use --device cpu.",
         ),
         (
             _report(storage=StorageReport(sees_command=False)),
@@ -98,7 +91,6 @@ def test_what_a_node_lacks_is_one_sentence(report: NodeReport, sentence: str) ->
     reports = {HERE: _report(), NODE: report}
     judges: list[Callable[[], object]] = [
         lambda: judge_versions(reports),
-        lambda: judge_gpu_builds(reports),
         lambda: judge_storage(RUNS, reports),
         lambda: judge_data(DATASET, "aa", SIZES, reports),
     ]
@@ -126,7 +118,7 @@ def test_locks_that_do_not_reach_a_node_are_a_notice() -> None:
 
 def test_nodes_that_are_silent_or_unable_are_named() -> None:
     assert silent_sentence([NODE, "node b"]) == (
-        "Node gpu02 (192.0.2.12) and node b did not answer within 30 s, expected a few; see that the machine is up and "
+        "Node gpu02 (192.0.2.12) and node b did not answer within 60 s, expected a few; see that the machine is up and "
         "its storage does not hang, or take it out of this Ray."
     )
     assert unable_sentence(NODE, "ModuleNotFoundError: No module named 'sweeps'") == (

@@ -74,3 +74,19 @@ def test_a_wrong_one_is_named_with_its_part_and_error(
     told = wrong_convolution(config, 1, 2, CPU)
     assert told is not None
     assert told.startswith("the 3x3x3 convolution from 2 to 2 channels of 4 blocks of 24x24x24 has a " + part)
+
+
+def test_where_a_batch_does_not_fit_in_float32_one_block_is_compared(
+    config: TrialConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, batches = torch.convolution, set[int]()
+
+    def convolution(image: torch.Tensor, *rest: Any) -> torch.Tensor:
+        if len(image) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        batches.add(len(image))
+        return right(image, *rest)
+
+    monkeypatch.setattr(torch, "convolution", convolution)
+    assert wrong_convolution(config, 1, 2, CPU) is None
+    assert batches == {1}

@@ -142,14 +142,14 @@ def test_a_trial_goes_on_from_its_checkpoint_as_if_it_had_not_been_cut_off(
         if line["step"] == 3:
             raise Killed
 
-    config = _config(**{"training.validate_every_steps": 2})
+    config = _config()
     with pytest.raises(Killed):
         run_training(config, dataset, tmp_path / "cut", device="cuda", report=kill_at_three)
     kept = torch.load(tmp_path / "cut" / CHECKPOINT, weights_only=True)
     assert kept["steps_done"] == 2
     assert all(tensor.isfinite().all() for tensor in kept["networks"].values())
-    for trial in ("cut", "whole"):
-        run_training(config, dataset, tmp_path / trial, device="cuda")
+    run_training(config, dataset, tmp_path / "cut", device="cuda")
+    run_training(config, dataset, tmp_path / "whole", device="cpu")
     assert _timeless(tmp_path / "cut") == _timeless(tmp_path / "whole")
 
 

@@ -64,7 +64,7 @@ def make_chain(fault: Fault | None = None) -> Engine:
         (trial_dir / "student.safetensors").write_text(weights)
         return SimpleNamespace(steps=steps, seconds=0.1 * steps, val_scores=[score(weights, "case2")])
 
-    def evaluate(trial_dir, dataset, split, *, device, on_case):
+    def evaluate(trial_dir, dataset, split, *, device, on_case, **others):
         import numpy as np
 
         weights = (trial_dir / "student.safetensors").read_text()

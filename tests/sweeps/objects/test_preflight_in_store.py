@@ -10,9 +10,9 @@ from sweeps.data_cache import CachedData
 from sweeps.data_source import StoreSource, put_dataset
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import Store
+from sweeps.placement import Placement
 from sweeps.preflight import Findings, Subject, preflight
 from sweeps.ray_session import ray_session
-from sweeps.trial import Placement
 
 
 @pytest.fixture

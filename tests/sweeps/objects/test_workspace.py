@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from simcvd.config import load_preset
+from sweeps.lost import record_lost
 from sweeps.objects.files import recorded_result
 from sweeps.objects.lease import Held, Pace, claim, lease_name
 from sweeps.objects.place import ObjectRuns
 from sweeps.objects.store import Store, StoreError
 from sweeps.objects.workspace import Workspace, open_trial, trial_place
-from sweeps.session import record_lost
-from sweeps.trial import Job, Placement
+from sweeps.placement import Placement
+from sweeps.trial import Job
 from sweeps.trial_state import case_path, result_path
 
 TRIAL = "simcvd-s0-abc"

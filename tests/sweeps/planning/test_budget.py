@@ -7,11 +7,12 @@ import pytest
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.expand import TrialSpec
+from sweeps.placement import Placement
 from sweeps.planning.budget import Budget, GpuMeter, choose, metered, parse_duration
 from sweeps.preflight import ResourceRequest
 from sweeps.room import Room
 from sweeps.session import Session
-from sweeps.trial import Job, Placement
+from sweeps.trial import Job
 from sweeps.trial_state import result_path
 
 

@@ -70,6 +70,14 @@ def test_gradient_norms_and_validations_are_counted_where_they_are_due():
     assert costs.trial_seconds(config, INFO, done=100) == pytest.approx(TRIAL_S + 2 + test)
 
 
+def test_checkpoints_are_counted_once_a_minute_or_by_steps():
+    training = TrainingCost((StageCost(0.0, 2.0),), checkpoint_s=7.0)
+    by_time, by_steps = _config(), _config(training__checkpoint_every_steps=40)
+    for config, done, checkpoints in ((by_time, 0, 3 + 1), (by_time, 71, 0 + 1), (by_steps, 0, 3), (by_steps, 40, 2)):
+        expected = TRIAL_S + 2.0 * (100 - done) + 7.0 * checkpoints
+        assert _costs(config, training).trial_seconds(config, INFO, done=done) == expected
+
+
 def test_scores_cost_by_the_voxel():
     config = _config()
     costs = _costs(config, TrainingCost((StageCost(0.0, 0.0),)), InferenceCost(0.0, voxel_s=1e-6))

@@ -9,6 +9,7 @@ from rich.console import Console
 from simcvd.errors import UserError
 from sweeps.definition import SweepFile, load_sweep
 from sweeps.expand import all_trials
+from sweeps.placement import Placement
 from sweeps.plan import plan_sweep, write_resolved
 from sweeps.planning import dry_run as ahead
 from sweeps.planning.budget import Budget
@@ -18,7 +19,6 @@ from sweeps.planning.dry_run import afford, dry_run
 from sweeps.planning.show import show
 from sweeps.preflight import ResourceRequest
 from sweeps.status import Row, SweepState
-from sweeps.trial import Placement
 from sweeps.trial_state import TrialState
 
 BASE = {"preset": "phantom", "training.steps": 100, "training.gradient_norms_every_steps": None}

@@ -10,11 +10,11 @@ import torch
 from simcvd.config import apply_settings, load_preset
 from simcvd.data.phantom import write_phantom
 from simcvd.data.store import open_info
+from sweeps.placement import Placement
 from sweeps.planning import probe as probing
 from sweeps.planning.costs import InferenceCost, ProbeFailure, StageCost, TrainingCost
 from sweeps.planning.measure import failure_of, measure_inference, measure_training
-from sweeps.planning.probe import Task, _measure_all, probe, tasks_of
-from sweeps.trial import Placement
+from sweeps.planning.probe import Measuring, Task, _measure_all, probe, tasks_of
 
 CHANGES = {
     "data.crop_vox": [16, 16, 16],
@@ -43,11 +43,15 @@ class Fake:
 
     threads: int = 1
 
-    def __call__(self, task: Task) -> TrainingCost:
+    def __call__(self, task: Task) -> TrainingCost | ProbeFailure:
         if task.key == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
         if task.key == "hangs":
             time.sleep(60)
+        if task.key == "broken":
+            return ProbeFailure("gpu_error", str(os.getpid()))
+        if task.key.startswith("pid"):
+            return ProbeFailure("told", str(os.getpid()))
         return TrainingCost((StageCost(0.0, float(len(task.key))),))
 
 
@@ -146,6 +150,47 @@ def test_failures_are_told_by_kind():
         "out_of_memory", "does not fit into the memory"
     )
     assert failure_of(ZeroDivisionError("a bug"), "cpu") == ProbeFailure("ZeroDivisionError", "a bug")
+    full = RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+    assert failure_of(full, "cuda", 0.25) == ProbeFailure(
+        "out_of_memory", "does not fit into the 0.25 of a GPU that it gets"
+    )
+    broken = RuntimeError("CUDA error: an illegal memory access was encountered\nCompile with ...")
+    assert failure_of(broken, "cuda") == ProbeFailure(
+        "gpu_error", "the GPU failed: an illegal memory access was encountered"
+    )
+
+
+def test_a_measurement_gets_the_memory_of_a_trial(monkeypatch):
+    from simcvd import gpu_memory
+    from sweeps.planning import measure
+
+    done = []
+    monkeypatch.setattr(gpu_memory, "limit_memory", lambda share, device: done.append((share, device)))
+    monkeypatch.setattr(measure, "measure_training", lambda *given, **named: done.append("measured"))
+    task = Task("training", "key", _config())
+    Measuring(Path("data"), "cuda", threads=1, workers=1, steps=1, gpu_share=0.5)(task)
+    assert done == [(0.5, "cuda"), "measured"]
+
+
+def test_measurements_on_gpus_are_given_the_share_that_a_trial_is_placed_with(monkeypatch):
+    given = []
+
+    def measured(measure, tasks, together, on_result):
+        given.append((measure.device, measure.gpu_share, together))
+        for task in tasks:
+            on_result(task, ProbeFailure("gpu_error", "the GPU failed"))
+
+    monkeypatch.setattr(probing, "_measure_all", measured)
+    for gpus in (0.25, 1.0, 0.0):
+        probe([_config()], Path("data"), Placement(1, 1, gpus), slots=2, steps=1)
+    assert given == [("cuda", 0.25, 4), ("cuda", 1.0, 1), ("cpu", 0.0, 2)]
+
+
+@pytest.mark.slow
+def test_a_process_whose_gpu_broke_measures_nothing_more():
+    found = _run(["pid before", "broken", "pid after"])
+    before, broken, after = (found[key].message for key in ("pid before", "broken", "pid after"))
+    assert before == broken != after
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def make_engine() -> Callable[..., Engine]:
             (trial_dir / "student.safetensors").write_text("weights")
             return SimpleNamespace(steps=config.training.steps, seconds=0.1, val_scores=val)
 
-        def evaluate(trial_dir, dataset, split, *, device, on_case=None):
+        def evaluate(trial_dir, dataset, split, *, device, on_case=None, **others):
             (trial_dir / "tested.txt").write_text(split)
             sdm = float((trial_dir / "sdm.txt").read_text())
             return [score(f"case{index}", 0.4 + abs(sdm - 0.3) / 2 + index / 100) for index in (3, 4, 5)]

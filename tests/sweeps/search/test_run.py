@@ -187,6 +187,32 @@ def test_a_search_by_truncation_stops_trials_that_others_can_continue(run: Run, 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_started")
+def test_all_trainings_of_a_search_share_one_arithmetic_also_where_it_goes_on_later(
+    dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine()
+
+    def train(config: Any, dataset: Path, trial_dir: Path, *, precision: str, **others: Any) -> Any:
+        outcome = engine.train(config, dataset, trial_dir, **others)
+        (trial_dir / "environment.json").write_text(json.dumps({"precision": precision}))
+        return outcome
+
+    def search(settings: int, fast: bool) -> str:
+        monkeypatch.setattr("sweeps.preflight.node._fast_bfloat16", lambda: fast)
+        out, with_notes = io.StringIO(), Engine(train, engine.evaluate)
+        run_search(_search(), dataset, tmp_path, max_trials=settings, console=Console(file=out), engine=with_notes)
+        return " ".join(out.getvalue().split())
+
+    assert "All trials run" not in search(2, fast=False)
+    tried = len(list((tmp_path / "trials").iterdir()))
+    assert f"since {tried} trial(s) of this sweep ran in float32 before" in search(4, fast=True)
+    files = list((tmp_path / "trials").glob("*/environment.json"))
+    assert len(files) > tried
+    assert {json.loads(path.read_text())["precision"] for path in files} == {"float32"}
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_started")
 def test_settings_that_fail_are_told_apart_from_those_that_do_badly(run: Run, tmp_path: Path) -> None:
     sweep = _search(confirm_seeds=0).model_copy()
     wide = SweepFile.model_validate(
