@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from simcvd.config import TrialConfig
-    from simcvd.data.prepare import PrepareOptions, PrepareReport
+    from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport
     from sweeps.status import SweepState
 
 FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
@@ -193,8 +193,8 @@ def prepare_la(
     workers: PrepareWorkersOption = None,
 ) -> None:
     """Left Atrium 2018: one folder a case, with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."""
-    from simcvd.data.prepare import PrepareOptions
-    from simcvd.data.prepare_la import prepare_la
+    from simcvd.data.preparation.left_atrium import prepare_la
+    from simcvd.data.preparation.prepare import PrepareOptions
 
     options = PrepareOptions(
         labeled=labeled,
@@ -225,8 +225,8 @@ def prepare_nifti(
     workers: PrepareWorkersOption = None,
 ) -> None:
     """NIfTI: imagesTr/ and labelsTr/ (Medical Segmentation Decathlon), or images/ and labels/."""
-    from simcvd.data.prepare import PrepareOptions
-    from simcvd.data.prepare_nifti import prepare_nifti
+    from simcvd.data.preparation.nifti import prepare_nifti
+    from simcvd.data.preparation.prepare import PrepareOptions
 
     options = PrepareOptions(
         labeled=labeled,
@@ -1030,7 +1030,7 @@ def _prepare(
 
 
 def _recorded_scores(trial: Path, split: Split) -> list[dict[str, Any]]:
-    from analysis.records import read_cases
+    from analysis.runs.records import read_cases
 
     folder = trial.resolve()
     if not (folder / "config.yaml").is_file():

@@ -17,7 +17,7 @@ from pairs import compare, parser, show
 from resident import resident_peak
 from scipy.stats import ttest_rel
 
-from analysis.records import METRICS, write_cases, write_trial
+from analysis.runs.records import METRICS, write_cases, write_trial
 from analysis.tables import overview, render_markdown
 
 SHOWN = ("dice", "jaccard", "hd95_vox", "asd_vox")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.records import write_cases
+from analysis.runs.records import write_cases
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.engine import Engine, default_engine

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.masks import MaskWriter
+from analysis.runs.masks import MaskWriter
 from simcvd.device_errors import gpu_fault
 from sweeps.engine import Engine
 from sweeps.failure_kinds import failure_kind, is_disk_full

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from analysis.sweep import read_sweep
+from analysis.runs.sweep import read_sweep
 from sweeps.search.records import read_settings
 from sweeps.searched import SearchFolder
 from sweeps.sweep_command import SweepCommand, read_command

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.masks import masks_path
-from analysis.records import CASE_SCHEMA, SETTING_PREFIX, read_cases, write_trial
+from analysis.runs.masks import masks_path
+from analysis.runs.records import CASE_SCHEMA, SETTING_PREFIX, read_cases, write_trial
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.edit import flatten
 from sweeps.trial_state import Recorded, case_path, read_log, result_path, trial_folder

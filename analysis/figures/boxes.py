@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
+from analysis.figures.canvas.rows import columns, row_chart
+from analysis.figures.canvas.style import BLACK, BLUE, GREY, TWO_COLUMNS_MM, VERMILLION, axis_label, style
 from analysis.figures.comparison import Comparison
-from analysis.figures.rows import columns, row_chart
-from analysis.figures.style import BLACK, BLUE, GREY, TWO_COLUMNS_MM, VERMILLION, axis_label, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from analysis.aggregate import Floats
+    from analysis.comparison.aggregate import Floats
 
 _SPREAD = 0.26
 """Dots lie at most this far from the middle of their row, as a share of its height."""

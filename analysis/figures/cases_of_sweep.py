@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analysis.case_images import read_case_image
+from analysis.comparison.metric import joined
 from analysis.errors import AnalysisError
 from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.comparison import Comparison, VariantValues
-from analysis.masks import masked_cases, read_mask
-from analysis.metric import joined
-from analysis.replicate import Replicate, in_order
-from analysis.sweep import Sweep, Variant
+from analysis.runs.case_images import read_case_image
+from analysis.runs.masks import masked_cases, read_mask
+from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.sweep import Sweep, Variant
 
 MOST_VARIANTS: Final = 7
 """Columns that are still wide enough to see a contour in."""

@@ -5,19 +5,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.ablation import CASE_COLUMNS, ablation_table
-from analysis.aggregate import FOREGROUND, Scores, case_values, pair, replicate_values, score_trials, scores_of
-from analysis.difference import Difference
+from analysis.comparison.aggregate import (
+    FOREGROUND,
+    Scores,
+    case_values,
+    pair,
+    replicate_values,
+    score_trials,
+    scores_of,
+)
+from analysis.comparison.difference import Difference
+from analysis.comparison.metric import Metric
+from analysis.comparison.row import Row
+from analysis.comparison.settings import settings_of, varying_keys
+from analysis.comparison.table import CASE_COLUMNS, ablation_table
 from analysis.errors import AnalysisError
-from analysis.figures.settings import settings_of, varying_keys
-from analysis.metric import Metric
-from analysis.records import read_cases, read_trials
-from analysis.replicate import Replicate, have_splits, luck
-from analysis.row import Row
-from analysis.sweep import hint, read_sweep
+from analysis.runs.records import read_cases, read_trials
+from analysis.runs.replicate import Replicate, have_splits, luck
+from analysis.runs.sweep import hint, read_sweep
 
 if TYPE_CHECKING:
-    from analysis.aggregate import Floats
+    from analysis.comparison.aggregate import Floats
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,9 @@
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.cells import shown_p
-from analysis.figures.comparison import Comparison, PairedCases
-from analysis.figures.interval import LEVEL, ends
-from analysis.figures.rows import columns, row_chart
-from analysis.figures.style import (
+from analysis.comparison.metric import shown_p
+from analysis.figures.canvas.rows import columns, row_chart
+from analysis.figures.canvas.style import (
     BLACK,
     BLUE,
     GREY,
@@ -18,6 +16,8 @@ from analysis.figures.style import (
     style,
     wrapped,
 )
+from analysis.figures.comparison import Comparison, PairedCases
+from analysis.figures.interval import LEVEL, ends
 from analysis.statistics import Interval
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from analysis.figures.canvas.style import BLUE, GREY, ONE_COLUMN_MM, VERMILLION, axis_label, new_figure, style
 from analysis.figures.study import Study
-from analysis.figures.style import BLUE, GREY, ONE_COLUMN_MM, VERMILLION, axis_label, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

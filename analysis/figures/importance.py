@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from analysis.figures.rows import row_chart
-from analysis.figures.style import BLUE, ONE_COLUMN_MM, SMALL_PT, style
+from analysis.figures.canvas.rows import row_chart
+from analysis.figures.canvas.style import BLUE, ONE_COLUMN_MM, SMALL_PT, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

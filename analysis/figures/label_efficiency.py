@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from analysis.comparison.metric import Metric
+from analysis.comparison.settings import Choice, as_number, choice_words, setting_label
+from analysis.figures.canvas.legend import legend_right
+from analysis.figures.canvas.scale import scale_axis
+from analysis.figures.canvas.style import GREY, TWO_COLUMNS_MM, axis_label, line_style, new_figure, style
 from analysis.figures.comparison import Comparison, VariantValues
 from analysis.figures.interval import LEVEL, case_interval, ends
-from analysis.figures.legend import legend_right
-from analysis.figures.scale import scale_axis
-from analysis.figures.settings import Choice, as_number, choice_words, setting_label
-from analysis.figures.style import GREY, TWO_COLUMNS_MM, axis_label, line_style, new_figure, style
-from analysis.metric import Metric
 from analysis.statistics import Interval
 
 if TYPE_CHECKING:

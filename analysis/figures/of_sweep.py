@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.comparison.importance import EVALUATOR
+from analysis.comparison.metric import Metric
 from analysis.errors import AnalysisError
 from analysis.figures.boxes import box_caption, box_figure
+from analysis.figures.canvas.drawing import draw_all
 from analysis.figures.cases_of_sweep import CasesOfSweep, read_cases_of_sweep
 from analysis.figures.comparison import Comparison, read_comparison
-from analysis.figures.drawing import draw_all
 from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
 from analysis.figures.importance import importance_caption, importance_figure
@@ -24,12 +26,10 @@ from analysis.figures.study import Study
 from analysis.figures.study_file import read_study
 from analysis.figures.surface import surface_caption, surface_figure
 from analysis.figures.training import training_caption, training_figure
-from analysis.figures.training_log import read_training_log
-from analysis.files import write_whole
-from analysis.importance import EVALUATOR
-from analysis.metric import Metric
-from analysis.replicate import in_order
-from analysis.sweep import Variant, read_sweep
+from analysis.runs.files import write_whole
+from analysis.runs.replicate import in_order
+from analysis.runs.sweep import Variant, read_sweep
+from analysis.runs.training_log import read_training_log
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

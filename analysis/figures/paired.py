@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from analysis.figures.comparison import Comparison, PairedCases
-from analysis.figures.style import (
+from analysis.comparison.metric import Metric
+from analysis.figures.canvas.style import (
     BLACK,
     BLUE,
     GREY,
@@ -22,7 +22,7 @@ from analysis.figures.style import (
     style,
     wrapped,
 )
-from analysis.metric import Metric
+from analysis.figures.comparison import Comparison, PairedCases
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

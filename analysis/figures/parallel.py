@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.figures.settings import as_number
-from analysis.figures.study import Study
-from analysis.figures.style import (
+from analysis.comparison.settings import as_number
+from analysis.figures.canvas.style import (
     BLACK,
     GREY,
     SMALL_PT,
@@ -21,6 +20,7 @@ from analysis.figures.style import (
     style,
     wrapped,
 )
+from analysis.figures.study import Study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

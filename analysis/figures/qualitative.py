@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.comparison.metric import METRIC_BY_NAME, Metric
+from analysis.figures.canvas.page import Page, scale_bar
+from analysis.figures.canvas.style import ICE, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
 from analysis.figures.case_slices import PLANES, QualitativeCase, Slice, choose_slice
-from analysis.figures.page import Page, scale_bar
-from analysis.figures.style import ICE, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
-from analysis.metric import METRIC_BY_NAME, Metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

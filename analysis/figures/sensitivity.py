@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from analysis.figures.comparison import Comparison, VariantValues
-from analysis.figures.interval import LEVEL, case_interval, ends
-from analysis.figures.legend import legend_below
-from analysis.figures.scale import scale_axis
-from analysis.figures.settings import Choice, as_number, choice_words, setting_label
-from analysis.figures.style import (
+from analysis.comparison.metric import Metric
+from analysis.comparison.settings import Choice, as_number, choice_words, setting_label
+from analysis.figures.canvas.legend import legend_below
+from analysis.figures.canvas.scale import scale_axis
+from analysis.figures.canvas.style import (
     BLACK,
     BLUE,
     GREY,
@@ -22,7 +21,8 @@ from analysis.figures.style import (
     style,
     wrapped,
 )
-from analysis.metric import Metric
+from analysis.figures.comparison import Comparison, VariantValues
+from analysis.figures.interval import LEVEL, case_interval, ends
 from analysis.statistics import Interval
 
 if TYPE_CHECKING:

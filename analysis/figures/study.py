@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from analysis.metric import Metric
+from analysis.comparison.metric import Metric
 
 State = Literal["complete", "pruned", "fail", "running", "waiting"]
 """Optuna's words for what became of a trial, in small letters."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from analysis.comparison.importance import importances
+from analysis.comparison.metric import Metric
 from analysis.errors import AnalysisError
 from analysis.figures.study import Study, StudyTrial
-from analysis.importance import importances
-from analysis.metric import Metric
 
 
 def read_study(path: Path, metric: Metric) -> Study | None:

@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from analysis.figures.canvas.page import Page, scale_bar
+from analysis.figures.canvas.style import BLUE, DPI, TWO_COLUMNS_MM, VERMILLION, style
 from analysis.figures.case_slices import QualitativeCase
-from analysis.figures.page import Page, scale_bar
-from analysis.figures.style import BLUE, DPI, TWO_COLUMNS_MM, VERMILLION, style
 from analysis.figures.surface_nets import surface_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from matplotlib.figure import Figure
 
-    from analysis.aggregate import Floats
+    from analysis.comparison.aggregate import Floats
     from analysis.figures.case_slices import Labels
 
 REFERENCE: Final = "Reference"

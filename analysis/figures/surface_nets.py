@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from analysis.aggregate import Floats
+    from analysis.comparison.aggregate import Floats
 
 SLACK: Final = 0.35
 """How far a vertex may leave the middle of its block, in voxels along each axis."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.figures.style import (
+from analysis.figures.canvas.style import (
     BLUE,
     FONT_PT,
     TWO_COLUMNS_MM,
@@ -15,7 +15,7 @@ from analysis.figures.style import (
     style,
     wrapped,
 )
-from analysis.figures.training_log import Course, TrainingLog
+from analysis.runs.training_log import Course, TrainingLog
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
+from analysis.comparison.metric import joined
 from analysis.errors import AnalysisError
-from analysis.metric import joined
 from analysis.published.values import PublishedRow, PublishedTable, read_published
-from analysis.sweep import hint
+from analysis.runs.sweep import hint
 
 METHODS: Final = "table-i-ii-methods"
 

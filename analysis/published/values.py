@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from analysis.metric import METRIC_BY_NAME
+from analysis.comparison.metric import METRIC_BY_NAME
 
 SOURCE: Final = "You et al., IEEE Trans. Med. Imaging 41(9), 2022, doi 10.1109/TMI.2022.3161829"
 

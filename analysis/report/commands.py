@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.sweep import Sweep, written
+from analysis.runs.sweep import Sweep, written
 
 
 @dataclass(frozen=True)

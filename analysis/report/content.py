@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from analysis.ablation import Overview, overview
+from analysis.comparison.search import SearchResult, read_search_result
+from analysis.comparison.settings import as_number, setting_label
+from analysis.comparison.table import Overview, overview
 from analysis.errors import AnalysisError
-from analysis.figures.settings import as_number, setting_label
-from analysis.records import read_trials
 from analysis.report.commands import Command, commands
 from analysis.report.courses import TrialCourse, read_courses
 from analysis.report.fates import Fate, read_fates
@@ -18,8 +18,8 @@ from analysis.report.pictures import Browser, read_browser
 from analysis.report.setup import Fact, Settings, read_environment, read_settings
 from analysis.report.summary import Paragraph, summarise
 from analysis.report.values import Values, read_values
-from analysis.search import SearchResult, read_search_result
-from analysis.sweep import read_sweep
+from analysis.runs.records import read_trials
+from analysis.runs.sweep import read_sweep
 
 _LEAST_POINTS = 3
 

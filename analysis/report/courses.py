@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analysis.figures.training_log import Course, TrainingLog, read_training_log
-from analysis.replicate import Replicate, in_order
-from analysis.sweep import Sweep
+from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.sweep import Sweep
+from analysis.runs.training_log import Course, TrainingLog, read_training_log
 
 POINTS: Final = 150
 """Reports of a trial beyond which neighbours are averaged."""

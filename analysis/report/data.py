@@ -5,12 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.cells import shown_p
-from analysis.metric import Metric
-from analysis.replicate import Replicate, chance, luck
+from analysis.comparison.metric import Metric, shown_p
+from analysis.comparison.row import Row
 from analysis.report.content import Report
 from analysis.report.pictures import Picture
-from analysis.row import Row
+from analysis.runs.replicate import Replicate, chance, luck
 from analysis.statistics.doubts import SIGNIFICANT
 
 _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}

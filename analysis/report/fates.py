@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.replicate import Replicate, in_order
-from analysis.sweep import Sweep
+from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.sweep import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.difference import Difference
-from analysis.notes import DOUBTFUL
-from analysis.row import Row
+from analysis.comparison.difference import Difference
+from analysis.comparison.notes import DOUBTFUL
+from analysis.comparison.row import Row
 from analysis.statistics.doubts import SIGNIFICANT
 
 Verdict = Literal["higher", "lower", "open"]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.case_images import CaseImage, read_case_image
-from analysis.masks import masked_cases, read_mask
-from analysis.replicate import Replicate, in_order
 from analysis.report.run_lengths import encode
 from analysis.report.sprite import Sprite, make_sprite
 from analysis.report.values import Values
-from analysis.sweep import Sweep
+from analysis.runs.case_images import CaseImage, read_case_image
+from analysis.runs.masks import masked_cases, read_mask
+from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.sweep import Sweep
 
 if TYPE_CHECKING:
     import numpy as np

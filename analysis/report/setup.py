@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.figures.settings import settings_of, varying_keys
-from analysis.sweep import Sweep, written
+from analysis.comparison.settings import settings_of, varying_keys
+from analysis.runs.sweep import Sweep, written
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from analysis.ablation import Overview, Table
-from analysis.cells import shown
-from analysis.metric import Metric
-from analysis.notes_on_tests import detectable
-from analysis.replicate import chances
+from analysis.comparison.metric import Metric, shown
+from analysis.comparison.notes_on_tests import detectable
+from analysis.comparison.row import Row
+from analysis.comparison.table import Overview, Table
 from analysis.report.findings import Finding, findings
-from analysis.row import Row
+from analysis.runs.replicate import chances
 from analysis.statistics.doubts import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
 
 Tone = Literal["plain", "better", "worse", "open", "caution"]

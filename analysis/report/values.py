@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.ablation import CASE_COLUMNS, Overview
-from analysis.aggregate import Scores, case_values, replicate_values, score_trials, scores_of
-from analysis.metric import Metric
-from analysis.records import read_cases, read_trials
-from analysis.replicate import Replicate
-from analysis.sweep import Sweep
+from analysis.comparison.aggregate import Scores, case_values, replicate_values, score_trials, scores_of
+from analysis.comparison.metric import Metric
+from analysis.comparison.table import CASE_COLUMNS, Overview
+from analysis.runs.records import read_cases, read_trials
+from analysis.runs.replicate import Replicate
+from analysis.runs.sweep import Sweep
 
 if TYPE_CHECKING:
     import numpy as np

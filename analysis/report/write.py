@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.files import write_whole
 from analysis.report.content import Report, read_report
 from analysis.report.page import render
+from analysis.runs.files import write_whole
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ values in full precision.
 
 from typing import TYPE_CHECKING
 
-from analysis.ablation import Overview, Table, ablation_table, overview
+from analysis.comparison.table import Overview, Table, ablation_table, overview
 from analysis.tables.csv_lines import csv_lines
 from analysis.tables.html import html
 from analysis.tables.latex import latex

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from analysis.cells import MISSING, mean_and_spread, shown, shown_p, trial_cells
-from analysis.metric import Metric
+from analysis.comparison.metric import MISSING, Metric, shown, shown_p
 from analysis.published.values import DOUBTFUL
+from analysis.tables.cells import mean_and_spread, trial_cells
 from analysis.tables.sheet import Line, Rank, Sheet, Value
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.ablation import Overview, Table
+from analysis.comparison.scores_file import SUFFIXES, read_scores, tables_of_scores
+from analysis.comparison.table import Overview, Table
 from analysis.errors import AnalysisError
 from analysis.published import PublishedTable, published_of
-from analysis.scores_file import SUFFIXES, read_scores, tables_of_scores
 from analysis.tables.sheet import Sheet, make_sheet
 from analysis.tables.style import Style
 from analysis.tables.write import sweep_table

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from analysis.ablation import Overview, Table
+from analysis.comparison.metric import Metric, joined, labels
+from analysis.comparison.notes import SPREAD
+from analysis.comparison.row import Row
+from analysis.comparison.table import Overview, Table
 from analysis.errors import AnalysisError
-from analysis.metric import Metric, joined, labels
-from analysis.notes import SPREAD
 from analysis.published import PublishedRow, PublishedTable, PublishedValue
-from analysis.row import Row
+from analysis.runs.training_cases import differ
 from analysis.tables.style import Style
-from analysis.training_cases import differ
 
 Rank = Literal["best", "second"]
 

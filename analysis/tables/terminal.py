@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from analysis.cells import common_key, half_width, mean_and_spread, shown, trial_cells
-from analysis.metric import Metric
+from analysis.comparison.metric import Metric, shown
+from analysis.tables.cells import common_key, half_width, mean_and_spread, trial_cells
 from analysis.tables.layout import Layout, Texts, choose_layout, width_on_two_lines
 from analysis.tables.sheet import Line, Rank, Section, Sheet, Value
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.ablation import Overview, Table, ablation_table, overview
-from analysis.files import write_whole
-from analysis.sweep import read_sweep
+from analysis.comparison.table import Overview, Table, ablation_table, overview
+from analysis.runs.files import write_whole
+from analysis.runs.sweep import read_sweep
 from analysis.tables.csv_lines import csv_lines
 from analysis.tables.markdown import markdown
 from analysis.tables.sheet import make_sheet

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from analysis.files import write_whole
+from analysis.runs.files import write_whole
 from sweeps.objects.lease import LIVE
 from sweeps.objects.place import ObjectRuns, object_runs
 from sweeps.objects.store import Entry, Store, url_in
@@ -229,7 +229,7 @@ def bring(runs: ObjectRuns, name: str | None = None) -> Mirror:
 
 def _trials_of(runs: Path, name: str) -> list[str]:
     from analysis.errors import AnalysisError
-    from analysis.sweep import read_sweep
+    from analysis.runs.sweep import read_sweep
 
     try:
         sweep = read_sweep(runs, name)

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from analysis.masks import masks_path
+from analysis.runs.masks import masks_path
 from sweeps.objects.lease import Claim, Held, claim
 from sweeps.objects.own_folder import delete, forget_old, is_left, own_folder
 from sweeps.objects.place import ObjectRuns

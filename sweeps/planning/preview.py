@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.errors import AnalysisError
-from analysis.sweep import read_sweep
+from analysis.runs.sweep import read_sweep
 from simcvd.data.dataset_info import DatasetInfo
 from sweeps.definition import SweepFile
 from sweeps.expand import TrialSpec, all_trials

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from analysis.sweep import written
+from analysis.runs.sweep import written
 from simcvd.config import load_preset
 from simcvd.config.edit import flatten
 from sweeps.search.plan import SearchPlan

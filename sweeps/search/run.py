@@ -275,7 +275,7 @@ def _write(search: _Search) -> None:
 
 
 def _tell(search: _Search, console: "Console") -> None:
-    from analysis.search import read_search_result
+    from analysis.comparison.search import read_search_result
 
     result = read_search_result(search.runs, search.plan.name)
     for line in result.sentences() if result is not None else ():

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.sweep import written
+from analysis.runs.sweep import written
 from simcvd.config import TrialConfig
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError

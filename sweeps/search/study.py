@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.importance import Importances, importances
+from analysis.comparison.importance import Importances, importances
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
 from sweeps.search.records import SettingRecord

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.records import METRICS, write_cases, write_trial
+from analysis.runs.records import METRICS, write_cases, write_trial
 
 Scores = Mapping[tuple[str, int], Mapping[str, Any]]
 

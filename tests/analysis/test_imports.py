@@ -49,7 +49,7 @@ def test_a_table_is_made_without_torch_and_ray(tmp_path: Path) -> None:
     file = tmp_path / "s.csv"
     file.write_text("m,c,dice\na,1,0.5\na,2,0.7\nb,1,0.6\nb,2,0.9\n")
     code = (
-        "from analysis.scores_file import tables_of_scores\n"
+        "from analysis.comparison.scores_file import tables_of_scores\n"
         "from analysis.tables import render_markdown\n"
         f"print(render_markdown(tables_of_scores({str(file)!r}, 'c', 'm', 'dice', reference='b')))"
     )

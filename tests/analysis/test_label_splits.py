@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from analysis.ablation import Table, ablation_table, overview
-from analysis.aggregate import Scores, pair
-from analysis.difference import SplitVariance, compare, pooled_seed_variance
+from analysis.comparison.aggregate import Scores, pair
+from analysis.comparison.difference import SplitVariance, compare, pooled_seed_variance
+from analysis.comparison.row import Row
+from analysis.comparison.settings import settings_of
+from analysis.comparison.table import Table, ablation_table, overview
 from analysis.errors import AnalysisError
 from analysis.figures.comparison import read_comparison
 from analysis.figures.forest import forest_caption
-from analysis.figures.settings import settings_of
-from analysis.records import read_trials, write_trial
-from analysis.replicate import Replicate, in_order
 from analysis.report.commands import commands
 from analysis.report.summary import summarise
-from analysis.row import Row
+from analysis.runs.records import read_trials, write_trial
+from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.sweep import read_sweep
 from analysis.statistics import crossed_test, seed_variance
-from analysis.sweep import read_sweep
 from analysis.tables import render_csv, render_latex, render_markdown, render_terminal
 
 WriteSweep = Callable[..., Path]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.records import METRICS, write_cases, write_trial
+from analysis.runs.records import METRICS, write_cases, write_trial
 
 Run = Callable[..., Any]
 CASES = {"c0": 0.8, "c1": 0.9, "c2": 0.7}
@@ -62,7 +62,7 @@ def test_another_metric_and_reference_have_their_folder(runs: Path, run: Run, mo
         drawn.append(stem)
         return (stem.with_name(f"{stem.name}.pdf"),)
 
-    monkeypatch.setattr("analysis.figures.drawing.save_figure", save)
+    monkeypatch.setattr("analysis.figures.canvas.drawing.save_figure", save)
     result = run("figures", "toy", "--out", runs, "--metric", "hd95_mm", "--reference", "a")
     assert result.exit_code == 0, result.output
     assert {stem.parent for stem in drawn} == {runs / "sweeps" / "toy" / "figures" / "hd95_mm-vs-a"}

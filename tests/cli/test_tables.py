@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 import cli
-from analysis.records import METRICS, write_cases, write_trial
+from analysis.runs.records import METRICS, write_cases, write_trial
 
 SHIFTS = {"SimCVD": 0.0, "UA-MT": -0.02, "DTC": 0.01}
 

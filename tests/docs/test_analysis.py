@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 import cli
-from analysis.records import METRICS, write_cases, write_trial
+from analysis.runs.records import METRICS, write_cases, write_trial
 
 TEXT = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text()
 

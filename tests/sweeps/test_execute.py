@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.masks import masked_cases, read_mask
-from analysis.records import TRIAL_SCHEMA, read_cases, read_trials, write_trial
+from analysis.runs.masks import masked_cases, read_mask
+from analysis.runs.records import TRIAL_SCHEMA, read_cases, read_trials, write_trial
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.data.store import open_info
 from simcvd.errors import DataError, UserError

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from analysis.records import read_trials
+from analysis.runs.records import read_trials
 from simcvd.config import apply_settings, load_preset, trial_id
 from simcvd.data.store import open_info
 from sweeps.execute import Engine, TrialStatus, execute_trial

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.replicate import Replicate
-from analysis.sweep import read_sweep
+from analysis.runs.replicate import Replicate
+from analysis.runs.sweep import read_sweep
 from simcvd.data.store import open_info, open_training
 from simcvd.errors import UserError
 from sweeps.definition import load_sweep, parse_label_splits

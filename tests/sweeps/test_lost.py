@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import read_trials
+from analysis.runs.records import read_trials
 from simcvd.config import load_preset, trial_id
 from simcvd.data.store import open_info
 from sweeps.lost import record_lost

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.records import write_trial
+from analysis.runs.records import write_trial
 from simcvd.config import apply_settings, load_preset
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import GpuDevice, GpuReport

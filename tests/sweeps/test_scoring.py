@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 from torch import distributed
 
-from analysis.masks import masked_cases, read_mask
-from analysis.records import read_cases, read_trials
+from analysis.runs.masks import masked_cases, read_mask
+from analysis.runs.records import read_cases, read_trials
 from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.data.phantom import write_phantom
 from simcvd.data.store import open_info, write_info

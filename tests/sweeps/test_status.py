@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analysis.errors import AnalysisError
-from analysis.records import write_trial
+from analysis.runs.records import write_trial
 from simcvd.config import apply_settings, load_preset
 from sweeps.execute import Engine, execute_trial
 from sweeps.status import OUTSIDE, Planned, Row, SweepReader, SweepState, duration, read_status

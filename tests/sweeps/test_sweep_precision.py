@@ -10,7 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from analysis.records import read_trials
+from analysis.runs.records import read_trials
 from simcvd.config import load_preset
 from simcvd.training.precision import has_fast_bfloat16
 from sweeps.definition import SweepFile

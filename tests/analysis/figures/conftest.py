@@ -12,11 +12,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analysis.difference import Difference, adjusted
+from analysis.comparison.difference import Difference, adjusted
+from analysis.comparison.metric import find_metric
+from analysis.figures.canvas.style import style
 from analysis.figures.comparison import Comparison, PairedCases, VariantValues
-from analysis.figures.style import style
-from analysis.metric import find_metric
-from analysis.replicate import Replicate
+from analysis.runs.replicate import Replicate
 from analysis.statistics import CrossedTest, paired_t_test
 
 AWKWARD = (

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.figures.boxes import box_caption, box_figure
+from analysis.figures.canvas.style import ONE_COLUMN_MM, TWO_COLUMNS_MM
 from analysis.figures.comparison import Comparison
-from analysis.figures.style import ONE_COLUMN_MM, TWO_COLUMNS_MM
 
 Make = Callable[..., Comparison]
 

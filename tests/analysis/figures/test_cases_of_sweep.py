@@ -8,8 +8,8 @@ import pytest
 from analysis.errors import AnalysisError
 from analysis.figures.cases_of_sweep import MOST_VARIANTS, CasesOfSweep, pick_cases, read_cases_of_sweep
 from analysis.figures.comparison import read_comparison
-from analysis.masks import MaskWriter
-from analysis.sweep import read_sweep
+from analysis.runs.masks import MaskWriter
+from analysis.runs.sweep import read_sweep
 from simcvd.data.store import write_case
 
 WriteSweep = Callable[..., Path]

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.ablation import ablation_table
+from analysis.comparison.table import ablation_table
 from analysis.errors import AnalysisError
 from analysis.figures.comparison import read_comparison
-from analysis.replicate import Replicate
+from analysis.runs.replicate import Replicate
 
 WriteSweep = Callable[..., Path]
 CASES = [f"c{n:02d}" for n in range(12)]

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
+from analysis.comparison.metric import find_metric
 from analysis.figures.history import history_caption, history_figure
 from analysis.figures.study import State, Study, StudyTrial
-from analysis.metric import find_metric
 
 
 def study(*given: tuple[float | None, State], metric: str = "dice") -> Study:

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
+from analysis.comparison.metric import find_metric
 from analysis.figures.comparison import Comparison
 from analysis.figures.interval import case_interval
 from analysis.figures.label_efficiency import (
@@ -16,7 +17,6 @@ from analysis.figures.label_efficiency import (
     label_efficiency_caption,
     label_efficiency_figure,
 )
-from analysis.metric import find_metric
 
 Make = Callable[..., Comparison]
 

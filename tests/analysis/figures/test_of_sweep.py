@@ -13,8 +13,8 @@ from optuna.storages.journal import JournalFileBackend
 
 from analysis.errors import AnalysisError
 from analysis.figures.of_sweep import file_name, sweep_figures, write_figures
-from analysis.masks import MaskWriter
-from analysis.records import write_trial
+from analysis.runs.masks import MaskWriter
+from analysis.runs.records import write_trial
 from simcvd.data.store import write_case
 
 WriteSweep = Callable[..., Path]
@@ -157,12 +157,14 @@ def test_a_sweep_without_anything_is_refused(write_sweep: WriteSweep) -> None:
 
 
 def test_importing_is_light() -> None:
-    names = [path.stem for path in (Path(__file__).parents[3] / "analysis" / "figures").glob("*.py")]
+    top = Path(__file__).parents[3]
+    files = [path for path in (top / "analysis" / "figures").rglob("*.py") if path.name != "__init__.py"]
+    names = [".".join(path.relative_to(top).with_suffix("").parts) for path in files]
     assert len(names) > 20
     code = (
         "import sys\n"
-        + "".join(f"import analysis.figures.{name}\n" for name in sorted(names) if name != "__init__")
+        + "".join(f"import {name}\n" for name in sorted(names))
         + "heavy = {'matplotlib', 'pandas', 'pyarrow', 'scipy', 'numpy', 'optuna', 'torch', 'ray'} & set(sys.modules)\n"
         "sys.exit(', '.join(heavy) or None)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=top)

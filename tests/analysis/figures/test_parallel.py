@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from analysis.comparison.metric import find_metric
 from analysis.figures.parallel import make_axis, parallel_caption, parallel_figure
 from analysis.figures.study import Study, StudyTrial
-from analysis.metric import find_metric
 
 
 def study(*given: dict[str, Any], metric: str = "dice") -> Study:

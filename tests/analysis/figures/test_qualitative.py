@@ -7,9 +7,9 @@ from matplotlib.colors import to_rgba
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 
+from analysis.figures.canvas.style import ICE, VERMILLION
 from analysis.figures.case_slices import QualitativeCase
 from analysis.figures.qualitative import qualitative_caption, qualitative_figure
-from analysis.figures.style import ICE, VERMILLION
 
 
 def ball(centre: tuple[int, int, int], radius: float, shape: tuple[int, int, int] = (30, 24, 20)) -> Any:

@@ -7,6 +7,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from scipy import stats
 
+from analysis.comparison.metric import find_metric
 from analysis.figures.comparison import Comparison
 from analysis.figures.interval import case_interval
 from analysis.figures.sensitivity import (
@@ -17,7 +18,6 @@ from analysis.figures.sensitivity import (
     sensitivity_caption,
     sensitivity_figure,
 )
-from analysis.metric import find_metric
 
 Make = Callable[..., Comparison]
 RATES = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]

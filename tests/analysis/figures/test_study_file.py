@@ -6,10 +6,10 @@ import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from analysis.comparison.importance import FEWEST_TRIALS
+from analysis.comparison.metric import find_metric
 from analysis.errors import AnalysisError
 from analysis.figures.study_file import read_study
-from analysis.importance import FEWEST_TRIALS
-from analysis.metric import find_metric
 
 DICE = find_metric("dice")
 

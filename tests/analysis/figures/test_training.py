@@ -6,7 +6,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis.figures.training import mean_course, panels, training_caption, training_figure
-from analysis.figures.training_log import Course, TrainingLog
+from analysis.runs.training_log import Course, TrainingLog
 
 
 def course(*values: float, first: int = 1) -> Course:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pytest
 import yaml
 
-from analysis.masks import MaskWriter
-from analysis.records import METRICS, write_cases, write_trial
+from analysis.runs.masks import MaskWriter
+from analysis.runs.records import METRICS, write_cases, write_trial
 
 REFERENCE, SCRIPT, QUOTED = "SimCVD", "</script><script>alert(1)</script>", 'it\'s "quoted" & <b>bold</b>'
 VARIANTS = (REFERENCE, SCRIPT, QUOTED)

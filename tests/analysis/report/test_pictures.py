@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import analysis.report.pictures as pictures
-from analysis.ablation import overview
+from analysis.comparison.table import overview
 from analysis.errors import AnalysisError
 from analysis.report.content import read_report
 from analysis.report.pictures import read_browser, sampled, spread
 from analysis.report.values import read_values
-from analysis.sweep import read_sweep
+from analysis.runs.sweep import read_sweep
 
 
 def decode(content, shape, labels):

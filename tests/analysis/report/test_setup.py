@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from analysis.ablation import overview
-from analysis.figures.training_log import Course
-from analysis.records import read_trials
+from analysis.comparison.table import overview
 from analysis.report.commands import commands
 from analysis.report.content import read_report
 from analysis.report.courses import read_courses, thinned
 from analysis.report.fates import read_fates
 from analysis.report.setup import read_environment, read_settings
 from analysis.report.values import read_values
-from analysis.sweep import read_sweep
+from analysis.runs.records import read_trials
+from analysis.runs.sweep import read_sweep
+from analysis.runs.training_log import Course
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_values_are_those_of_the_table_case_by_case(made, sweep):
 
 
 def test_a_swept_number_is_drawn_against_the_score(write_sweep, tmp_path):
-    from analysis.records import write_trial
+    from analysis.runs.records import write_trial
 
     runs = write_sweep({f"p={p}": {0: [{"case_id": "a", "dice": p}]} for p in (0.0, 0.1, 0.5)}, reference="p=0.1")
     for p in (0.0, 0.1, 0.5):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.ablation import overview
-from analysis.metric import find_metric
-from analysis.notes_on_tests import detectable
+from analysis.comparison.metric import find_metric
+from analysis.comparison.notes_on_tests import detectable
+from analysis.comparison.table import overview
 from analysis.report.findings import findings
 from analysis.report.summary import count, p_text, summarise, unit
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from analysis.cells import shown, shown_p
+from analysis.comparison.metric import shown, shown_p
 from analysis.published import published_of
 from analysis.tables import (
     Sheet,

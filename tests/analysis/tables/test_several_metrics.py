@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-import analysis.ablation
-from analysis.cells import shown_p
+import analysis.comparison.table
+from analysis.comparison.metric import shown_p
 from analysis.errors import AnalysisError
 from analysis.tables import (
     Overview,
@@ -133,13 +133,13 @@ def test_csv_has_one_line_per_class_variant_and_metric(write_sweep: WriteSweep) 
 def test_records_are_read_once_for_all_metrics(write_sweep: WriteSweep, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = made(write_sweep)
     calls: list[list[str]] = []
-    read = analysis.ablation.read_cases
+    read = analysis.comparison.table.read_cases
 
     def counted(runs: Path, trials: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
         calls.append(list(columns))
         return read(runs, trials, columns)
 
-    monkeypatch.setattr("analysis.ablation.read_cases", counted)
+    monkeypatch.setattr("analysis.comparison.table.read_cases", counted)
     write_tables(runs, "toy")
     assert len(calls) == 1
     assert set(METRICS) < set(calls[0])

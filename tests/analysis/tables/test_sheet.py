@@ -72,7 +72,7 @@ def test_a_variant_without_values_is_not_ranked(write_sweep: WriteSweep) -> None
 def test_rows_trained_on_more_labels_compete_among_themselves(
     write_sweep: WriteSweep, make_trial: Callable[..., dict[str, Any]]
 ) -> None:
-    from analysis.records import write_trial
+    from analysis.runs.records import write_trial
 
     runs = write_sweep({"upper": {0: rows(0.9)}, "a": {0: rows(0.7)}, "ref": {0: rows(0.8)}})
     for name, labeled in (("upper", 80), ("a", 8), ("ref", 8)):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from simcvd.data.inspection import inspect
-from simcvd.data.prepare import PrepareOptions
-from simcvd.data.prepare_nifti import prepare_nifti
+from simcvd.data.preparation.nifti import prepare_nifti
+from simcvd.data.preparation.prepare import PrepareOptions
 from simcvd.data.store import case_path
 
 

@@ -38,7 +38,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_stops_the_sweep_with_a_sentence_and_costs_nothing_but_time(
     small_disk: Path, disturbed: DisturbedSweep, tmp_path: Path, gate: Any
 ) -> None:
-    from analysis.records import read_trials
+    from analysis.runs.records import read_trials
 
     ballast, shut, fill_up = small_disk / "ballast", tmp_path / "gate" / "shut", _filler()
 
@@ -105,7 +105,7 @@ def _log(folder: Path) -> None:
 
 
 def _masks(folder: Path) -> None:
-    from analysis.masks import MaskWriter
+    from analysis.runs.masks import MaskWriter
 
     with MaskWriter(folder, "id") as masks:
         for case in range(20):
@@ -113,7 +113,7 @@ def _masks(folder: Path) -> None:
 
 
 def _row(folder: Path) -> None:
-    from analysis.files import write_whole
+    from analysis.runs.files import write_whole
 
     write_whole(folder / "row.parquet", bytes(10_000))
 

@@ -68,7 +68,7 @@ def test_a_worker_killed_while_it_writes_leaves_nothing_torn(
 def test_a_command_killed_with_all_its_processes_while_one_writes_leaves_nothing_torn(
     disturbed: DisturbedSweep, tmp_path: Path, tear: Tear
 ) -> None:
-    from analysis.records import read_cases, read_trials
+    from analysis.runs.records import read_cases, read_trials
 
     runs, killer = disturbed.runs, tear("cases", whole_command=True)
     code, text = disturbed.end(disturbed.start(killer, until=lambda: (tmp_path / "torn").exists()))

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from analysis.records import read_cases
+from analysis.runs.records import read_cases
 from simcvd.errors import UserError
 from sweeps.definition import SweepFile
 from sweeps.execute import Engine

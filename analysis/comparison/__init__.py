@@ -1,0 +1,1 @@
+"""Variants against a reference: rows, differences, what may be said of them."""

@@ -1,0 +1,99 @@
+"""How each metric is named, scaled and judged."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.errors import AnalysisError
+from analysis.runs.records import METRICS
+from analysis.runs.sweep import hint
+from analysis.statistics import Alternative
+
+MISSING: Final = "-"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A column of the case records as tables show it.
+
+    Attributes:
+        name: the column.
+        label: the field's name.
+        unit: unit shown; empty where there is none.
+        scale: factor from the stored to the shown value.
+        higher_is_better: whether more is better.
+        digits: decimals shown.
+    """
+
+    name: str
+    label: str
+    unit: str
+    scale: float
+    higher_is_better: bool
+    digits: int = 2
+
+    @property
+    def bracketed(self) -> str:
+        """The unit as headings write it; nothing where there is none."""
+        return f"[{self.unit}]" if self.unit else ""
+
+    @property
+    def heading(self) -> str:
+        """Label and unit."""
+        return f"{self.label} {self.bracketed}".strip()
+
+    @property
+    def alternative(self) -> Alternative:
+        """One-sided alternative in the reference's favour."""
+        return "reference higher" if self.higher_is_better else "reference lower"
+
+
+def _distance(name: str) -> Metric:
+    kind, _, unit = name.partition("_")
+    return Metric(name, {"hd95": "HD95"}.get(kind, kind.upper()), {"vox": "voxel"}.get(unit, unit), 1.0, False)
+
+
+METRIC_BY_NAME: Final = {
+    name: Metric(name, name.capitalize(), "%", 100.0, True) if name in ("dice", "jaccard") else _distance(name)
+    for name in METRICS
+}
+
+
+def find_metric(name: str) -> Metric:
+    """Return the metric of that name.
+
+    Raises:
+        AnalysisError: there is none.
+    """
+    if name not in METRIC_BY_NAME:
+        raise AnalysisError(f"There is no metric '{name}'{hint(name, METRICS)}; metrics are {', '.join(METRICS)}.")
+    return METRIC_BY_NAME[name]
+
+
+def labels(metrics: Sequence[Metric]) -> dict[Metric, str]:
+    """Name metrics in a sentence: by their label, with the unit where two share it."""
+    shared = Counter(metric.label for metric in metrics)
+    return {m: m.label if shared[m.label] == 1 else f"{m.label} [{m.unit}]" for m in metrics}
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join words for a sentence.
+
+    >>> joined(["Dice"]), joined(["Dice", "HD95", "ASD"])
+    ('Dice', 'Dice, HD95 and ASD')
+    """
+    return " and ".join([*([", ".join(words[:-1])] if words[:-1] else []), *words[-1:]])
+
+
+def shown(value: float | None, metric: Metric, sign: str = "") -> str:
+    """Return a value in the metric's shown unit with its decimals."""
+    # Adding 0 after rounding turns -0.00 into 0.00.
+    return MISSING if value is None else f"{round(value * metric.scale, metric.digits) + 0.0:{sign}.{metric.digits}f}"
+
+
+def shown_p(value: float | None) -> str:
+    """Return a p-value with three decimals, or the bound that it lies beyond."""
+    if value is None:
+        return MISSING
+    return "<0.001" if value < 0.001 else ">0.999" if value > 0.999 else f"{value:.3f}"

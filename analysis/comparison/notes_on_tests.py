@@ -1,0 +1,144 @@
+"""What a reader must know about the tests of a table, in sentences."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from analysis.comparison.difference import Difference
+from analysis.comparison.metric import joined, labels, shown
+from analysis.comparison.row import Compared, Row
+from analysis.runs.replicate import several_splits
+from analysis.statistics import detectable_difference
+
+SIGNIFICANT: Final = 0.05
+POWER: Final = 0.8
+
+
+def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool) -> Iterator[str]:
+    """Say which tests there are, for which family they are adjusted, what they rest on and what they can find.
+
+    Args:
+        found: the metrics that the table shows, with the same variants and classes in the same order.
+        reference: name of the reference variant.
+        one_class: whether there is one class only.
+        two_sided: whether the tests ask for a difference to either side.
+    """
+    tests = [sum(_tested(row) is not None for row in each.means) for each in found]
+    each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
+    family = f"{_span(tests)}{f' of each {joined(each_of)}' if each_of else ''}"
+    yield (
+        f"p: paired {'two' if two_sided else 'one'}-sided t-test over cases, alternative: "
+        f"{_either(found, reference) if two_sided else _alternative(found, reference)}; "
+        + (f"adjusted by Holm's method for the {family}." if any(tests) else "there is nothing to test.")
+    )
+    if len(found) > 1 and any(tests):
+        yield _behind_p(found)
+    yield from _over_seeds(found)
+    yield from _detectable(found)
+
+
+def _alternative(found: Sequence[Compared], reference: str) -> str:
+    metrics = [each.metric for each in found]
+    if len(metrics) == 1:
+        side = "higher" if metrics[0].higher_is_better else "lower"
+        return f"the {metrics[0].label} of the reference ({reference}) is {side}"
+    higher = joined([label for metric, label in labels(metrics).items() if metric.higher_is_better])
+    lower = joined([label for metric, label in labels(metrics).items() if not metric.higher_is_better])
+    sides = [f"higher {higher}" if higher else "", f"lower {lower}" if lower else ""]
+    return f"the reference ({reference}) has {joined([side for side in sides if side])}"
+
+
+def _tested(row: Row) -> Difference | None:
+    """Return the difference of a row whose t-test has a p."""
+    return row.difference if row.difference is not None and row.difference.test.p is not None else None
+
+
+def _span(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return f"{low if low == high else f'{low} to {high}'} comparison{'' if high == 1 else 's'}"
+
+
+def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
+    """Say what the p over seeds, or label splits, and cases is, where a comparison has one."""
+    compared = [row.difference for each in found for row in each.means if row.difference is not None]
+    tested = [each for each in compared if each.over_seeds is not None and each.over_seeds.p is not None]
+    if any(several_splits(each.replicates) for each in tested):
+        yield (
+            "p over label splits: the same comparison tested over label splits and cases; seeds are averaged within "
+            "each split. It is adjusted likewise. The t-test takes the trained networks as they are; only p over label "
+            "splits says whether the variants would differ with other labels too."
+        )
+    if not all(several_splits(each.replicates) for each in tested):
+        yield (
+            "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "
+            "trained networks as they are; only p over seeds says whether the variants would differ with other seeds "
+            "too."
+        )
+
+
+def _detectable(found: Sequence[Compared]) -> Iterator[str]:
+    """Say how small a difference the cases at hand can show."""
+    told: dict[int, list[str]] = {}
+    for each, label in zip(found, labels([each.metric for each in found]).values(), strict=True):
+        tested = [own for own in map(_tested, each.means) if own is not None]
+        if not tested:
+            continue
+        least = detectable(tested)
+        if least is not None:
+            told.setdefault(usual_cases(tested), []).append(
+                f"{label} {shown(least, each.metric)} {each.metric.unit}".strip()
+            )
+    for n, sizes in told.items():
+        yield (
+            f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {100 * POWER:.0f} % "
+            "chance; smaller ones are missed more often."
+        )
+
+
+def detectable(tested: Sequence[Difference]) -> float | None:
+    """Return the true difference that a family of t-tests finds with the chance `POWER`, in the stored unit.
+
+    For the usual number of cases and the median spread of the differences, at the level that Holm's correction asks of
+    the smallest p.
+
+    Args:
+        tested: comparisons that have a p-value; without any, there is nothing to find.
+    """
+    import numpy as np
+
+    if not tested:
+        return None
+    spread = float(np.median([np.std(own.values, ddof=1) for own in tested]))
+    level = SIGNIFICANT / len(tested)
+    return detectable_difference(spread, usual_cases(tested), level, POWER, tested[0].alternative)
+
+
+def usual_cases(tested: Sequence[Difference]) -> int:
+    """Return the number of cases that most comparisons rest on."""
+    return Counter(own.test.n for own in tested).most_common(1)[0][0]
+
+
+def _either(found: Sequence[Compared], reference: str) -> str:
+    named = joined(list(labels([each.metric for each in found]).values()))
+    return f"{named} {'differs' if len(found) == 1 else 'differ'} from the reference's ({reference})"
+
+
+def _behind_p(found: Sequence[Compared]) -> str:
+    """Say how many cases each p rests on: the usual number, then what differs from it."""
+    named = labels([each.metric for each in found])
+    counts = {
+        (row.variant, named[each.metric]): tested.test.n
+        for each in found
+        for row in each.means
+        if (tested := _tested(row)) is not None
+    }
+    usual = Counter(counts.values()).most_common(1)[0][0]
+    unusual: dict[tuple[str, int], list[str]] = {}
+    for (variant, label), n in counts.items():
+        if n != usual:
+            unusual.setdefault((variant, n), []).append(label)
+    groups: dict[tuple[int, str], list[str]] = {}
+    for (variant, n), own in unusual.items():
+        groups.setdefault((n, "" if len(own) == len(found) else f"{joined(own)} of "), []).append(variant)
+    others = "".join(f"; on {n}: {which}{', '.join(variants)}" for (n, which), variants in groups.items())
+    return f"Each p rests on {usual} cases that both sides have{others}."

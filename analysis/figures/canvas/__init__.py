@@ -1,0 +1,1 @@
+"""What all figures share: pages, scales, styles, saving."""

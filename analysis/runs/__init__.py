@@ -1,0 +1,1 @@
+"""Reading a runs folder: records, masks, logs, what a sweep is."""

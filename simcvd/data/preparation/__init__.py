@@ -1,0 +1,1 @@
+"""From raw scans to a data set folder."""

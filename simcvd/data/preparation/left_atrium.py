@@ -1,0 +1,132 @@
+"""Left Atrium (2018 challenge): the public `mri_norm2.h5` folders, or the raw `lgemri.nrrd` and `laendo.nrrd`.
+
+The raw form is cropped around the label in X and Y, all slices kept, then normalised over the crop. The public
+pre-processing draws each margin from 10 to 19 voxels, enlarges X and Y towards 112 and normalises before it crops. Gap:
+here the margin is always 15, so that the same scan gives the same case. `mri_norm2.h5` is taken as it is.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport, prepare
+from simcvd.data.preparation.source import Box, Source, SourceCase
+from simcvd.data.preparation.splits import SplitLists, read_list
+from simcvd.data.readers import Volume, hdf5_holds, read_hdf5, read_nrrd
+from simcvd.data.store import Splits
+from simcvd.errors import UserError
+
+Array = np.ndarray[Any, Any]
+
+MARGIN_VOX = 15
+LEAST_SIDE_VOX = 112
+SPACING_MM = (0.625, 0.625, 0.625)
+
+
+def prepare_la(source: Path, target: Path, options: PrepareOptions) -> PrepareReport:
+    """Prepare a folder with one folder a case.
+
+    Cases come in the order of `train.list`, in or beside the folder, then by name. If there is a `test.list` and no
+    number of test cases is asked for, its cases are the test; without either, all cases are for training.
+
+    Raises:
+        UserError: no case there, or what `prepare` raises.
+    """
+    return prepare(_find(Path(source)), Path(target), options)
+
+
+def crop_box(image: Array, label: Array | None) -> Box:
+    """Return the box around the label: 15 voxels of margin in X and Y, at least 112 where there are any, all slices."""
+    if label is None or not label.any():
+        return slice(0, image.shape[0]), slice(0, image.shape[1]), slice(0, image.shape[2])
+    sides = []
+    for axis in (0, 1):
+        occupied = np.flatnonzero(label.any(axis=tuple(other for other in range(3) if other != axis)))
+        first, last = int(occupied[0]), int(occupied[-1])
+        widening = MARGIN_VOX + max(LEAST_SIDE_VOX - (last - first), 0) // 2
+        sides.append(slice(max(first - widening, 0), min(last + 1 + widening, image.shape[axis])))
+    return sides[0], sides[1], slice(0, image.shape[2])
+
+
+def _find(folder: Path) -> Source:
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}; expected one with a folder a case.")
+    problems: dict[str, str] = {}
+    cases: dict[str, SourceCase] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.name.startswith("."):
+            try:
+                case = _case(path)
+            except UserError as error:
+                problems[path.name] = str(error).rstrip(".")
+            else:
+                if case is not None:
+                    cases[path.name] = case
+    if not cases and not problems:
+        raise UserError(
+            f"{folder} has no case; expected folders with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."
+        )
+    train, test = _list(folder, "train"), _list(folder, "test")
+    tests = tuple(case_id for case_id in test if case_id in cases)
+    order = [case_id for case_id in train if case_id in cases and case_id not in tests]
+    order += [case_id for case_id in cases if case_id not in {*order, *tests}]
+    return Source(
+        kind="la",
+        folder=folder,
+        cases=tuple(cases[case_id] for case_id in (*order, *tests)),
+        read_image=_read_image,
+        read_label=_read_label,
+        classes=("left_atrium",),
+        channels=("MR",),
+        lists=SplitLists(Splits(test=tests), tuple(order), frozenset({"test"})) if tests else None,
+        problems=problems,
+        notes=_notes({*train, *test}, cases),
+        label_guided_crop=True,
+        preset="la",
+    )
+
+
+def _case(folder: Path) -> SourceCase | None:
+    public, scan, mask = folder / "mri_norm2.h5", folder / "lgemri.nrrd", folder / "laendo.nrrd"
+    if public.is_file():
+        return SourceCase(folder.name, public, public if hdf5_holds(public, "label") else None, normalise=False)
+    if scan.is_file():
+        return SourceCase(folder.name, scan, mask if mask.is_file() else None, crop=crop_box)
+    if mask.is_file():
+        raise UserError(f"the label {mask} has no image, expected lgemri.nrrd beside it")
+    return None
+
+
+def _read_image(case: SourceCase) -> Volume:
+    return read_hdf5(case.image, "image", SPACING_MM) if case.image.suffix == ".h5" else read_nrrd(case.image)
+
+
+def _read_label(case: SourceCase) -> Volume:
+    assert case.label is not None
+    if case.label.suffix == ".h5":
+        return read_hdf5(case.label, "label", SPACING_MM)
+    volume = read_nrrd(case.label)
+    return replace(volume, array=np.where(volume.array == 255, 1, volume.array))
+
+
+def _list(folder: Path, name: str) -> tuple[str, ...]:
+    for place in (folder, folder.parent):
+        if (place / f"{name}.list").is_file():
+            return read_list(place / f"{name}.list")
+    return ()
+
+
+def _notes(listed: set[str], cases: dict[str, SourceCase]) -> tuple[str, ...]:
+    notes = []
+    if listed:
+        missing, unlisted = len(listed - set(cases)), len(set(cases) - listed)
+        if missing:
+            notes.append(f"{missing} of the {len(listed)} cases in train.list and test.list are not there.")
+        if unlisted:
+            notes.append(f"{unlisted} cases are in neither train.list nor test.list and come after the listed ones.")
+    bare = sum(case.label is None and case.crop is not None for case in cases.values())
+    if bare:
+        notes.append(f"{bare} raw scans have no label to crop around and are kept whole.")
+    return tuple(notes)

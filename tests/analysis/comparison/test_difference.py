@@ -1,0 +1,148 @@
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from analysis.comparison.difference import Difference, pooled_seed_variance
+from analysis.comparison.table import Table, ablation_table
+from analysis.runs.replicate import Replicate
+from analysis.statistics import bca_interval, crossed_test, seed_variance
+
+WriteSweep = Callable[..., Path]
+
+CASES = 12
+SHIFTS = {"a": -0.03, "b": -0.012, "c": 0.004, "ref": 0.0}
+
+
+def scores(seeds: int, classes: int = 1, luck: float = 0.01) -> dict[str, dict[int, list[dict[str, Any]]]]:
+    """Scores of four variants whose trainings differ by luck, rows in random order."""
+    draw = random.Random(5)
+    made: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    for name, shift in SHIFTS.items():
+        made[name] = {}
+        for seed in range(seeds):
+            training = draw.gauss(0, luck)
+            rows = [
+                {"case_id": f"c{n}", "class_id": k, "dice": 0.7 + 0.02 * n - 0.1 * k + shift + training + noise}
+                for n in range(CASES)
+                for k in range(1, classes + 1)
+                for noise in [draw.gauss(0, 0.01)]
+            ]
+            draw.shuffle(rows)
+            made[name][seed] = rows
+    return made
+
+
+def difference(table: Table, variant: str, class_id: int | None = None) -> Difference:
+    found = next(row.difference for row in table.rows if row.variant == variant and row.class_id == class_id)
+    assert found is not None
+    return found
+
+
+def by_seed(given: dict[int, list[dict[str, Any]]], class_id: int | None = None) -> Any:
+    """Return `[S, N]`, classes averaged."""
+    return [
+        [
+            np.mean([r["dice"] for r in rows if r["case_id"] == f"c{n}" and class_id in (None, r["class_id"])])
+            for n in range(CASES)
+        ]
+        for rows in given.values()
+    ]
+
+
+@pytest.mark.parametrize("class_id", [None, 1, 2])
+def test_every_statistic_is_of_the_matched_values(write_sweep: WriteSweep, class_id: int | None) -> None:
+    given = scores(3, classes=2)
+    table = ablation_table(write_sweep(given), "toy")
+    theirs = np.mean(by_seed(given["ref"], class_id), axis=0)
+    for name in "abc":
+        ours = np.mean(by_seed(given[name], class_id), axis=0)
+        found = difference(table, name, class_id)
+        assert found.test.p == pytest.approx(stats.ttest_rel(ours, theirs, alternative="less").pvalue, rel=1e-9)
+        low, high = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+        assert (found.interval.low, found.interval.high) == pytest.approx((low, high), rel=1e-9)
+        assert found.signed_rank.p == pytest.approx(stats.wilcoxon(ours, theirs, alternative="less").pvalue)
+        assert found.normality == pytest.approx(stats.shapiro(ours - theirs).pvalue)
+        d = ours - theirs
+        assert found.effect.g == pytest.approx(d.mean() / d.std(ddof=1) * (1 - 3 / (4 * CASES - 5)), rel=1e-3)
+        assert found.bootstrap == bca_interval(found.values)
+        assert found.bootstrap is found.bootstrap
+
+
+def test_over_seeds_the_seeds_variance_is_pooled_over_all_variants(write_sweep: WriteSweep) -> None:
+    given = scores(3)
+    table = ablation_table(write_sweep(given), "toy")
+    pooled = seed_variance([by_seed(each) for each in given.values()])
+    assert pooled.degrees_of_freedom == 6
+    for name in "abc":
+        expected = crossed_test(by_seed(given[name]), by_seed(given["ref"]), "reference higher", pooled=pooled)
+        found = difference(table, name).over_seeds
+        assert found is not None
+        assert found.p == pytest.approx(expected.p, rel=1e-9)
+        assert expected.p is not None
+        assert difference(table, name).test.p < expected.p  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("class_id", [None, 1, 2])
+def test_the_family_is_the_comparisons_of_one_class_and_metric(write_sweep: WriteSweep, class_id: int | None) -> None:
+    table = ablation_table(write_sweep(scores(3, classes=2)), "toy")
+    found = [difference(table, name, class_id) for name in "abc"]
+    for raw, corrected in (
+        ([f.test.p for f in found], [f.p_holm for f in found]),
+        ([f.over_seeds.p for f in found if f.over_seeds], [f.over_seeds_holm for f in found]),
+    ):
+        rising = sorted(p for p in raw if p is not None)
+        # Holm by its own words: the smallest times 3, the next times 2, the last times 1, never falling.
+        steps = np.maximum.accumulate([min(1.0, (3 - i) * p) for i, p in enumerate(rising)])
+        assert [dict(zip(rising, steps, strict=True))[p] for p in raw if p is not None] == pytest.approx(corrected)
+
+
+def test_one_seed_has_no_test_over_seeds(write_sweep: WriteSweep) -> None:
+    table = ablation_table(write_sweep(scores(1)), "toy")
+    assert difference(table, "a").over_seeds is None
+    assert difference(table, "a").over_seeds_holm is None
+    assert any("can't be told from the luck of one training" in note for note in table.notes)
+    assert not any("p over seeds" in note for note in table.notes)
+
+
+def test_a_variant_that_lost_a_seed_does_not_take_it_from_the_pooled_variance(write_sweep: WriteSweep) -> None:
+    given: dict[str, dict[int, Any]] = dict(scores(3))
+    given["a"][2] = "nan"
+    table = ablation_table(write_sweep(given), "toy")
+    # Three variants with three seeds (4 degrees of freedom) or four with two (3).
+    pooled = seed_variance([by_seed(given[name]) for name in ("b", "c", "ref")])
+    two = [by_seed({seed: given[name][seed] for seed in (0, 1)}) for name in ("a", "ref")]
+    found = difference(table, "a")
+    assert found.replicates == (Replicate(0), Replicate(1))
+    assert found.over_seeds is not None
+    assert found.over_seeds.p == pytest.approx(crossed_test(*two, "reference higher", pooled=pooled).p, rel=1e-9)
+
+
+def test_a_case_without_a_value_leaves_the_test_over_seeds(write_sweep: WriteSweep) -> None:
+    given = scores(2)
+    next(row for row in given["a"][1] if row["case_id"] == "c4")["dice"] = math.nan
+    found = difference(ablation_table(write_sweep(given), "toy"), "a")
+    assert found.test.n == CASES
+    assert found.over_seeds is not None
+    assert (found.over_seeds.cases, found.over_seeds.left_out) == (CASES - 1, 1)
+
+
+def test_a_difference_that_other_seeds_could_undo_is_named(write_sweep: WriteSweep) -> None:
+    table = ablation_table(write_sweep(scores(2, luck=0.03)), "toy")
+    undone = [
+        name
+        for name in "abc"
+        if (difference(table, name).p_holm or 1) < 0.05 <= (difference(table, name).over_seeds_holm or 0)
+    ]
+    assert undone
+    note = next(note for note in table.notes if "other seeds could undo" in note)
+    assert note.startswith(f"{', '.join(undone)}: ")
+
+
+def test_without_scores_there_is_no_pooled_variance() -> None:
+    assert pooled_seed_variance([]) == []

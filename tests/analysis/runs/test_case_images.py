@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.runs.case_images import read_case_image
+from simcvd.data.store import write_case
+
+
+@pytest.mark.parametrize("channels", [0, 2])
+def test_a_prepared_case_is_read(tmp_path: Path, channels: int) -> None:
+    generator = np.random.default_rng(0)
+    image = generator.normal(size=(channels, 6, 7, 8) if channels else (6, 7, 8)).astype(np.float32)
+    label = generator.integers(0, 2, (6, 7, 8), dtype=np.uint8)
+    write_case(tmp_path, "a", image, label, (1, 0.5, 2), np.eye(4), label.shape, (0, 0, 0), classes=1)
+    case = read_case_image(tmp_path, "a")
+    assert case is not None
+    assert case.label is not None
+    assert case.image.dtype == np.float32
+    assert np.array_equal(case.image, image[0] if channels else image)
+    assert np.array_equal(case.label, label)
+    assert case.spacing_mm == (1, 0.5, 2)
+
+
+def test_an_unlabelled_case_has_no_label(tmp_path: Path) -> None:
+    image = np.zeros((4, 5, 6), np.float32)
+    write_case(tmp_path, "a", image, None, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1)
+    case = read_case_image(tmp_path, "a")
+    assert case is not None
+    assert case.label is None
+
+
+def test_no_case_is_none_and_a_damaged_one_is_named(tmp_path: Path) -> None:
+    assert read_case_image(tmp_path, "a") is None
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases/a.h5").write_bytes(b"truncated")
+    with pytest.raises(AnalysisError, match=r"a\.h5 can't be read"):
+        read_case_image(tmp_path, "a")
+    with h5py.File(tmp_path / "cases/b.h5", "w") as file:
+        file["other"] = 1
+    with pytest.raises(AnalysisError, match=r"b\.h5 can't be read"):
+        read_case_image(tmp_path, "b")
