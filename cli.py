@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from simcvd.config import TrialConfig
     from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport
-    from sweeps.status import SweepState
+    from sweeps.status.sweep import SweepState
 
 FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
 RUNS = Path("runs")
@@ -294,11 +294,11 @@ def train(
     from simcvd.training.environment import choose_device
     from simcvd.training.interruption import stop_on_signals
     from simcvd.training.precision import choose_precision
-    from sweeps.execute import execute_trial
-    from sweeps.expand import TrialSpec
-    from sweeps.objects.place import refuse_store
-    from sweeps.preflight import check_trials
-    from sweeps.trial_state import read_trial, trial_folder
+    from sweeps.definition.expand import TrialSpec
+    from sweeps.preflight.trials import check_trials
+    from sweeps.status.trial import read_trial, trial_folder
+    from sweeps.storage.object_runs import refuse_store
+    from sweeps.trial.execute import execute_trial
 
     refuse_store(runs, "train")
     # Settings before data: a wrong one is told before the phantom set is made.
@@ -499,27 +499,23 @@ def sweep(
     from rich.console import Console
 
     from simcvd.methods.registry import check_known
-    from sweeps.data_cache import local_dataset
-    from sweeps.definition import load_sweep, parse_label_splits, parse_seeds
-    from sweeps.expand import all_trials, expand
-    from sweeps.failures import failure_lines
-    from sweeps.objects.mirror import bring
-    from sweeps.objects.place import CACHE, object_runs, refuse_search
+    from sweeps.definition.catalogue import load_sweep, parse_label_splits, parse_seeds
+    from sweeps.definition.expand import all_trials, expand
     from sweeps.plan import plan_sweep
-    from sweeps.planning.budget import Budget, parse_duration
-    from sweeps.planning.dry_run import dry_run as plan_ahead
-    from sweeps.planning.show import show
-    from sweeps.preflight import (
-        ResourceRequest,
-        Subject,
-        check_alone,
-        check_machine,
-        check_request,
-        recorded_precisions,
-    )
+    from sweeps.prediction.budget import Budget, parse_duration
+    from sweeps.prediction.dry_run import dry_run as plan_ahead
+    from sweeps.prediction.show import show
+    from sweeps.preflight.checks import Subject, check_alone
+    from sweeps.preflight.precision import recorded_precisions
+    from sweeps.resources.placement import check_machine
+    from sweeps.resources.request import ResourceRequest, check_request
     from sweeps.runner import run_sweep
     from sweeps.search.preview import preview_search
     from sweeps.search.run import run_search
+    from sweeps.status.failures import failure_lines
+    from sweeps.storage.data_cache import local_dataset
+    from sweeps.storage.mirror import bring
+    from sweeps.storage.object_runs import CACHE, object_runs, refuse_search
 
     definition = load_sweep(name)
     _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
@@ -637,7 +633,7 @@ def _sweep_on_cluster(
     from sweeps.cluster.launch import stop as take_down
     from sweeps.cluster.overview import look
     from sweeps.cluster.sweep import RemoteSweep, sweep_on_cluster
-    from sweeps.definition import is_path
+    from sweeps.definition.catalogue import is_path
 
     for option in ("address", "dry_run", "preflight"):
         if context.params[option]:
@@ -760,10 +756,10 @@ def status(
     """Say what runs, what has finished, and what failed and why."""
     from rich.console import Console
 
-    from sweeps.failures import failure_lines
-    from sweeps.objects.mirror import brought
-    from sweeps.status import read_status
-    from sweeps.trial_table import render
+    from sweeps.show.trial_table import render
+    from sweeps.status.failures import failure_lines
+    from sweeps.status.sweep import read_status
+    from sweeps.storage.mirror import brought
 
     place = brought(place)
     runs, name = (place, None) if any((place / part).is_dir() for part in ("sweeps", "trials")) else _sweep_place(place)
@@ -771,7 +767,7 @@ def status(
         raise UserError(f"There are no runs in {place}; expected a folder that `simcvd train` or `simcvd sweep` made.")
     states = read_status(runs, name)
     if as_json:
-        from sweeps.events import status_fields
+        from sweeps.show.events import status_fields
 
         _print_json({"sweeps": [status_fields(state, runs) for state in states]})
         return
@@ -840,7 +836,7 @@ def tables(
     """
     from analysis.tables import Style, render_csv, render_html, render_latex, render_markdown, render_terminal
     from analysis.tables.request import Request, ScoreColumns, is_scores_file, sheet_of_scores, sheet_of_sweeps
-    from sweeps.objects.mirror import brought
+    from sweeps.storage.mirror import brought
 
     request = Request(tuple(metric or ()), reference, two_sided, Style(spread.value, significance.value))
     columns = ScoreColumns(case, variant, seed, class_name, higher_is_better)
@@ -892,7 +888,7 @@ def figures(
     worst case, training curves: those that apply to what has finished.
     """
     from analysis.figures.of_sweep import write_figures
-    from sweeps.objects.mirror import shown_from
+    from sweeps.storage.mirror import shown_from
 
     folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
     with shown_from(folder, name) as folder, _Progress("drawing", "figures") as progress:
@@ -921,7 +917,7 @@ def report(
     Summary in words, tables that sort and filter, figures, slices of cases under each variant, failures, settings.
     """
     from analysis.report.write import write_report
-    from sweeps.objects.mirror import shown_from
+    from sweeps.storage.mirror import shown_from
 
     folder, name = _sweep_place(Path(place)) if "/" in place else (runs, place)
     with shown_from(folder, name) as folder, _Progress("encoding", "cases") as progress:
@@ -946,7 +942,7 @@ def list_methods() -> None:
 @app.command("sweeps")
 def list_sweeps() -> None:
     """List the built-in sweeps."""
-    from sweeps.definition import list_sweeps
+    from sweeps.definition.catalogue import list_sweeps
 
     _print_columns([[entry.name, entry.description] for entry in list_sweeps()])
 
@@ -1063,7 +1059,7 @@ def _sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Cons
 
         yield Console(), lambda *outcome: None
         return
-    from sweeps.events import EventConsole
+    from sweeps.show.events import EventConsole
 
     console, runs = EventConsole(sys.stdout), runs.resolve()
 
@@ -1185,7 +1181,7 @@ class _Progress:
         start, before = self._first
         if done <= before or now <= start:
             return ""
-        from sweeps.status import duration
+        from sweeps.status.sweep import duration
 
         rate = (done - before) / (now - start)
         return f"{rate:.3g} {self._unit}/s, {duration((total - done) / rate)} left"

@@ -49,7 +49,7 @@ def make_dataset(folder: Path) -> Path:
 
 def make_engine(cases: int) -> Any:
     """Return an engine that trains nothing and scores at random."""
-    from sweeps.execute import Engine
+    from sweeps.trial.execute import Engine
 
     def scores(seed: str, count: int) -> list[Any]:
         random = np.random.default_rng(abs(hash(seed)))
@@ -83,9 +83,9 @@ def run(count: int, cases: int) -> dict[str, float]:
     from rich.console import Console
 
     from analysis.tables import write_tables
-    from sweeps.definition import SweepFile
+    from sweeps.definition.catalogue import SweepFile
     from sweeps.runner import run_sweep
-    from sweeps.status import read_status
+    from sweeps.status.sweep import read_status
 
     with tempfile.TemporaryDirectory() as place:
         dataset, runs = make_dataset(Path(place) / "dataset"), Path(place) / "runs"

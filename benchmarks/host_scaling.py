@@ -26,7 +26,7 @@ def sleeping_engine(sleep_s: float, cases: int) -> Any:
     """Return an engine that sleeps and scores at random."""
     from engine import make_engine
 
-    from sweeps.execute import Engine
+    from sweeps.trial.execute import Engine
 
     quick = make_engine(cases)
 
@@ -43,8 +43,8 @@ def run(address: str, place: Path, per_slot: int, sleep_s: float, cases: int) ->
     from engine import make_dataset
     from rich.console import Console
 
-    from sweeps.definition import SweepFile
-    from sweeps.preflight import ResourceRequest
+    from sweeps.definition.catalogue import SweepFile
+    from sweeps.resources.request import ResourceRequest
     from sweeps.runner import run_sweep
 
     search = {"PYTHONPATH": ":".join(sys.path[:2])}

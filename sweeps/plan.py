@@ -8,10 +8,11 @@ from typing import Any
 
 import yaml
 
-from sweeps.definition import SweepFile
-from sweeps.expand import TrialSpec, Variant, all_trials, expand, resolved
-from sweeps.preflight import ResourceRequest, check_request, check_trials
-from sweeps.status import Planned, SweepReader, SweepState
+from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.expand import TrialSpec, Variant, all_trials, expand, resolved
+from sweeps.preflight.trials import check_trials
+from sweeps.resources.request import ResourceRequest, check_request
+from sweeps.status.sweep import Planned, SweepReader, SweepState
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def plan_sweep(
         UserError: the sweep, the data set or the request is wrong.
     """
     from simcvd.data.store import open_info
-    from sweeps.label_splits import labeled_cases
+    from sweeps.definition.label_splits import labeled_cases
 
     request = request or ResourceRequest()
     check_request(request)
@@ -96,7 +97,7 @@ def write_resolved(
 ) -> bool:
     """Write `sweep.yaml`, with what a search has found; tell whether it named other trials before."""
     from simcvd.data.store import open_info
-    from sweeps.label_splits import labeled_cases
+    from sweeps.definition.label_splits import labeled_cases
 
     info = open_info(dataset)
     content = resolved(

@@ -7,25 +7,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeps.data_cache import CachedData, local_dataset
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
-from sweeps.expand import all_trials
-from sweeps.failure_kinds import full_disk_told
-from sweeps.lost import record_lost
-from sweeps.objects.command import cached_from, data_for, running_in_store
-from sweeps.objects.mirror import Mirror, bring
-from sweeps.objects.place import CACHE, ObjectRuns, object_runs
-from sweeps.objects.store import url_in
+from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.expand import all_trials
+from sweeps.on_ray.lost import record_lost
+from sweeps.on_ray.trial import run_trial
+from sweeps.on_ray.trial_configs import TrialConfigs
 from sweeps.plan import SweepPlan, plan_sweep, planned_reader, write_resolved
-from sweeps.planning.budget import Budget, metered
-from sweeps.planning.dry_run import afford
-from sweeps.preflight import ResourceRequest, check_machine, recorded_precisions
+from sweeps.prediction.budget import Budget, metered
+from sweeps.prediction.dry_run import afford
+from sweeps.preflight.precision import recorded_precisions
+from sweeps.resources.placement import check_machine
+from sweeps.resources.request import ResourceRequest
 from sweeps.session import Session, open_session, say, sweep_lock
-from sweeps.status import SweepState
-from sweeps.trial import run_trial
-from sweeps.trial_configs import TrialConfigs
-from sweeps.watchdog import HANG_TIMEOUT_S
+from sweeps.status.sweep import SweepState
+from sweeps.storage.data_cache import CachedData, local_dataset
+from sweeps.storage.mirror import Mirror, bring
+from sweeps.storage.object_runs import CACHE, ObjectRuns, object_runs
+from sweeps.storage.store import url_in
+from sweeps.storage.sweep_in_store import cached_from, data_for, running_in_store
+from sweeps.trial.execute import Engine
+from sweeps.trial.failure_kinds import full_disk_told
+from sweeps.trial.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +199,7 @@ def show_table(runs: Path, name: str, console: "Console") -> None:
     """Write a sweep's tables and print the main one."""
     from analysis.errors import AnalysisError
     from analysis.tables import render_terminal, write_tables
-    from sweeps.events import EventConsole
+    from sweeps.show.events import EventConsole
 
     try:
         written = write_tables(runs, name)

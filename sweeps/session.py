@@ -12,26 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
-from sweeps.attempts import alive_nodes, attempts_of
-from sweeps.data_cache import CachedData
-from sweeps.execute import Engine
-from sweeps.failure_kinds import DiskFullError, full_disk_told
-from sweeps.fitness import unfit
-from sweeps.gpu_failures import newly_failed, no_node_left
-from sweeps.lost import LOST_WORKER_RETRIES
-from sweeps.objects.board import open_bridge
-from sweeps.objects.place import ObjectRuns
-from sweeps.placement import Placement
-from sweeps.preflight import ResourceRequest, Subject, check_machine, place, preflight
-from sweeps.progress import ProgressDisplay
-from sweeps.ray_session import ray_is_running, ray_session, running_ray
-from sweeps.room import Room
-from sweeps.status import SweepReader
-from sweeps.stopping import NOTICES_FILE, StopReason, allow_running, request_stop, stop_reason
-from sweeps.trial import Job
-from sweeps.trial_lock import TrialBusyError, trial_lock
-from sweeps.versions import versions
-from sweeps.watchdog import HANG_TIMEOUT_S
+from sweeps.on_ray.attempts import alive_nodes, attempts_of
+from sweeps.on_ray.board import open_bridge
+from sweeps.on_ray.gpu_failures import newly_failed, no_node_left
+from sweeps.on_ray.lost import LOST_WORKER_RETRIES
+from sweeps.on_ray.stopping import NOTICES_FILE, StopReason, allow_running, request_stop, stop_reason
+from sweeps.on_ray.trial import Job
+from sweeps.preflight.checks import Subject, preflight
+from sweeps.resources.late_nodes import unfit
+from sweeps.resources.placement import check_machine, place
+from sweeps.resources.ray_session import ray_is_running, ray_session, running_ray
+from sweeps.resources.request import ResourceRequest
+from sweeps.resources.room import Room
+from sweeps.resources.share import Placement
+from sweeps.resources.versions import versions
+from sweeps.show.progress import ProgressDisplay
+from sweeps.status.lock import TrialBusyError, trial_lock
+from sweeps.status.sweep import SweepReader
+from sweeps.storage.data_cache import CachedData
+from sweeps.storage.object_runs import ObjectRuns
+from sweeps.trial.execute import Engine
+from sweeps.trial.failure_kinds import DiskFullError, full_disk_told
+from sweeps.trial.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console

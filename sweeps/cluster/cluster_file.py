@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from simcvd.errors import UserError
-from sweeps.objects.store import url_in
-from sweeps.yaml_text import Path as Place
-from sweeps.yaml_text import Problem, YamlText, parse_yaml
+from sweeps.definition.yaml_text import Path as Place
+from sweeps.definition.yaml_text import Problem, YamlText, parse_yaml
+from sweeps.storage.store import url_in
 
 OWN_SECTION: Final = "simcvd"
 """Under the launcher's `metadata`, which Ray does not interpret."""

@@ -1,12 +1,12 @@
-"""A sweep that runs elsewhere, as its JSON lines tell it; see `sweeps.events` for what they say."""
+"""A sweep that runs elsewhere, as its JSON lines tell it; see `sweeps.show.events` for what they say."""
 
 import json
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sweeps.status import Planned, Row, SweepState
-from sweeps.trial_state import TrialState
+from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.trial import TrialState
 
 _KEPT_LINES: Final = 20
 

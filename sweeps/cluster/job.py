@@ -19,7 +19,7 @@ from simcvd.errors import UserError
 from sweeps.cluster.hosts import UnreachableError
 from sweeps.cluster.token import ENVIRONMENT
 from sweeps.cluster.tunnel import Tunnel
-from sweeps.environment import environment
+from sweeps.resources.environment import environment
 
 SWEEP_KEY: Final = "simcvd_sweep"
 STOP_WAIT_S: Final = 90

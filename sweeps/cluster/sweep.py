@@ -17,13 +17,13 @@ from sweeps.cluster.job import Jobs, RemoteJob, sweep_key
 from sweeps.cluster.shipment import SWEEP_FILE, packed
 from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
 from sweeps.cluster.up import bring_up
-from sweeps.objects.place import CACHE, refuse_search, refuse_store
-from sweeps.objects.store import url_in
 from sweeps.runner import show_table
 from sweeps.search.study import holds_password
 from sweeps.session import say
-from sweeps.status import SweepState
-from sweeps.views import View, view_on
+from sweeps.show.views import View, view_on
+from sweeps.status.sweep import SweepState
+from sweeps.storage.object_runs import CACHE, refuse_search, refuse_store
+from sweeps.storage.store import url_in
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,12 +9,12 @@ from typing import Final
 
 from simcvd.errors import UserError
 from sweeps.cluster.hosts import Host
-from sweeps.objects.command import EPOCH_FILE
-from sweeps.objects.place import ObjectRuns
-from sweeps.objects.store import Store, url_in
 from sweeps.session import sweep_lock
-from sweeps.trial_lock import LIVE_FILE
-from sweeps.trial_state import read_result
+from sweeps.status.lock import LIVE_FILE
+from sweeps.status.trial import read_result
+from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.store import Store, url_in
+from sweeps.storage.sweep_in_store import EPOCH_FILE
 
 DATASETS: Final = "datasets"
 """Folder in RUNS for data sets that were brought there, each under its digest."""

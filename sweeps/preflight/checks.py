@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcvd.config import TrialConfig
-from sweeps.data_cache import CachedData
-from sweeps.objects.place import ObjectRuns
-from sweeps.placement import Placement
 from sweeps.preflight.devices import look_at_devices
 from sweeps.preflight.disk import disk_need, free_bytes, gigabytes, judge_disk
 from sweeps.preflight.exchange import Exchange, StoreExchange, open_exchange, open_store_exchange
@@ -20,11 +17,14 @@ from sweeps.preflight.gpu import gpu_task
 from sweeps.preflight.newcomer import Newcomers
 from sweeps.preflight.node import NodeReport, NodeTask, examine
 from sweeps.preflight.others import ask, other_nodes, own_node
-from sweeps.preflight.placement import Node, place, this_machine, usable
 from sweeps.preflight.precision import PrecisionName
-from sweeps.preflight.request import ResourceRequest
 from sweeps.preflight.verdict import HERE, Reports, judge_data, judge_storage, judge_store, judge_versions
-from sweeps.ray_session import ray_is_running, ray_session, running_ray
+from sweeps.resources.placement import Node, place, this_machine, usable
+from sweeps.resources.ray_session import ray_is_running, ray_session, running_ray
+from sweeps.resources.request import ResourceRequest
+from sweeps.resources.share import Placement
+from sweeps.storage.data_cache import CachedData
+from sweeps.storage.object_runs import ObjectRuns
 
 if TYPE_CHECKING:
     from simcvd.data.dataset_info import DatasetInfo

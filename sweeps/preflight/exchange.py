@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simcvd.errors import UserError
-from sweeps.objects.store import Store, StoreError
 from sweeps.preflight.node import COMMAND_FILE, LOCK_FILE
+from sweeps.storage.store import Store, StoreError
 
 _APPEARS_S = 3.0
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from simcvd.device_errors import says_out_of_memory
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import QUIET_S, SILENT, GpuDevice, GpuReport
-from sweeps.versions import differences
+from sweeps.resources.versions import differences
 
 GpuReports = Mapping[str, GpuReport]
 """By the node's name."""

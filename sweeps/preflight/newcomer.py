@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simcvd.errors import UserError
-from sweeps.fitness import UnfitNodeError
 from sweeps.preflight.gpu import GpuReport, GpuTask, ask_gpus
 from sweeps.preflight.gpu_verdict import alike, judge_gpus
 from sweeps.preflight.precision import Hindrance, PrecisionName, of_gpus, of_processors
-from sweeps.versions import differences
+from sweeps.resources.late_nodes import UnfitNodeError
+from sweeps.resources.versions import differences
 
 
 @dataclass(frozen=True)

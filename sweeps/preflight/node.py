@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeps.versions import versions
+from sweeps.resources.versions import versions
 
 if TYPE_CHECKING:
-    from sweeps.data_source import Source
-    from sweeps.objects.store import Store
+    from sweeps.storage.data_source import Source
+    from sweeps.storage.store import Store
 
 SAMPLE_S = 2.0
 """Seconds a node reads case files for."""
@@ -148,7 +148,7 @@ def _storage(task: NodeTask, reply: str) -> StorageReport:
 
 
 def _object_storage(exchange: "Store", token: bytes, reply: str) -> StorageReport:
-    from sweeps.objects.store import StoreError
+    from sweeps.storage.store import StoreError
 
     try:
         if exchange.read(COMMAND_FILE) != token:
@@ -188,7 +188,7 @@ def _data(task: NodeTask) -> DataReport:
 
 def _data_in_store(task: NodeTask, source: "Source") -> DataReport:
     from simcvd.errors import UserError
-    from sweeps.data_source import digest_of
+    from sweeps.storage.data_source import digest_of
 
     try:
         digest = digest_of(source)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import TOTAL_S, GpuReport, GpuTask, ask_gpus
 from sweeps.preflight.node import NodeReport, NodeTask, examine
-from sweeps.preflight.placement import Node
+from sweeps.resources.placement import Node
 
 ANSWER_S = 60.0
 """A healthy node answers in a few seconds, most of which its Python takes to start and to import torch; over a network

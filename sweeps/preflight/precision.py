@@ -9,7 +9,7 @@ from typing import Literal
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import GpuDevice, GpuReport
-from sweeps.trial_state import recorded_precision
+from sweeps.status.trial import recorded_precision
 
 PrecisionName = Literal["bfloat16", "float32"]
 _WITHOUT = "without that machine they would run in bfloat16"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simcvd.errors import UserError
-from sweeps.expand import TrialSpec
+from sweeps.definition.expand import TrialSpec
 
 
 def check_trials(dataset: Path, trials: Sequence[TrialSpec], workers: int) -> None:

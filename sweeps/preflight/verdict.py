@@ -5,7 +5,7 @@ from pathlib import Path
 
 from simcvd.errors import UserError
 from sweeps.preflight.node import NodeReport
-from sweeps.versions import differences
+from sweeps.resources.versions import differences
 
 HERE = "this machine"
 Reports = Mapping[str, NodeReport]

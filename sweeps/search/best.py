@@ -13,7 +13,7 @@ from analysis.runs.sweep import written
 from simcvd.config import load_preset
 from simcvd.config.edit import flatten
 from sweeps.search.plan import SearchPlan
-from sweeps.search.records import SettingRecord
+from sweeps.status.search import SettingRecord
 
 BEST_FILE = "best.yaml"
 

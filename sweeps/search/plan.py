@@ -11,10 +11,11 @@ from typing import Any
 from simcvd.config import TrialConfig, apply_settings, config_hash, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.definition import SweepFile
-from sweeps.expand import expand
-from sweeps.preflight import ResourceRequest, check_request, check_trials
-from sweeps.search.settings import Space, Strategy
+from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.expand import expand
+from sweeps.definition.search_space import Space, Strategy
+from sweeps.preflight.trials import check_trials
+from sweeps.resources.request import ResourceRequest, check_request
 from sweeps.search.space import distributions
 
 SCHEDULE_RUNGS = (0.6,)

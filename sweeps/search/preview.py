@@ -5,14 +5,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.definition import SweepFile
-from sweeps.planning.costs import RAY_S, Costs, ProbeFailure
-from sweeps.planning.machine import busy_notice, local_placement
-from sweeps.planning.probe import probe
-from sweeps.preflight import ResourceRequest
+from sweeps.definition.catalogue import SweepFile
+from sweeps.prediction.costs import RAY_S, Costs, ProbeFailure
+from sweeps.prediction.probe import probe
+from sweeps.resources.machine import busy_notice, local_placement
+from sweeps.resources.request import ResourceRequest
 from sweeps.search.plan import SearchPlan, resolve_search
-from sweeps.search.records import read_identity, read_settings
-from sweeps.status import duration
+from sweeps.status.search import read_identity, read_settings
+from sweeps.status.sweep import duration
 
 
 @dataclass(frozen=True)

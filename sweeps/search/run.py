@@ -9,25 +9,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcvd.config import TrialConfig
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
-from sweeps.expand import Variant, all_trials, expand
-from sweeps.lost import record_lost
+from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.expand import Variant, all_trials, expand
+from sweeps.definition.variant_entry import DEFAULT_ROW, VariantEntry
+from sweeps.on_ray.lost import record_lost
+from sweeps.on_ray.trial import Job, run_trial
 from sweeps.plan import planned_reader, write_resolved
-from sweeps.preflight import ResourceRequest, check_machine, recorded_precisions
+from sweeps.preflight.precision import recorded_precisions
+from sweeps.resources.placement import check_machine
+from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, show_table
 from sweeps.search.best import best_of, train_command, write_best
 from sweeps.search.plan import SearchPlan, resolve_search
-from sweeps.search.records import SettingRecord, claim, read_setting, read_settings, write_setting
 from sweeps.search.rungs import BASE_NUMBER
 from sweeps.search.study import SearchStudy, shown_storage
 from sweeps.search.trial import SearchTask, run_setting
 from sweeps.session import Session, open_session, say, sweep_lock
-from sweeps.status import SweepReader
-from sweeps.trial import Job, run_trial
-from sweeps.trial_state import is_finished
-from sweeps.variant_entry import DEFAULT_ROW, VariantEntry
-from sweeps.watchdog import HANG_TIMEOUT_S
+from sweeps.status.search import SettingRecord, claim, read_setting, read_settings, write_setting
+from sweeps.status.sweep import SweepReader
+from sweeps.status.trial import is_finished
+from sweeps.trial.execute import Engine
+from sweeps.trial.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.search.records import RungEntry, SettingRecord, read_rung, read_setting, write_rung, write_setting
-from sweeps.search.settings import Strategy
+from sweeps.definition.search_space import Strategy
+from sweeps.status.search import RungEntry, SettingRecord, read_rung, read_setting, write_rung, write_setting
 
 BASE_NUMBER = 0
 """The base's own settings: what the best ones are compared with, so they are trained to the end."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from sweeps.search.records import SettingRecord, read_setting, write_setting
 from sweeps.search.study import SearchStudy
+from sweeps.status.search import SettingRecord, read_setting, write_setting
 
 
 class StudySearcher(Searcher):

@@ -8,7 +8,7 @@ from analysis.runs.sweep import written
 from simcvd.config import TrialConfig
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.search.settings import Space
+from sweeps.definition.search_space import Space
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

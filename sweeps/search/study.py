@@ -12,8 +12,8 @@ from typing import Any
 from analysis.comparison.importance import Importances, importances
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
-from sweeps.search.records import SettingRecord
 from sweeps.search.space import distributions, params_of, settings_of
+from sweeps.status.search import SettingRecord
 
 STARTUP_TRIALS = 5
 """Settings drawn at random before the sampler goes by what it has seen."""

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sweeps.execute import Engine, default_engine
+from sweeps.on_ray.trial import Job, StopRequest, fit_trial
 from sweeps.search.plan import SearchPlan
-from sweeps.search.records import SettingRecord, read_setting, write_setting
 from sweeps.search.rungs import Rung, RungJudge, by_case, mean
-from sweeps.trial import Job, StopRequest, fit_trial
-from sweeps.trial_state import case_path
+from sweeps.status.search import SettingRecord, read_setting, write_setting
+from sweeps.status.trial import case_path
+from sweeps.trial.execute import Engine, default_engine
 
 VAL = "val"
 

@@ -10,10 +10,10 @@ import pytest
 import cli
 from simcvd.data.phantom import write_phantom
 from simcvd.methods.registry import METHODS
-from sweeps.execute import TrialStatus
 from sweeps.runner import SweepOutcome
-from sweeps.status import Planned, Row, SweepState
-from sweeps.trial_state import TrialState
+from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.trial import TrialState
+from sweeps.trial.execute import TrialStatus
 
 COMMANDS = [
     *("prepare", "inspect", "train", "evaluate", "predict", "sweep", "status"),
@@ -38,7 +38,7 @@ def stub_trial(monkeypatch):
                 raise end
             return end
 
-        monkeypatch.setattr("sweeps.execute.execute_trial", execute_trial)
+        monkeypatch.setattr("sweeps.trial.execute.execute_trial", execute_trial)
 
     return stub
 
@@ -137,7 +137,7 @@ def test_what_the_user_must_change_is_one_sentence_and_exit_code_2(run, tmp_path
 )
 def test_what_can_never_fit_here_leaves_nothing_behind(run, dataset, tmp_path, monkeypatch, place, options, told):
     machine = {"Alive": True, "NodeID": "", "Resources": {"CPU": 2.0}}
-    monkeypatch.setattr("sweeps.preflight.placement.this_machine", lambda: machine)
+    monkeypatch.setattr("sweeps.resources.placement.this_machine", lambda: machine)
     batches = ["--set", "training.batch_labeled=4", "--set", "training.batch_unlabeled=4"]
     done = run("sweep", "dropout", *(dataset for _ in place), *options, *batches)
     assert done.exit_code == 2

@@ -8,9 +8,9 @@ import yaml
 from simcvd.data.phantom import write_phantom
 from simcvd.errors import UserError
 from sweeps.runner import SweepOutcome
-from sweeps.status import Planned, Row, SweepState
-from sweeps.trial_lock import trial_lock
-from sweeps.trial_state import TrialState, trial_folder
+from sweeps.status.lock import trial_lock
+from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.trial import TrialState, trial_folder
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ reference: {{projection.dropout: 0.1}}
 """
 READ = """
 import json
-from sweeps.objects.store import Store
+from sweeps.storage.store import Store
 store = Store("{url}")
 trials = {{}}
 for name in sorted(store.entries("trials")):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.definition import SweepFile, load_sweep
-from sweeps.expand import all_trials, expand
-from sweeps.search.settings import Strategy
+from sweeps.definition.catalogue import SweepFile, load_sweep
+from sweeps.definition.expand import all_trials, expand
+from sweeps.definition.search_space import Strategy
 
 TEXT = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
 EXAMPLES = {re.findall(r"^name: (\S+)", block)[0]: block for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcvd.data.store import Splits, build_info, write_case, write_info
-from sweeps.execute import Engine
+from sweeps.trial.execute import Engine
 
 MakeEngine = Callable[..., Engine]
 

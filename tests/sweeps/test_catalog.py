@@ -10,8 +10,8 @@ from analysis.published import published_of
 from simcvd.config import PRESETS, config_hash, load_preset, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
-from sweeps.definition import list_sweeps, load_sweep
-from sweeps.expand import Variant, all_trials, expand
+from sweeps.definition.catalogue import list_sweeps, load_sweep
+from sweeps.definition.expand import Variant, all_trials, expand
 
 ON = {"local_shuffle": 0.5, "nonlinear_intensity": 0.9, "in_painting": 0.9, "out_painting": 0.9}
 ABLATIONS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {

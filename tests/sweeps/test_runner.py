@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from simcvd.errors import UserError
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
+from sweeps.definition.catalogue import SweepFile
 from sweeps.plan import plan_sweep
-from sweeps.preflight import ResourceRequest
+from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
-from sweeps.trial_lock import trial_lock
+from sweeps.status.lock import trial_lock
+from sweeps.trial.execute import Engine
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = pytest.mark.filterwarnings(
@@ -37,7 +37,7 @@ def _steps(runs: Path) -> dict[str, list[int]]:
 
 @pytest.fixture(scope="module")
 def ray_started() -> Iterator[None]:
-    from sweeps.ray_session import ray_session
+    from sweeps.resources.ray_session import ray_session
 
     with ray_session(None):
         yield

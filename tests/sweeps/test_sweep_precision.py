@@ -13,11 +13,13 @@ from rich.console import Console
 from analysis.runs.records import read_trials
 from simcvd.config import load_preset
 from simcvd.training.precision import has_fast_bfloat16
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
-from sweeps.preflight import ResourceRequest, Subject, place, preflight
-from sweeps.ray_session import ray_environment, ray_session
+from sweeps.definition.catalogue import SweepFile
+from sweeps.preflight.checks import Subject, preflight
+from sweeps.resources.placement import place
+from sweeps.resources.ray_session import ray_environment, ray_session
+from sweeps.resources.request import ResourceRequest
 from sweeps.runner import run_sweep
+from sweeps.trial.execute import Engine
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [

@@ -6,7 +6,7 @@ import pytest
 from analysis.errors import AnalysisError
 from analysis.published import published_of, read_published
 from analysis.published.match import BLOCKS, METHODS, PARTS
-from sweeps.definition import list_sweeps
+from sweeps.definition.catalogue import list_sweeps
 
 
 def test_every_row_of_the_papers_tables_is_there() -> None:

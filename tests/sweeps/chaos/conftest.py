@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from simcvd.errors import UserError
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
-from sweeps.preflight import ResourceRequest
+from sweeps.definition.catalogue import SweepFile
+from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
+from sweeps.trial.execute import Engine
 from tests.sweeps.chaos.chain import make_chain
 from tests.sweeps.chaos.disturbed import STEPS, DisturbedSweep, Ended
 
@@ -56,7 +56,7 @@ def shared_ray() -> Iterator[str]:
     """One Ray for all tests that need none of their own; its address, for commands that join it."""
     import ray
 
-    from sweeps.ray_session import ray_session
+    from sweeps.resources.ray_session import ray_session
 
     with ExitStack() as session:
         for attempt in range(1, RAY_ATTEMPTS + 1):
@@ -225,7 +225,7 @@ def make_cluster() -> Iterator[Callable[..., Any]]:
     """Return a factory of clusters: a Ray whose head has `num_cpus`, with `system` for its own configuration."""
     from ray.cluster_utils import Cluster
 
-    from sweeps.ray_session import ray_environment
+    from sweeps.resources.ray_session import ray_environment
 
     clusters: list[Cluster] = []
 

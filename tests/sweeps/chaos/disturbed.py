@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweeps.definition import SweepFile
+from sweeps.definition.catalogue import SweepFile
 from sweeps.runner import SweepOutcome
 from tests.sweeps.chaos.chain import Fault, make_chain
 

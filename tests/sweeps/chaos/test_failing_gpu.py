@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
-from sweeps.fitness import UnfitNodeError
-from sweeps.preflight import ResourceRequest
+from sweeps.definition.catalogue import SweepFile
+from sweeps.resources.late_nodes import UnfitNodeError
+from sweeps.resources.request import ResourceRequest
+from sweeps.trial.execute import Engine
 from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 # Ray and its dependencies warn of each other's old ways.

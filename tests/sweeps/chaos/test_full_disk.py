@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.failure_kinds import is_disk_full
+from sweeps.trial.failure_kinds import is_disk_full
 from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 SENTENCE = r"^The disk of .*/small is full; make room and run the same command again, it continues\.$"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from simcvd.data.phantom import write_phantom
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine
+from sweeps.definition.catalogue import SweepFile
+from sweeps.trial.execute import Engine
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [

@@ -4,9 +4,9 @@ import json
 import pytest
 
 from sweeps.cluster.follow import FollowedSweep
-from sweeps.events import EventStream
-from sweeps.status import Planned, Row, SweepState
-from sweeps.trial_state import TrialState
+from sweeps.show.events import EventStream
+from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.trial import TrialState
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host
 from sweeps.cluster.sweep import RemoteSweep, sweep_on_cluster
 from sweeps.cluster.transfer import runs_on_head
-from sweeps.objects.place import CACHE
 from sweeps.search.study import holds_password, shown_storage
+from sweeps.storage.object_runs import CACHE
 
 
 def _wanted(own: dict[str, str], *options: str, searches: bool = False, runs: str = "runs") -> RemoteSweep:

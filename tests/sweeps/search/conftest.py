@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from simcvd.config import TrialConfig, load_preset
-from sweeps.execute import Engine
+from sweeps.definition.search_space import Space, Strategy
 from sweeps.search.plan import SearchPlan
-from sweeps.search.settings import Space, Strategy
+from sweeps.trial.execute import Engine
 
 MakePlan = Callable[..., SearchPlan]
 

@@ -16,8 +16,8 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
-from sweeps.search.records import SettingRecord
 from sweeps.search.study import SearchStudy, Suggestion
+from sweeps.status.search import SettingRecord
 
 pytestmark = pytest.mark.slow
 MakePlan = Callable[..., SearchPlan]

@@ -15,12 +15,12 @@ import yaml
 from rich.console import Console
 
 from simcvd.errors import UserError
-from sweeps.definition import SweepFile
-from sweeps.execute import Engine, execute_trial
+from sweeps.definition.catalogue import SweepFile
 from sweeps.runner import SweepOutcome
-from sweeps.search.records import SettingRecord, read_settings
 from sweeps.search.run import run_search
 from sweeps.search.trial import val_scores, without_test
+from sweeps.status.search import SettingRecord, read_settings
+from sweeps.trial.execute import Engine, execute_trial
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -41,7 +41,7 @@ def _search(**strategy: Any) -> SweepFile:
 
 @pytest.fixture(scope="module")
 def ray_started() -> Iterator[None]:
-    from sweeps.ray_session import ray_session
+    from sweeps.resources.ray_session import ray_session
 
     with ray_session(None):
         yield

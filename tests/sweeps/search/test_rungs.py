@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweeps.search.records import RungEntry, SettingRecord, read_rung, read_setting, write_rung, write_setting
+from sweeps.definition.search_space import Strategy
 from sweeps.search.rungs import Rung, RungJudge, among_best, by_case, not_worse
-from sweeps.search.settings import Strategy
+from sweeps.status.search import RungEntry, SettingRecord, read_rung, read_setting, write_rung, write_setting
 
 
 def _cases(values):

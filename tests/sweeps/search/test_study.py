@@ -7,8 +7,8 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
-from sweeps.search.records import SettingRecord
 from sweeps.search.study import SearchStudy, Suggestion, shown_storage
+from sweeps.status.search import SettingRecord
 
 MakePlan = Callable[..., SearchPlan]
 

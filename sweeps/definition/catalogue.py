@@ -1,0 +1,145 @@
+"""Sweeps by name or path: what to compare, read and checked before anything runs."""
+
+import difflib
+from importlib import resources
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from simcvd.errors import UserError
+from sweeps.definition.schema_problems import parse_sweep, schema_problems
+from sweeps.definition.setting_checks import setting_problems
+from sweeps.definition.sweep_file import LABEL_SPLIT, SweepFile
+from sweeps.definition.variant_entry import VariantEntry, dotted
+
+__all__ = [
+    "LABEL_SPLIT",
+    "SweepFile",
+    "VariantEntry",
+    "dotted",
+    "list_sweeps",
+    "load_sweep",
+    "parse_label_splits",
+    "parse_seeds",
+]
+
+
+def load_sweep(name_or_path: str) -> SweepFile:
+    """Read a sweep of the catalogue by its name, or a sweep file by its path.
+
+    Raises:
+        UserError: no such sweep, unreadable file, unknown key or wrong value; with line and key.
+    """
+    sweep = _read_sweep(name_or_path)
+    if sweep.include is None:
+        return sweep
+    parts = [_part(name, sweep) for name in sweep.include]
+    # A file has either variants or include; from here on, it has the variants that it includes.
+    return sweep.model_copy(update={"variants": [row for rows in parts for row in rows]})
+
+
+def list_sweeps() -> list[SweepFile]:
+    """Return the sweeps of the catalogue, by name."""
+    return [load_sweep(name) for name in _catalogue()]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Read `--seeds`: a count, or seeds separated by commas (`7,` is the one seed 7).
+
+    >>> parse_seeds("3")
+    [0, 1, 2]
+    >>> parse_seeds("0,2,5")
+    [0, 2, 5]
+
+    Raises:
+        UserError: anything else, or a seed given twice.
+    """
+    return _numbers(text, "--seeds", "seeds", "a seed")
+
+
+def parse_label_splits(text: str) -> list[int]:
+    """Read `--label-splits`: a count, or label splits separated by commas, as `parse_seeds` does.
+
+    Raises:
+        UserError: anything else, or a label split given twice.
+    """
+    return _numbers(text, "--label-splits", "label splits", "a label split")
+
+
+def _numbers(text: str, option: str, what: str, one: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) > 1 and parts[-1] == "":
+        parts.pop()
+    if not all(part.isdecimal() for part in parts) or (text.strip().isdecimal() and int(text) == 0):
+        raise UserError(f"{option} is '{text}', expected a count such as 3 or {what} such as 0,1,2.")
+    if "," not in text:
+        return list(range(int(text)))
+    numbers = [int(part) for part in parts]
+    if len(set(numbers)) < len(numbers):
+        raise UserError(f"{option} is '{text}', which names {one} twice; name each once.")
+    return numbers
+
+
+def _part(name: str, whole: SweepFile) -> list[VariantEntry]:
+    """Return the variants of a sweep that another one includes, with what its base sets."""
+    part = _read_sweep(name)
+    if part.include is not None:
+        raise UserError(
+            f"The sweep {whole.name} includes {name}, which includes others; name these: {', '.join(part.include)}."
+        )
+    if part.search is not None:
+        raise UserError(
+            f"The sweep {whole.name} includes {name}, which is a search and has no variants; run it by itself."
+        )
+    if part.preset != whole.preset:
+        raise UserError(
+            f"The sweep {whole.name} has the preset {whole.preset} and includes {name}, which has {part.preset}; "
+            "give both the same."
+        )
+    base = part.base_settings
+    return [row.model_copy(update={"group": row.group or part.name, "set": base | row.set}) for row in part.rows]
+
+
+def is_path(name_or_path: str) -> bool:
+    """Tell whether a sweep is named by its file, not as a built-in one."""
+    return name_or_path.endswith((".yaml", ".yml")) or "/" in name_or_path
+
+
+def _read_sweep(name_or_path: str) -> SweepFile:
+    if is_path(name_or_path):
+        return _parse(_read(Path(name_or_path)), name_or_path)
+    entries = _catalogue()
+    if name_or_path not in entries:
+        near = difflib.get_close_matches(name_or_path, entries, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ";"
+        raise UserError(
+            f"There is no built-in sweep '{name_or_path}'{hint} built in: {', '.join(entries)}; "
+            "or give a path ending in .yaml."
+        )
+    return _parse(entries[name_or_path], f"sweep {name_or_path}")
+
+
+def _catalogue() -> dict[str, str]:
+    folder = resources.files("sweeps") / "catalog"
+    files = {entry.name.removesuffix(".yaml"): entry for entry in folder.iterdir() if entry.name.endswith(".yaml")}
+    return {name: files[name].read_text() for name in sorted(files)}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserError(f"The sweep file {path} can't be read: {reason}.") from error
+
+
+def _parse(text: str, origin: str) -> SweepFile:
+    parsed = parse_sweep(text, origin)
+    problems = list(setting_problems(parsed.content))
+    try:
+        sweep = SweepFile.model_validate(parsed.content)
+    except ValidationError as error:
+        parsed.refuse([*schema_problems(error, parsed, SweepFile), *problems])
+    if problems:
+        parsed.refuse(problems)
+    return sweep

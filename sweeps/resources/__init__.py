@@ -1,0 +1,1 @@
+"""Machines: nodes, places, versions, Ray itself."""

@@ -1,0 +1,1 @@
+"""What the files of trials, sweeps and searches say."""

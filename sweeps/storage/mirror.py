@@ -1,0 +1,238 @@
+"""What commands on one machine see of a runs folder in an object store: records, logs and sweeps, as files.
+
+Only changes are fetched. Heartbeats carry the last lines of a trial's log, so a running sweep is followed with one
+listing and one small object a trial.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from analysis.runs.files import write_whole
+from sweeps.status.lock import LIVE_FILE
+from sweeps.status.trial import read_result
+from sweeps.storage.lease import LIVE
+from sweeps.storage.object_runs import ObjectRuns, object_runs
+from sweeps.storage.store import Entry, Store, url_in
+
+_AT_ONCE: Final = 16
+_INDEX: Final = ".tags.json"
+_LOG: Final = "log.jsonl"
+_LEFT_HERE: Final = frozenset({"lock", LIVE_FILE, "epoch"})
+
+
+class Mirror:
+    """A runs folder in the store and its image on this machine.
+
+    Args:
+        runs: the runs folder in the store.
+    """
+
+    def __init__(self, runs: ObjectRuns) -> None:
+        self.folder = runs.mirror
+        self._store = runs.store
+        self._once = threading.Lock()
+        self._beats: dict[str, str] = {}
+        try:
+            self._tags: dict[str, str] = json.loads((self.folder / _INDEX).read_text())
+        except (OSError, ValueError):
+            self._tags = {}
+
+    @property
+    def url(self) -> str:
+        """Where the store is."""
+        return self._store.url
+
+    def pull(self) -> None:
+        """Bring what tells how far everything is: sweeps, records, logs of trials that are not finished.
+
+        Raises:
+            StoreError: the store can't be reached.
+        """
+        with self._once:
+            self._pull_results()
+            wanted: dict[str, Entry] = {}
+            for name, entry in self._store.entries("sweeps").items():
+                if PurePosixPath(name).name == "sweep.yaml":
+                    wanted[name] = entry
+            for trial_id in self._store.folders("trials"):
+                row = read_result(self.folder, trial_id)
+                (self.folder / "trials" / trial_id).mkdir(parents=True, exist_ok=True)
+                if row is None or row["status"] != "finished":
+                    wanted |= self._files(trial_id, {_LOG, "failure.txt"})
+            self._fetch(wanted)
+            self._pull_live()
+
+    def pull_running(self) -> None:
+        """Bring what changes while a sweep runs: heartbeats and records.
+
+        Raises:
+            StoreError: the store can't be reached.
+        """
+        with self._once:
+            self._pull_live()
+            self._pull_results()
+
+    def pull_sweep(self, name: str, trial_ids: Collection[str] = (), *, pictures: bool = False) -> None:
+        """Bring a sweep's files, and the logs and masks of its trials where they are wanted.
+
+        Args:
+            name: the sweep's name.
+            trial_ids: trials whose logs are wanted.
+            pictures: whether their masks are too.
+        """
+        with self._once:
+            wanted = {
+                found: entry
+                for found, entry in self._store.entries(f"sweeps/{name}").items()
+                if "/lease/" not in found and PurePosixPath(found).name not in _LEFT_HERE
+            }
+            for trial_id in trial_ids:
+                wanted |= self._files(trial_id, {_LOG, "failure.txt"})
+            if pictures:
+                masks = self._store.entries("results/masks")
+                wanted |= {found: entry for found, entry in masks.items() if PurePosixPath(found).stem in trial_ids}
+            self._fetch(wanted)
+
+    def push_sweep(self, name: str) -> None:
+        """Push a sweep's own files: its settings, tables, figures and report."""
+        folder = self.folder / "sweeps" / name
+        with self._once:
+            there = self._store.entries(f"sweeps/{name}")
+            for path in sorted(folder.rglob("*")):
+                inside = path.relative_to(folder)
+                if not path.is_file() or inside.parts[0] in _LEFT_HERE | {"ray"} or ".tmp-" in path.name:
+                    continue
+                found, content = path.relative_to(self.folder).as_posix(), path.read_bytes()
+                entry = there.get(found)
+                if entry is None or entry.size != len(content) or self._store.read(found) != content:
+                    self._store.put(found, content)
+
+    def _files(self, trial_id: str, names: Collection[str]) -> dict[str, Entry]:
+        found = {f"trials/{trial_id}/{name}": self._store.entry(f"trials/{trial_id}/{name}") for name in names}
+        return {name: entry for name, entry in found.items() if entry is not None}
+
+    def _pull_results(self) -> None:
+        # A row is pushed last, so it is listed first: what it speaks of is there then.
+        rows = self._store.entries("results/trials")
+        self._fetch(self._store.entries("results/cases"))
+        self._fetch(rows)
+        for path in (self.folder / "results" / "trials").glob("*.parquet"):
+            if f"results/trials/{path.name}" not in rows:  # forgotten, since the trial is tried again
+                path.unlink(missing_ok=True)
+
+    def _pull_live(self) -> None:
+        latest: dict[str, tuple[str, Entry]] = {}
+        for name, entry in sorted(self._store.entries(LIVE).items()):
+            latest[name.removeprefix(f"{LIVE}/").rsplit("/", 1)[0]] = name, entry
+        for place, (name, entry) in latest.items():
+            if self._beats.get(place) == entry.tag:
+                continue
+            if (text := self._store.read(name)) is None:
+                continue
+            # Seen to change, it is alive now; seen for the first time, as old as the store says.
+            seen = time.time() if place in self._beats else entry.modified
+            self._beats[place] = entry.tag
+            self._show(self.folder / place, text, seen)
+        for path in [*self.folder.glob(f"trials/*/{LIVE_FILE}"), *self.folder.glob(f"sweeps/*/{LIVE_FILE}")]:
+            place = path.parent.relative_to(self.folder).as_posix()
+            if place not in latest:
+                path.unlink(missing_ok=True)
+                self._beats.pop(place, None)
+                if place.startswith("trials/"):
+                    self._fetch(self._files(path.parent.name, {_LOG, "failure.txt"}))
+
+    def _show(self, folder: Path, text: bytes, seen: float) -> None:
+        try:
+            content = json.loads(text)
+        except ValueError:
+            return
+        if log := content.pop("log", ""):
+            write_whole(folder / _LOG, log.encode())
+            self._tags.pop(f"trials/{folder.name}/{_LOG}", None)
+        write_whole(folder / LIVE_FILE, json.dumps(content).encode())
+        os.utime(folder / LIVE_FILE, (seen, seen))
+
+    def _fetch(self, entries: Mapping[str, Entry]) -> None:
+        changed = {
+            name: entry
+            for name, entry in entries.items()
+            if self._tags.get(name) != entry.tag or not (self.folder / name).exists()
+        }
+
+        def bring(name: str) -> None:
+            self._store.fetch(name, changed[name].size, self.folder / name)
+            self._tags[name] = changed[name].tag
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(bring, changed))
+        if changed:
+            write_whole(self.folder / _INDEX, json.dumps(self._tags).encode())
+
+
+@contextmanager
+def shown_from(place: Path, name: str) -> Iterator[Path]:
+    """Yield a runs folder with all that a sweep's figures and report show; what they write goes to the store too.
+
+    Args:
+        place: a runs folder, or the URL of one in an object store as a path.
+        name: the sweep.
+    """
+    runs = object_runs(place)
+    if runs is None:
+        yield place
+        return
+    mirror = bring(runs, name)
+    mirror.pull_sweep(name, _trials_of(runs.mirror, name), pictures=True)
+    yield runs.mirror
+    mirror.push_sweep(name)
+
+
+def brought(place: Path) -> Path:
+    """Return a path as it is, or where what it names in an object store is on this machine, up to date.
+
+    Args:
+        place: RUNS, RUNS/NAME or RUNS/sweeps/NAME; in a store, RUNS is told by the `sweeps` and `trials` in it.
+    """
+    url = url_in(place)
+    if url is None:
+        return place
+    above, _, last = url.rpartition("/")
+    runs, inside = above.removesuffix("/sweeps"), Path("sweeps") / last
+    if above.endswith("/sweeps") or _is_sweep(runs, last):
+        found = ObjectRuns(Store(runs))
+        bring(found, last)
+        return found.mirror / inside
+    found = ObjectRuns(Store(url))
+    bring(found)
+    return found.mirror
+
+
+def _is_sweep(url: str, name: str) -> bool:
+    return url_in(url) is not None and Store(url).has(f"sweeps/{name}/sweep.yaml")
+
+
+def bring(runs: ObjectRuns, name: str | None = None) -> Mirror:
+    """Return the mirror of a runs folder, up to date, with the files of one sweep."""
+    mirror = Mirror(runs)
+    mirror.pull()
+    if name is not None:
+        mirror.pull_sweep(name)
+    return mirror
+
+
+def _trials_of(runs: Path, name: str) -> list[str]:
+    from analysis.errors import AnalysisError
+    from analysis.runs.sweep import read_sweep
+
+    try:
+        sweep = read_sweep(runs, name)
+    except AnalysisError:  # the command says it
+        return []
+    return [trial for variant in sweep.variants for _, trial in variant.each_trial()]

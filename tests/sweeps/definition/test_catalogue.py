@@ -1,0 +1,122 @@
+from pathlib import Path
+
+import pytest
+
+from simcvd.errors import UserError
+from simcvd.methods.registry import METHODS
+from sweeps.definition.catalogue import SweepFile, list_sweeps, load_sweep, parse_seeds
+
+
+def _write(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_the_built_in_dropout_sweep_is_table_iv() -> None:
+    sweep = load_sweep("dropout")
+    assert sweep.axes == {"projection.dropout": [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]}
+    assert sweep.reference == {"projection.dropout": 0.1}
+    assert (sweep.seeds, sweep.metric, sweep.published) == ([0, 1, 2], "dice", "table-iv-dropout")
+
+
+def test_the_built_in_methods_sweep_has_every_method_in_the_order_of_table_i() -> None:
+    sweep = load_sweep("methods")
+    assert sweep.variants is not None
+    upper, *rows = sweep.variants
+    assert upper.set == {"method": "supervised", "data.labeled": "all"}
+    assert "upper bound" in upper.name
+    assert [row.set for row in rows] == [
+        {"method": method}
+        for method in (
+            *("supervised", "dan", "cps", "mean_teacher", "entropy_min", "ua_mt", "ict", "sassnet", "dtc"),
+            *("chaitanya", "simcvd"),
+        )
+    ]
+    assert {row.set["method"] for row in rows} == METHODS.keys()
+    assert "lower bound" in rows[0].name
+    assert (sweep.reference, sweep.seeds) == ("SimCVD", [0, 1, 2])
+    assert (sweep.metric, sweep.also) == ("dice", ["jaccard", "hd95_vox", "asd_vox"])
+
+
+def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
+    sweeps = list_sweeps()
+    assert [sweep.name for sweep in sweeps] == [
+        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling", "search")
+    ]
+    assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
+
+
+def test_a_misspelt_built_in_sweep_is_answered_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean dropout"):
+        load_sweep("dropuot")
+
+
+def test_nested_settings_become_dotted(tmp_path: Path) -> None:
+    text = "name: mine\nbase: {training: {steps: 5}}\nvariants: [{name: a, set: {loss: {sdm: 0}}}]"
+    sweep = load_sweep(_write(tmp_path, text))
+    assert sweep.base == {"training.steps": 5}
+    assert sweep.swept == {"loss.sdm"}
+
+
+def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
+    rows = [{"name": "a", "set": {"loss.sdm": 1, "loss.contrast": 1}}, {"name": "b", "set": {"loss.sdm": 2}}]
+    sweep = SweepFile.model_validate({"name": "mine", "variants": rows})
+    assert sweep.swept == {"loss.sdm", "loss.contrast"}
+    assert sweep.set_by_all == {"loss.sdm"}
+    assert sweep.kept(["loss.sdm", "loss.contrast", "training.steps"]) == {"loss.contrast": ["a"]}
+    axes = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0, 1]}})
+    assert (axes.set_by_all, axes.kept(["loss.sdm", "training.steps"])) == ({"loss.sdm"}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name: mine", "wrong: expected one of axes, variants, include, ablation and search"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nvariants: [{name: a}]", "ablation and search, found axes and variants"),
+        ("name: mine\ninclude: [dropout]\nvariants: [{name: a}]", "ablation and search, found variants and include"),
+        ("name: mine\ninclude: [search]", "includes search, which is a search and has no variants"),
+        ("name: mine\ninclude: []", "include"),
+        ("name: mine\ninclude: [dropuot]", "did you mean dropout"),
+        ("name: mine\ninclude: [dropout, paper]", "includes paper, which includes others; name these: methods, "),
+        (
+            "name: mine\nbase: {preset: pancreas}\ninclude: [dropout]",
+            "preset pancreas and includes dropout, which has la",
+        ),
+        ("name: mine\nvariants: [{name: a, group: ''}]", "variants.0.group"),
+        (
+            "name: mine\nvariants: [{name: a, group: x}, {name: b, group: y}, {name: c, group: x}]",
+            "the variants of the group x don't stand together",
+        ),
+        ("name: mine\nvariants: [{name: a, grup: x}]", "unknown key, known are name, group"),
+        ("name: mine\naxes: {loss.sdm: []}", "axes.loss.sdm"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nseeds: [1, 1]", "a seed is given twice"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nmetric: f1", "metric"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nalso: [f1]", "also"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nalso: [dice]", "name a metric twice: dice, dice"),
+        ("name: mine\naxes: {loss.sdm: [0]}\nalso: [jaccard, jaccard]", "name a metric twice"),
+        ("name: mine\naxis: {loss.sdm: [0]}", "axis: unknown key, known are name"),
+        ("name: my sweep\naxes: {loss.sdm: [0]}", "name"),
+        ("name: mine\nvariants: [{name: a}, {name: a}]", "two variants have the same name"),
+        ("- 1", "no mapping"),
+        ("a: [", "not valid YAML"),
+    ],
+)
+def test_a_wrong_sweep_file_is_refused_with_what_is_wrong(tmp_path: Path, text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        load_sweep(_write(tmp_path, text))
+
+
+def test_a_missing_sweep_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="can't be read"):
+        load_sweep(str(tmp_path / "no.yaml"))
+
+
+def test_seeds_are_a_count_or_a_list() -> None:
+    assert (parse_seeds("3"), parse_seeds("0,2,5"), parse_seeds("7,")) == ([0, 1, 2], [0, 2, 5], [7])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "a", "1,1", "", "1,,2"])
+def test_wrong_seeds_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="--seeds"):
+        parse_seeds(text)

@@ -1,0 +1,83 @@
+import pickle
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sweeps.storage import store as store_module
+from sweeps.storage.store import Store, StoreError, url_in
+
+
+@pytest.mark.parametrize("text", ["s3://bucket", "gs://bucket/a/b", "az://container/runs"])
+def test_a_url_survives_a_path(text: str) -> None:
+    assert url_in(Path(text)) == url_in(text) == url_in(text + "/") == text
+
+
+@pytest.mark.parametrize("text", ["runs", "/s3/runs", "s3:", "http://host/runs", "s3-runs"])
+def test_a_folder_is_no_url(text: str) -> None:
+    assert url_in(Path(text)) is None
+
+
+def test_what_is_put_is_listed_read_fetched_and_deleted(store: Store, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(store_module, "_CHUNK_BYTES", 1000)
+    content = bytes(range(256)) * 10
+    (tmp_path / "from").write_bytes(content)
+    store.put("a/b/one", tmp_path / "from")
+    store.put("a/two", b"")
+    assert {name: entry.size for name, entry in store.entries("a").items()} == {"a/b/one": 2560, "a/two": 0}
+    assert store.folders("a") == ["b"]
+    assert (store.folders(""), sorted(store.entries(""))) == (["a"], ["a/b/one", "a/two"])
+    assert store.read("a/b/one") == content
+    arrived: list[int] = []
+    store.fetch("a/b/one", 2560, tmp_path / "to" / "one", arrived.append)
+    assert (tmp_path / "to" / "one").read_bytes() == content
+    assert arrived == [1000, 1000, 560]
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["one"]
+    store.delete(["a/b/one", "a/never"])
+    assert store.read("a/b/one") is None
+    assert (store.has("a/b/one"), store.has("a/two")) == (False, True)
+
+
+def test_of_many_that_create_one_object_one_succeeds(store: Store) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(lambda number: store.put_new("it", str(number).encode()), range(16)))
+    assert sum(won) == 1
+    assert store.read("it") == str(won.index(True)).encode()
+
+
+def test_a_pickled_store_is_its_url_alone(store: Store) -> None:
+    store.put("a", b"1")
+    packed = pickle.dumps(store)
+    assert b"a-secret" not in packed
+    assert pickle.loads(packed).read("a") == b"1"
+
+
+def test_a_wrong_bucket_is_one_sentence(s3: str) -> None:
+    nowhere = Store("s3://no-such-bucket/runs")
+    told = "There is no bucket s3://no-such-bucket; make it first, or choose another --out."
+    for ask in (lambda: nowhere.entries("a"), lambda: nowhere.read("a"), lambda: nowhere.put("a", b"1")):
+        with pytest.raises(StoreError) as error:
+            ask()
+        assert str(error.value) == told
+
+
+def test_a_server_that_is_not_there_is_one_sentence(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setitem(store_module._RETRIES, "max_retries", 0)
+    with pytest.raises(StoreError, match=r"s3://bucket/x can't be reached from .*; see that the network and AWS_END"):
+        Store("s3://bucket/x").read("a")
+
+
+@pytest.mark.parametrize("gone", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_missing_credentials_are_one_sentence_without_keys(s3: str, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    monkeypatch.setitem(store_module._RETRIES, "max_retries", 0)
+    monkeypatch.delenv(gone)
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(StoreError) as error:
+        Store("s3://bucket/x").read("a")
+    assert "with the credentials there; see that its environment or its role has some" in str(error.value)
+    assert "a-secret" not in str(error.value)
+    assert "an-id" not in str(error.value)

@@ -1,0 +1,226 @@
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simcvd.config import load_preset
+from sweeps.on_ray.lost import record_lost
+from sweeps.on_ray.trial import Job
+from sweeps.resources.share import Placement
+from sweeps.status.trial import case_path, result_path
+from sweeps.storage.lease import Held, Pace, claim, lease_name
+from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.store import Store, StoreError
+from sweeps.storage.trial_files import recorded_result
+from sweeps.storage.workspace import Workspace, open_trial, trial_place
+
+TRIAL = "simcvd-s0-abc"
+FAST = Pace(beat_s=0.1, lease_s=3)
+Node = Callable[[str], ObjectRuns]
+
+
+@pytest.fixture
+def node(store: Store, tmp_path: Path) -> Node:
+    """Return the runs folder as a node with a disk of its own sees it."""
+    return lambda name: ObjectRuns(store, tmp_path / name, FAST)
+
+
+def _write(folder: Path, **content: str) -> None:
+    for name, text in content.items():
+        path = folder / name.replace("__", "/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def _names(store: Store) -> set[str]:
+    return {name for folder in ("trials", "results") for name in store.entries(folder) if "/lease/" not in name}
+
+
+def test_what_one_node_leaves_another_finds(node: Node, store: Store) -> None:
+    with open_trial(node("a"), TRIAL) as here:
+        _write(here.trial, log="1", checkpoint__last="of step 1", lock="not this", half="no")
+        (here.trial / "half").rename(here.trial / "half.tmp-3")
+    assert _names(store) == {f"trials/{TRIAL}/log", f"trials/{TRIAL}/checkpoint/last"}
+    with open_trial(node("b"), TRIAL) as here:
+        assert (here.trial / "checkpoint" / "last").read_text() == "of step 1"
+        (here.trial / "checkpoint" / "last").unlink()
+        _write(here.trial, weights="w")
+        for path in (case_path, result_path):
+            _write(path(here.runs, TRIAL).parent, **{f"{TRIAL}.parquet": "rows"})
+    assert _names(store) == {
+        f"trials/{TRIAL}/log",
+        f"trials/{TRIAL}/weights",
+        f"results/cases/{TRIAL}.parquet",
+        f"results/trials/{TRIAL}.parquet",
+    }
+    assert list(node("a").workspaces.iterdir()) == list(node("b").workspaces.iterdir()) == []
+
+
+def test_the_log_goes_before_the_checkpoint_and_the_row_after_all_it_speaks_of(
+    node: Node, store: Store, monkeypatch
+) -> None:
+    order: list[str] = []
+    put, delete = Store.put, Store.delete
+    with open_trial(ObjectRuns(store, node("a").cache, Pace(60, 100)), TRIAL) as here:
+        _write(here.trial, **{"checkpoint__last": "1", "log.jsonl": "1"})
+        _write(here.runs / "results" / "cases", **{f"{TRIAL}.parquet": "c"})
+        _write(here.runs / "results" / "trials", **{f"{TRIAL}.parquet": "r"})
+        monkeypatch.setattr(Store, "put", lambda *given: (order.append(given[1]), put(*given))[1])
+        monkeypatch.setattr(Store, "delete", lambda *given: (order.extend(given[1]), delete(*given))[1])
+        here.push()
+        (here.trial / "checkpoint" / "last").unlink()
+        _write(here.runs / "results" / "trials", **{f"{TRIAL}.parquet": "row 2"})
+        here.push()
+    log, case, last, row = (
+        f"trials/{TRIAL}/log.jsonl",
+        f"results/cases/{TRIAL}.parquet",
+        f"trials/{TRIAL}/checkpoint/last",
+        f"results/trials/{TRIAL}.parquet",
+    )
+    assert order[:6] == [log, case, last, row, row, last]
+
+
+def test_only_a_new_checkpoint_is_pushed_while_a_trial_runs(node: Node, store: Store, wait) -> None:
+    with open_trial(node("a"), TRIAL) as here:
+        _write(here.trial, **{"log.jsonl": '{"step": 1}\n'})
+        wait(lambda: b"step" in (store.read(f"live/trials/{TRIAL}/000001") or b""))
+        assert json.loads(store.read(f"live/trials/{TRIAL}/000001") or b"")["log"] == '{"step": 1}\n'
+        assert _names(store) == set()
+        _write(here.trial, checkpoint__last="1")
+        wait(lambda: store.has(f"trials/{TRIAL}/checkpoint/last"))
+        assert store.has(f"trials/{TRIAL}/log.jsonl")
+
+
+DIES = """
+import os, sys, signal
+from pathlib import Path
+from sweeps.storage.lease import Pace
+from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.store import Store
+from sweeps.storage.workspace import open_trial
+url, cache, trial, beat_s = sys.argv[1:]
+with open_trial(ObjectRuns(Store(url), Path(cache), Pace(float(beat_s), 4)), trial) as here:
+    (here.trial / "checkpoint").mkdir(parents=True, exist_ok=True)
+    (here.trial / "checkpoint" / "last").write_text("unpushed")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _die(runs: ObjectRuns, beat_s: float = 60) -> None:
+    died = subprocess.run(
+        [sys.executable, "-c", DIES, runs.store.url, str(runs.cache), TRIAL, str(beat_s)], check=False
+    )
+    assert died.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_had_not_pushed_is_found_on_its_node_at_once(node: Node, store: Store) -> None:
+    _die(node("a"))
+    assert not store.has(f"trials/{TRIAL}/checkpoint/last")
+    with open_trial(ObjectRuns(store, node("a").cache, Pace(1, 1000)), TRIAL) as here:  # no wait for the lease
+        assert (here.trial / "checkpoint" / "last").read_text() == "unpushed"
+    assert store.read(f"trials/{TRIAL}/checkpoint/last") == b"unpushed"
+
+
+def test_another_node_waits_for_the_lease_and_the_old_folder_counts_no_more(node: Node, store: Store) -> None:
+    store.put(f"trials/{TRIAL}/checkpoint/last", b"pushed")
+    _die(node("a"))
+    with open_trial(node("b"), TRIAL) as here:
+        assert (here.trial / "checkpoint" / "last").read_text() == "pushed"
+        _write(here.trial, checkpoint__last="newer")
+    with open_trial(node("a"), TRIAL) as here:
+        assert (here.trial / "checkpoint" / "last").read_text() == "newer"
+
+
+def test_a_folder_whose_files_had_not_all_arrived_is_not_taken_over(node: Node, store: Store) -> None:
+    store.put(f"trials/{TRIAL}/checkpoint/last", b"pushed")
+    _die(node("a"))
+    folder = next(node("a").workspaces.iterdir())
+    (folder / "pulled").unlink()
+    (folder / "trials" / TRIAL / "checkpoint" / "last").unlink()
+    with open_trial(node("a"), TRIAL) as here:
+        assert (here.trial / "checkpoint" / "last").read_text() == "pushed"
+    assert store.read(f"trials/{TRIAL}/checkpoint/last") == b"pushed"
+
+
+class LostError(Exception):
+    pass
+
+
+def test_a_trial_that_was_taken_over_pushes_no_result(node: Node, store: Store, tmp_path: Path) -> None:
+    def lose() -> None:
+        raise LostError  # in place of the end of the process
+
+    place = trial_place(TRIAL)
+    held = Held(store, claim(store, place), Pace(60, 100), on_lost=lose)
+    late = Workspace(store, TRIAL, tmp_path / "late")
+    _write(late.runs / "results" / "trials", **{f"{TRIAL}.parquet": "late"})
+    assert store.put_new(lease_name(place, 2), b"{}")
+    with pytest.raises(LostError):
+        late.push(held.ensure)
+    assert not store.has(f"results/trials/{TRIAL}.parquet")
+    _write(late.runs / "results" / "cases", **{f"{TRIAL}.parquet": "late"})
+    with pytest.raises(LostError):
+        late.push(held.ensure)
+    assert not store.has(f"results/cases/{TRIAL}.parquet")
+
+
+LATE = """
+import os, sys, time
+from pathlib import Path
+from sweeps.storage.lease import Pace, lease_name
+from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.store import Store
+from sweeps.storage.workspace import open_trial
+url, cache, trial = sys.argv[1:]
+store = Store(url)
+with open_trial(ObjectRuns(store, Path(cache), Pace(0.2, 30)), trial) as here:
+    row = here.runs / "results" / "trials" / f"{trial}.parquet"
+    row.parent.mkdir(parents=True)
+    row.write_text("late")
+    store.put_new(lease_name(f"trials/{trial}", 2), b"{}")
+print("not reached")
+"""
+
+
+def test_the_process_of_a_trial_that_was_taken_over_ends_itself(node: Node, store: Store) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, store.url, str(node("a").cache), TRIAL],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (75, "")
+    assert not store.has(f"results/trials/{TRIAL}.parquet")
+
+
+def test_results_that_can_not_be_pushed_stay_and_are_pushed_later(node: Node, store: Store, monkeypatch) -> None:
+    runs = node("a")
+
+    def refuse(*_: object) -> None:
+        raise StoreError("no")
+
+    with pytest.raises(StoreError, match="no"), open_trial(runs, TRIAL) as here:  # noqa: PT012 - the end raises
+        _write(here.trial, weights="trained")
+        monkeypatch.setattr(Store, "put", refuse)
+        monkeypatch.setattr(Held, "ensure", lambda held: None)
+    monkeypatch.undo()
+    with open_trial(ObjectRuns(store, runs.cache, Pace(1, 1000)), TRIAL):
+        pass
+    assert store.read(f"trials/{TRIAL}/weights") == b"trained"
+
+
+def test_a_trial_that_was_lost_too_often_is_recorded_in_the_store(node: Node, store: Store, dataset, tmp_path) -> None:
+    config = load_preset("phantom")
+    runs = node("command")
+    job = Job({}, dataset, runs.mirror, tmp_path / "scratch", Placement(), remote=runs)
+    record_lost(job, config, TRIAL, "it died\nof hunger")
+    row = recorded_result(runs.mirror, runs, TRIAL)
+    assert row is not None
+    assert (row["status"], row["failure_kind"]) == ("failed", "worker_lost")
+    assert row["failure_message"].endswith("ended 3 times without a result; the last time: of hunger")
+    assert recorded_result(runs.mirror, runs, "another") is None
