@@ -11,7 +11,9 @@ from analysis.comparison.metric import Metric
 from analysis.errors import AnalysisError
 from analysis.figures.boxes import box_caption, box_figure
 from analysis.figures.canvas.drawing import draw_all
-from analysis.figures.cases_of_sweep import CasesOfSweep, read_cases_of_sweep
+from analysis.figures.cases.cases_of_sweep import CasesOfSweep, read_cases_of_sweep
+from analysis.figures.cases.qualitative import qualitative_caption, qualitative_figure
+from analysis.figures.cases.surface import surface_caption, surface_figure
 from analysis.figures.comparison import Comparison, read_comparison
 from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
@@ -20,11 +22,9 @@ from analysis.figures.label_efficiency import SETTING as LABELED
 from analysis.figures.label_efficiency import label_efficiency, label_efficiency_caption, label_efficiency_figure
 from analysis.figures.paired import paired_caption, paired_figure
 from analysis.figures.parallel import parallel_caption, parallel_figure
-from analysis.figures.qualitative import qualitative_caption, qualitative_figure
 from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sensitivity_figure
 from analysis.figures.study import Study
 from analysis.figures.study_file import read_study
-from analysis.figures.surface import surface_caption, surface_figure
 from analysis.figures.training import training_caption, training_figure
 from analysis.runs.files import write_whole
 from analysis.runs.replicate import in_order

@@ -7,7 +7,7 @@ from typing import Final
 
 from analysis.comparison.metric import joined
 from analysis.errors import AnalysisError
-from analysis.figures.case_slices import QualitativeCase
+from analysis.figures.cases.case_slices import QualitativeCase
 from analysis.figures.comparison import Comparison, VariantValues
 from analysis.runs.case_images import read_case_image
 from analysis.runs.masks import masked_cases, read_mask

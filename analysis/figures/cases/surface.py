@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from analysis.figures.canvas.page import Page, scale_bar
 from analysis.figures.canvas.style import BLUE, DPI, TWO_COLUMNS_MM, VERMILLION, style
-from analysis.figures.case_slices import QualitativeCase
-from analysis.figures.surface_nets import surface_of
+from analysis.figures.cases.case_slices import QualitativeCase
+from analysis.figures.cases.surface_nets import surface_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analysis.comparison.aggregate import Floats
-    from analysis.figures.case_slices import Labels
+    from analysis.figures.cases.case_slices import Labels
 
 REFERENCE: Final = "Reference"
 FINEST_VOXELS: Final = 96

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.figures.surface_nets import SLACK, Surface, surface_of
+from analysis.figures.cases.surface_nets import SLACK, Surface, surface_of
 
 
 def volume(surface: Surface) -> float:

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.figures.case_slices import QualitativeCase, choose_slice
+from analysis.figures.cases.case_slices import QualitativeCase, choose_slice
 
 
 def a_case(reference: Any, prediction: Any = None, spacing: tuple[float, float, float] = (1, 1, 1)) -> QualitativeCase:

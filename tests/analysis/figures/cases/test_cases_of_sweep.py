@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.figures.cases_of_sweep import MOST_VARIANTS, CasesOfSweep, pick_cases, read_cases_of_sweep
+from analysis.figures.cases.cases_of_sweep import MOST_VARIANTS, CasesOfSweep, pick_cases, read_cases_of_sweep
 from analysis.figures.comparison import read_comparison
 from analysis.runs.masks import MaskWriter
 from analysis.runs.sweep import read_sweep

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 from analysis.comparison.metric import METRIC_BY_NAME, Metric
 from analysis.figures.canvas.page import Page, scale_bar
 from analysis.figures.canvas.style import ICE, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
-from analysis.figures.case_slices import PLANES, QualitativeCase, Slice, choose_slice
+from analysis.figures.cases.case_slices import PLANES, QualitativeCase, Slice, choose_slice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analysis.figures.case_slices import Labels
+    from analysis.figures.cases.case_slices import Labels
 
 _REFERENCE: Final[dict[str, Any]] = {"color": ICE, "linestyle": (0, (2.5, 0.8)), "linewidth": 1.0}
 _EDGE_PT: Final = 0.7

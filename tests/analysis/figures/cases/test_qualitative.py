@@ -8,8 +8,8 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 
 from analysis.figures.canvas.style import ICE, VERMILLION
-from analysis.figures.case_slices import QualitativeCase
-from analysis.figures.qualitative import qualitative_caption, qualitative_figure
+from analysis.figures.cases.case_slices import QualitativeCase
+from analysis.figures.cases.qualitative import qualitative_caption, qualitative_figure
 
 
 def ball(centre: tuple[int, int, int], radius: float, shape: tuple[int, int, int] = (30, 24, 20)) -> Any:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.figures.case_slices import QualitativeCase
-from analysis.figures.surface import FINEST_VOXELS, seen, surface_caption, surface_figure, voxels_merged
+from analysis.figures.cases.case_slices import QualitativeCase
+from analysis.figures.cases.surface import FINEST_VOXELS, seen, surface_caption, surface_figure, voxels_merged
 
 SHAPE = (14, 16, 12)
 

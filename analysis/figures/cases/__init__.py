@@ -1,0 +1,1 @@
+"""Pictures of cases: slices and surfaces with what each variant outlines."""
