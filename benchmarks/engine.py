@@ -49,7 +49,7 @@ def make_dataset(folder: Path) -> Path:
 
 def make_engine(cases: int) -> Any:
     """Return an engine that trains nothing and scores at random."""
-    from sweeps.trial.execute import Engine
+    from sweeps.trial.engine import Engine
 
     def scores(seed: str, count: int) -> list[Any]:
         random = np.random.default_rng(abs(hash(seed)))

@@ -26,7 +26,7 @@ def sleeping_engine(sleep_s: float, cases: int) -> Any:
     """Return an engine that sleeps and scores at random."""
     from engine import make_engine
 
-    from sweeps.trial.execute import Engine
+    from sweeps.trial.engine import Engine
 
     quick = make_engine(cases)
 

@@ -25,7 +25,7 @@ from sweeps.storage.mirror import Mirror, bring
 from sweeps.storage.object_runs import CACHE, ObjectRuns, object_runs
 from sweeps.storage.store import url_in
 from sweeps.storage.sweep_in_store import cached_from, data_for, running_in_store
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 from sweeps.trial.failure_kinds import full_disk_told
 from sweeps.trial.watchdog import HANG_TIMEOUT_S
 

@@ -31,7 +31,7 @@ from sweeps.status.lock import TrialBusyError, trial_lock
 from sweeps.status.sweep import SweepReader
 from sweeps.storage.data_cache import CachedData
 from sweeps.storage.object_runs import ObjectRuns
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 from sweeps.trial.failure_kinds import DiskFullError, full_disk_told
 from sweeps.trial.watchdog import HANG_TIMEOUT_S
 

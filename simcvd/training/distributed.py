@@ -85,9 +85,14 @@ def own_share(items: Iterable[Part]) -> list[Part]:
 
 def join_shares(items: list[Part]) -> list[Part]:
     """Return the items of all workers, on every worker."""
+    return [item for share in from_all(items) for item in share]
+
+
+def from_all(word: Part) -> list[Part]:
+    """Return what each worker says here, by its number; all of them wait for the last one."""
     _, workers = rank_and_workers()
     if workers == 1:
-        return items
-    shares: list[Any] = [None] * workers
-    distributed.all_gather_object(shares, items)
-    return [item for share in shares for item in share]
+        return [word]
+    words: list[Any] = [None] * workers
+    distributed.all_gather_object(words, word)
+    return words

@@ -12,7 +12,7 @@ from sweeps.on_ray.trial import Job
 from sweeps.status.lock import TrialBusyError, trial_lock
 from sweeps.status.trial import read_result, trial_folder
 from sweeps.storage.workspace import open_trial
-from sweeps.trial.execute import record_failure
+from sweeps.trial.records import record_failure
 from sweeps.trial.watchdog import hang_place, hang_report
 
 LOST_WORKER_RETRIES: Final = 2

@@ -25,8 +25,10 @@ from sweeps.storage.data_cache import CachedData, StoppedError
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import StoreError
 from sweeps.storage.trial_files import TrialFiles, recorded_result, trial_files
-from sweeps.trial.execute import Engine, TrialStatus, execute_trial, record_failure
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
 from sweeps.trial.failure_kinds import DiskFullError, failure_kind, full_disk_told
+from sweeps.trial.records import TrialStatus, record_failure
 from sweeps.trial.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -133,13 +135,12 @@ def run_trial(params: Mapping[str, Any], job: Job) -> None:
 def fit_trial(trial_id: str, job: Job) -> str:
     """Run one trial of `job` inside Tune and return its state; where a GPU has failed too often, nothing is run."""
     placement, failed = job.placement, job.channel.failed_nodes()
-    share: dict[str, Any] = {"cpus": placement.cpus, "gpus": placement.gpus, "avoid": failed}
-    if failed and not room_without(failed, workers=placement.workers, cpus=placement.cpus, gpus=placement.gpus):
+    if failed and not room_without(failed, placement):
         job.channel.request_stop(StopReason.gpus_failed)
         return "waiting"
     if placement.workers == 1 and this_node() in failed:
         own = replace(job, configs={trial_id: job.configs[trial_id]})
-        return on_other_node(lambda: _fit(trial_id, own, failed), asked=StopRequest(job), **share) or "waiting"
+        return on_other_node(lambda: _fit(trial_id, own, failed), placement, failed, StopRequest(job)) or "waiting"
     return _fit(trial_id, job, failed)
 
 
@@ -156,9 +157,8 @@ def _fit(trial_id: str, job: Job, failed: Collection[str]) -> str:
     def loop() -> Any:
         return _run_worker(trial_id, job, attempt)
 
-    share: dict[str, Any] = {"workers": placement.workers, "cpus": placement.cpus, "gpus": placement.gpus}
     try:
-        result: Any = torch_trainer(loop, trial_id, job.scratch, avoid=failed, **share).fit()
+        result: Any = torch_trainer(loop, trial_id, job.scratch, placement, failed).fit()
     except train.TrainingFailedError:
         row = recorded_result(job.runs, job.remote, trial_id)
         if row is None or row["status"] != "failed":

@@ -4,6 +4,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from simcvd.errors import UserError
+from sweeps.resources.placement import place
+from sweeps.resources.request import ResourceRequest
+from sweeps.resources.share import Placement
+
 Answer = TypeVar("Answer")
 
 _NODE_LABEL: Final = "ray.io/node-id"
@@ -12,7 +17,7 @@ _NO_RETRIES: Final[dict[str, Any]] = {"max_failures": 0, "controller_failure_lim
 
 
 def torch_trainer(
-    loop: Callable[[], Any], name: str, scratch: Path, *, workers: int, cpus: int, gpus: float, avoid: Collection[str]
+    loop: Callable[[], Any], name: str, scratch: Path, placement: Placement, avoid: Collection[str]
 ) -> Any:
     """Return Ray Train's `TorchTrainer` around a trial's loop.
 
@@ -20,22 +25,20 @@ def torch_trainer(
         loop: what each worker does.
         name: the trial's id.
         scratch: folder of the command.
-        workers: how many; one alone runs in this process, which serves one trial after the other.
-        cpus: CPU cores of each.
-        gpus: GPUs of each.
+        placement: of the workers; one alone runs in this process, which serves one trial after the other.
         avoid: ids of nodes that no worker of a group is put on.
     """
     from ray import train
     from ray.train.torch import TorchTrainer
 
-    group = workers > 1
-    resources = {"CPU": float(cpus)} | ({"GPU": gpus} if gpus else {})
+    group = placement.workers > 1
+    resources = {"CPU": float(placement.cpus)} | ({"GPU": placement.gpus} if placement.gpus else {})
     where: dict[str, Any] = {"label_selector": _not_on(avoid)} if group and avoid else {}
     return TorchTrainer(
         loop,
         scaling_config=train.ScalingConfig(
-            num_workers=workers if group else 0,
-            use_gpu=group and gpus > 0,
+            num_workers=placement.workers if group else 0,
+            use_gpu=group and placement.gpus > 0,
             resources_per_worker=resources if group else None,
             **where,
         ),
@@ -45,16 +48,15 @@ def torch_trainer(
     )
 
 
-def room_without(avoid: Collection[str], *, workers: int, cpus: int, gpus: float) -> bool:
+def room_without(avoid: Collection[str], placement: Placement) -> bool:
     """Tell whether a trial fits on the nodes that are there but for some, however long it may have to wait for them."""
     import ray
 
-    from simcvd.errors import UserError
-    from sweeps.resources.placement import place
-    from sweeps.resources.request import ResourceRequest
-
     request = ResourceRequest(
-        workers=workers, device="cuda" if gpus else "cpu", cpus_per_worker=cpus, gpus_per_worker=gpus or 1.0
+        workers=placement.workers,
+        device="cuda" if placement.gpus else "cpu",
+        cpus_per_worker=placement.cpus,
+        gpus_per_worker=placement.gpus or 1.0,
     )
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     try:
@@ -75,7 +77,7 @@ class _Process:
 
 
 def on_other_node(
-    work: Callable[[], Answer], *, cpus: int, gpus: float, avoid: Collection[str], asked: Callable[[], bool]
+    work: Callable[[], Answer], placement: Placement, avoid: Collection[str], asked: Callable[[], bool]
 ) -> Answer | None:
     """Run something in a new process on another node, and wait for it here.
 
@@ -84,16 +86,15 @@ def on_other_node(
 
     Args:
         work: what to run; it hears itself when it is to stop.
-        cpus: CPU cores for it.
-        gpus: GPUs for it.
+        placement: of its one worker.
         avoid: ids of the nodes not to run on.
         asked: whether to stop, which ends the wait for a place; the answer is none then.
     """
     import ray
 
     options: dict[str, Any] = {
-        "num_cpus": cpus,
-        "num_gpus": gpus,
+        "num_cpus": placement.cpus,
+        "num_gpus": placement.gpus,
         "label_selector": _not_on(avoid),
         "scheduling_strategy": "DEFAULT",
     }

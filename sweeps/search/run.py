@@ -28,7 +28,7 @@ from sweeps.session import Session, open_session, say, sweep_lock
 from sweeps.status.search import SettingRecord, claim, read_setting, read_settings, write_setting
 from sweeps.status.sweep import SweepReader
 from sweeps.status.trial import is_finished
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 from sweeps.trial.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from sweeps.search.plan import SearchPlan
 from sweeps.search.rungs import Rung, RungJudge, by_case, mean
 from sweeps.status.search import SettingRecord, read_setting, write_setting
 from sweeps.status.trial import case_path
-from sweeps.trial.execute import Engine, default_engine
+from sweeps.trial.engine import Engine, default_engine
 
 VAL = "val"
 

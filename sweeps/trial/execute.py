@@ -24,11 +24,9 @@ from sweeps.trial.engine import Engine, default_engine
 from sweeps.trial.failure_kinds import NOT_OF_TRAINING, failure_kind, full_disk_told, is_disk_full
 from sweeps.trial.gpu_error import GpuError, fault_of
 from sweeps.trial.group import from_first, rank_and_workers
-from sweeps.trial.records import FAILURE_FILE, TrialRecords, TrialStatus, clear_half_written, record_failure
+from sweeps.trial.records import FAILURE_FILE, TrialRecords, TrialStatus, clear_half_written
 from sweeps.trial.scoring import score_test_cases
 from sweeps.trial.watchdog import Watchdog, hang_place
-
-__all__ = ["Engine", "TrialStatus", "default_engine", "execute_trial", "record_failure"]
 
 if TYPE_CHECKING:
     from simcvd.training.interruption import Judge

@@ -1,7 +1,7 @@
 """What the workers of one trial tell each other; torch is imported where it is used."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
@@ -36,11 +36,6 @@ def from_first(ask: Callable[[], Answer | None]) -> Answer | None:
 
 def from_all(word: Answer) -> list[Answer]:
     """Return what each worker says here, by its number; all of them wait for the last one."""
-    _, workers = rank_and_workers()
-    if workers == 1:
-        return [word]
-    from torch import distributed
+    from simcvd.training import distributed
 
-    words: list[Any] = [None] * workers
-    distributed.all_gather_object(words, word)
-    return words
+    return distributed.from_all(word)

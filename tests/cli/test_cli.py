@@ -13,7 +13,7 @@ from simcvd.methods.registry import METHODS
 from sweeps.runner import SweepOutcome
 from sweeps.status.sweep import Planned, Row, SweepState
 from sweeps.status.trial import TrialState
-from sweeps.trial.execute import TrialStatus
+from sweeps.trial.records import TrialStatus
 
 COMMANDS = [
     *("prepare", "inspect", "train", "evaluate", "predict", "sweep", "status"),

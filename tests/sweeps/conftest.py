@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcvd.data.store import Splits, build_info, write_case, write_info
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 MakeEngine = Callable[..., Engine]
 

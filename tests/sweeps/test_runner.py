@@ -12,7 +12,7 @@ from sweeps.plan import plan_sweep
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.status.lock import trial_lock
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = pytest.mark.filterwarnings(

@@ -12,19 +12,12 @@ from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.networks.vnet import Features
+from tests.tiny_trial import NARROW
 
-TINY = {
+TINY = NARROW | {
     "data.crop_vox": [32, 32, 16],
     "inference.stride_vox": [16, 16, 16],
     "training.steps": 10,
-    "network.width": 2,
-    "network.dropout_last": 0.5,
-    "projection.pool_size": 8,
-    "projection.hidden": [8, 8],
-    "projection.features": 8,
-    "dan.discriminator_width": 4,
-    "sassnet.discriminator_width": 4,
-    "chaitanya.hidden": 16,
 }
 
 

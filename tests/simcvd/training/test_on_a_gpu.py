@@ -16,22 +16,15 @@ from simcvd.methods.registry import METHODS
 from simcvd.training.evaluation import evaluate_trial, predict_images
 from simcvd.training.run import CHECKPOINT, run_training
 from tests.pretend_gpu import PretendGpu, pretended
+from tests.tiny_trial import NARROW
 
-TINY = {
+TINY = NARROW | {
     "data.crop_vox": [16, 16, 16],
     "inference.stride_vox": [16, 16, 16],
     "training.steps": 4,
     "training.log_every_steps": 1,
     "training.gradient_norms_every_steps": 8,
     "training.checkpoint_every_steps": 2,
-    "network.width": 2,
-    "network.dropout_last": 0.5,
-    "projection.pool_size": 8,
-    "projection.hidden": [8, 8],
-    "projection.features": 8,
-    "dan.discriminator_width": 4,
-    "sassnet.discriminator_width": 4,
-    "chaitanya.hidden": 16,
     "chaitanya.region_side": 2,
     "training.precision": "float32",
 }

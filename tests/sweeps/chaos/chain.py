@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from simcvd.config import TrialConfig
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 Fault = Callable[[TrialConfig, Path, int], None]
 """Violence before a step: gets the trial's settings, its folder and the step."""

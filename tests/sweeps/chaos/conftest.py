@@ -16,7 +16,7 @@ from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 from tests.sweeps.chaos.chain import make_chain
 from tests.sweeps.chaos.disturbed import STEPS, DisturbedSweep, Ended
 

@@ -8,7 +8,7 @@ import pytest
 from sweeps.definition.catalogue import SweepFile
 from sweeps.resources.late_nodes import UnfitNodeError
 from sweeps.resources.request import ResourceRequest
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 from tests.sweeps.chaos.disturbed import DisturbedSweep
 
 # Ray and its dependencies warn of each other's old ways.

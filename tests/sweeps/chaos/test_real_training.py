@@ -11,7 +11,7 @@ import pytest
 
 from simcvd.data.phantom import write_phantom
 from sweeps.definition.catalogue import SweepFile
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [

@@ -24,12 +24,12 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """On node `a`; the list holds what was run, and where."""
     seen: list[Any] = []
 
-    def elsewhere(work: Callable[[], str], *, avoid: frozenset[str], **_: Any) -> str:
+    def elsewhere(work: Callable[[], str], placement: Placement, avoid: frozenset[str], asked: Any) -> str:
         seen.append(("not on", sorted(avoid)))
         return work()
 
     monkeypatch.setattr(trial, "this_node", lambda: "a")
-    monkeypatch.setattr(trial, "room_without", lambda avoid, **_: len(avoid) < 2)
+    monkeypatch.setattr(trial, "room_without", lambda avoid, placement: len(avoid) < 2)
     monkeypatch.setattr(trial, "on_other_node", elsewhere)
     monkeypatch.setattr(trial, "_fit", lambda trial_id, job, failed: seen.append((trial_id, sorted(failed))) or "done")
     return seen

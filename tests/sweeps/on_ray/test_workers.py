@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from sweeps.on_ray.workers import room_without, torch_trainer
+from sweeps.resources.share import Placement
 
 NODES = [
     {"NodeID": "a", "Alive": True, "Resources": {"CPU": 4.0, "GPU": 2.0}},
@@ -30,13 +31,13 @@ def test_room_is_what_the_other_living_nodes_have(
     import ray
 
     monkeypatch.setattr(ray, "nodes", lambda: NODES)
-    assert room_without(avoid, workers=workers, cpus=1, gpus=gpus) is fits
+    assert room_without(avoid, Placement(workers=workers, gpus=gpus)) is fits
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_group_avoids_nodes_by_a_label_and_a_single_worker_stays_in_this_process(tmp_path: Path) -> None:
     def trainer(workers: int, avoid: set[str]) -> Any:
-        return torch_trainer(lambda: None, "t", tmp_path, workers=workers, cpus=1, gpus=0.0, avoid=avoid)
+        return torch_trainer(lambda: None, "t", tmp_path, Placement(workers=workers), avoid)
 
     assert trainer(2, {"b", "a"}).scaling_config.label_selector == {"ray.io/node-id": "!in(a,b)"}
     assert trainer(2, set()).scaling_config.label_selector is None

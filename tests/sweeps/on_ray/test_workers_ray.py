@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sweeps.on_ray.workers import on_other_node
+from sweeps.resources.share import Placement
 
 pytestmark = [
     pytest.mark.ray,
@@ -30,7 +31,7 @@ def here() -> Iterator[str]:
 
 
 def _run(work: Callable[[], Any], avoid: set[str], asked: Callable[[], bool] = lambda: False) -> Any:
-    return on_other_node(work, cpus=1, gpus=0.0, avoid=avoid, asked=asked)
+    return on_other_node(work, Placement(), avoid, asked)
 
 
 def test_it_runs_in_a_new_process_each_time(here: str) -> None:
@@ -65,8 +66,9 @@ def test_it_takes_no_place_of_the_trial_that_waits_for_it(here: str) -> None:
     @ray.remote(num_cpus=1, scheduling_strategy=strategy)
     def as_tune_runs_it() -> int:
         from sweeps.on_ray.workers import on_other_node
+        from sweeps.resources.share import Placement
 
-        answer = on_other_node(lambda: 7, cpus=1, gpus=0.0, avoid=avoid, asked=lambda: False)
+        answer = on_other_node(lambda: 7, Placement(), avoid, lambda: False)
         assert answer is not None
         return answer
 

@@ -22,7 +22,7 @@ from sweeps.resources.placement import place
 from sweeps.resources.ray_session import ray_environment
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import run_sweep
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [

@@ -6,7 +6,7 @@ import pytest
 from simcvd.config import TrialConfig, load_preset
 from sweeps.definition.search_space import Space, Strategy
 from sweeps.search.plan import SearchPlan
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 MakePlan = Callable[..., SearchPlan]
 

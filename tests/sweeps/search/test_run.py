@@ -20,7 +20,8 @@ from sweeps.runner import SweepOutcome
 from sweeps.search.run import run_search
 from sweeps.search.trial import val_scores, without_test
 from sweeps.status.search import SettingRecord, read_settings
-from sweeps.trial.execute import Engine, execute_trial
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"

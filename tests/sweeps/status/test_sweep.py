@@ -15,7 +15,8 @@ from sweeps.status.command import SweepCommand, write_slots
 from sweeps.status.lock import trial_lock
 from sweeps.status.sweep import OUTSIDE, Planned, Row, SweepReader, SweepState, duration, read_status
 from sweeps.status.trial import TrialState, read_trial, trial_folder
-from sweeps.trial.execute import Engine, execute_trial
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
 
 
 def _log(runs: Path, trial: str, *points: tuple[int, float], steps: int = 100) -> None:

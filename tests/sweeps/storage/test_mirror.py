@@ -20,7 +20,8 @@ from sweeps.storage.mirror import Mirror
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
 from sweeps.storage.workspace import open_trial, trial_place
-from sweeps.trial.execute import Engine, execute_trial
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
 
 Simcvd = Callable[..., Any]
 

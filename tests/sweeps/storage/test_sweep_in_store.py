@@ -21,7 +21,7 @@ from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.storage.lease import Held, Pace, claim
 from sweeps.storage.object_runs import ObjectRuns, object_runs
 from sweeps.storage.store import Store
-from sweeps.trial.execute import Engine
+from sweeps.trial.engine import Engine
 
 pytestmark = [
     pytest.mark.ray,

@@ -18,8 +18,10 @@ from simcvd.errors import DataError, UserError
 from sweeps.status import trial as trial_state
 from sweeps.status.lock import TrialBusyError, is_locked, trial_lock
 from sweeps.status.trial import read_trial, trial_folder
-from sweeps.trial.execute import Engine, TrialStatus, execute_trial, record_failure
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
 from sweeps.trial.failure_kinds import DiskFullError
+from sweeps.trial.records import TrialStatus, record_failure
 
 Execute = Callable[..., TrialStatus]
 

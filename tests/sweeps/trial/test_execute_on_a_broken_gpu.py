@@ -11,7 +11,9 @@ from analysis.runs.records import read_trials
 from simcvd.config import apply_settings, load_preset, trial_id
 from simcvd.data.store import open_info
 from sweeps.status.trial import trial_folder
-from sweeps.trial.execute import Engine, TrialStatus, execute_trial
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
+from sweeps.trial.records import TrialStatus
 
 ERROR = (
     "CUDA error: an illegal memory access was encountered\nCompile with `TORCH_USE_CUDA_DSA` to enable assertions.\n"
