@@ -1,27 +1,28 @@
 """Dotted keys: presets, `--set a.b=value` and config files become validated settings."""
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from simcvd.config.presets import PRESETS
 from simcvd.config.settings import TrialConfig
 from simcvd.errors import UserError
+from simcvd.nearest import did_you_mean
+from simcvd.nested import dotted
+from simcvd.yaml_text import parse_value, read_yaml
 
 
 def dotted_keys() -> dict[str, Any]:
     """Map every setting's dotted key to its default value."""
-    return _flatten(TrialConfig().model_dump(mode="json"))
+    return flatten(TrialConfig())
 
 
 def flatten(config: TrialConfig) -> dict[str, Any]:
     """Map every dotted key to the value that `config` gives it (JSON types)."""
-    return _flatten(config.model_dump(mode="json"))
+    return dotted(config.model_dump(mode="json"))
 
 
 def load_preset(name: str) -> TrialConfig:
@@ -41,15 +42,7 @@ def from_file(path: Path) -> TrialConfig:
     Raises:
         UserError: unreadable file, unknown key or value out of range.
     """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"The settings file {path} can't be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"The settings file {path} is not valid YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict):
-        raise UserError(f"The settings file {path} holds no mapping of settings; expected keys such as training.steps.")
-    return from_mapping(content, origin=str(path))
+    return from_mapping(read_yaml(path, "settings file", "training.steps").content, origin=str(path))
 
 
 def from_mapping(content: Mapping[str, Any], origin: str = "settings") -> TrialConfig:
@@ -58,7 +51,7 @@ def from_mapping(content: Mapping[str, Any], origin: str = "settings") -> TrialC
     Raises:
         UserError: unknown key (with the nearest known ones), wrong type or value out of range.
     """
-    return _validate(_nest(_flatten(content)), origin)
+    return _validate(_nest(dotted(content)), origin)
 
 
 def apply_settings(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
@@ -67,7 +60,7 @@ def apply_settings(config: TrialConfig, changes: Mapping[str, Any]) -> TrialConf
     Raises:
         UserError: unknown key (with the nearest known ones), wrong type or value out of range.
     """
-    return _validate(_nest(flatten(config) | _flatten(changes)), "settings")
+    return _validate(_nest(flatten(config) | dotted(changes)), "settings")
 
 
 def setting_problem(key: str, value: Any) -> str | None:
@@ -82,8 +75,7 @@ def setting_problem(key: str, value: Any) -> str | None:
     if key not in known:
         if any(name.startswith(f"{key}.") for name in known):
             return "is a section; name one of its settings"
-        near = _nearest(key, known)[:1]
-        return f"unknown setting, did you mean {near[0]}?" if near else "unknown setting, see docs/settings.md"
+        return f"unknown setting, {_near(key, known, most=1) or 'see docs/settings.md'}"
     try:
         TrialConfig.model_validate_json(json.dumps(_nest({key: value})))
     except ValidationError as error:
@@ -122,27 +114,7 @@ def _parse_value(text: str) -> Any:
             return [int(part) for part in parts]
     if text.lower() == "none":
         return None
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    if isinstance(value, str):  # YAML 1.1 takes 1e-3 for a word
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
-def _flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{name}."))
-        else:
-            flat[name] = value
-    return flat
+    return parse_value(text)
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,7 +131,7 @@ def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _validate(nested: dict[str, Any], origin: str) -> TrialConfig:
-    _check_keys(_flatten(nested), origin)
+    _check_keys(dotted(nested), origin)
     try:
         # From JSON, so that strict validation still takes lists for tuples.
         return TrialConfig.model_validate_json(json.dumps(nested))
@@ -176,17 +148,14 @@ def _check_keys(keys: Any, origin: str = "settings") -> None:
             raise UserError(f"There is no setting '{key}' ({origin});{told or ' docs/settings.md lists all of them.'}")
 
 
-def _hint(word: str, known: Any) -> str:
-    near = _nearest(word, known)
-    return f" did you mean {' or '.join(near)}?" if near else ""
+def _hint(word: str, known: Iterable[str]) -> str:
+    told = _near(word, known)
+    return f" {told}" if told else ""
 
 
-def _nearest(word: str, known: Any) -> list[str]:
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+def _near(word: str, known: Iterable[str], most: int = 3) -> str:
     last = word.rsplit(".", 1)[-1]
-    near += [name for name in names if name.rsplit(".", 1)[-1] == last and name not in near]
-    return near[:3]
+    return did_you_mean(word, known, most, also=lambda name: name.rsplit(".", 1)[-1] == last)
 
 
 def _sentence(error: ValidationError | TypeError, origin: str) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+DEFAULT_PRESET = "la"
 PRESETS: dict[str, dict[str, Any]] = {
     "la": {},
     "pancreas": {

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from simcvd.data.dataset_info import Shape
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.errors import DataError, UserError
+from simcvd.files import replacing
 
 Array = np.ndarray[Any, Any]
 _Number = TypeVar("_Number", int, float)
@@ -48,6 +48,23 @@ class CaseFile:
     crop_start: Shape
     intensity_mean: tuple[float, ...]
     intensity_std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a case's arrays lie in the scan.
+
+    Attributes:
+        spacing_mm: voxel size.
+        affine: `[4, 4]`, voxel index to mm, of the grid before cropping.
+        original_shape: voxels before cropping.
+        crop_start: first kept voxel in the grid before cropping.
+    """
+
+    spacing_mm: Sequence[float]
+    affine: Array
+    original_shape: Sequence[int]
+    crop_start: Sequence[int] = (0, 0, 0)
 
 
 def case_path(folder: Path, case_id: str) -> Path:
@@ -101,10 +118,7 @@ def write_case(
     case_id: str,
     image: Array,
     label: Array | None,
-    spacing_mm: Sequence[float],
-    affine: Array,
-    original_shape: Sequence[int],
-    crop_start: Sequence[int],
+    grid: Grid,
     *,
     classes: int,
     intensity_mean: Sequence[float] | None = None,
@@ -117,10 +131,7 @@ def write_case(
         case_id: the case's name.
         image: `[X, Y, Z]` or `[I, X, Y, Z]`, normalised.
         label: `[X, Y, Z]` with values 0 to K, or none.
-        spacing_mm: voxel size.
-        affine: `[4, 4]` of the grid before cropping.
-        original_shape: voxels before cropping.
-        crop_start: first kept voxel in the grid before cropping.
+        grid: where the arrays lie in the scan.
         classes: K, the number of foreground classes.
         intensity_mean: per channel, what the normalisation subtracted; default 0.
         intensity_std: per channel, what it divided by; default 1.
@@ -132,21 +143,20 @@ def write_case(
         arrays["label"] = np.ascontiguousarray(label, dtype=np.uint8)
         arrays["sdm"] = np.ascontiguousarray(signed_distance_maps(arrays["label"], classes), dtype=np.float16)
     attributes: dict[str, Array] = {
-        "spacing_mm": np.asarray(spacing_mm, dtype=np.float64),
-        "affine": np.asarray(affine, dtype=np.float64),
-        "original_shape": np.asarray(original_shape, dtype=np.int64),
-        "crop_start": np.asarray(crop_start, dtype=np.int64),
+        "spacing_mm": np.asarray(grid.spacing_mm, dtype=np.float64),
+        "affine": np.asarray(grid.affine, dtype=np.float64),
+        "original_shape": np.asarray(grid.original_shape, dtype=np.int64),
+        "crop_start": np.asarray(grid.crop_start, dtype=np.int64),
         "intensity_mean": np.asarray(intensity_mean or (0.0,) * channels, dtype=np.float64),
         "intensity_std": np.asarray(intensity_std or (1.0,) * channels, dtype=np.float64),
     }
-    path = case_path(folder, case_id)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with h5py.File(temporary, "w", alignment_threshold=_PAGE, alignment_interval=_PAGE) as file:
+    with (
+        replacing(case_path(folder, case_id)) as partial,
+        h5py.File(partial, "w", alignment_threshold=_PAGE, alignment_interval=_PAGE) as file,
+    ):
         for name, array in arrays.items():
             file.create_dataset(name, data=array)
         file.attrs.update(attributes)
-    os.replace(temporary, path)
     return _digest(arrays | attributes)
 
 

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simcvd.errors import UserError
+from simcvd.files import write_file
 
 FORMAT_VERSION = 1
 FILE_NAME = "dataset.json"
@@ -118,7 +118,4 @@ def open_info(folder: Path) -> DatasetInfo:
 
 def write_info(folder: Path, info: DatasetInfo) -> None:
     """Write `dataset.json` by rename."""
-    path = Path(folder) / FILE_NAME
-    temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(json.dumps(info.model_dump(mode="json"), indent=1) + "\n")
-    os.replace(temporary, path)
+    write_file(Path(folder) / FILE_NAME, json.dumps(info.model_dump(mode="json"), indent=1) + "\n")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from simcvd.data.dataset_info import FILE_NAME, DatasetInfo, Splits, open_info, write_info
-from simcvd.data.store import build_info, write_case
+from simcvd.data.store import Grid, Origin, build_info, write_case
 from simcvd.errors import UserError
 
 Array = NDArray[np.floating[Any]]
@@ -128,7 +128,7 @@ def write_phantom(
             np.random.default_rng([seed, number]), shape, classes, CLEAR if number < labeled else NOISY
         )
         digests[case_id] = write_case(
-            folder, case_id, image, label, (1.0, 1.0, 1.0), np.eye(4), shape, (0, 0, 0), classes=classes
+            folder, case_id, image, label, Grid((1.0, 1.0, 1.0), np.eye(4), shape), classes=classes
         )
     train = labeled + unlabeled
     info = build_info(
@@ -144,8 +144,7 @@ def write_phantom(
         ),
         train_order=ids[:train],
         digests=digests,
-        source=source,
-        preset="phantom",
+        origin=Origin(source, preset="phantom"),
     )
     write_info(folder, info)
     return info

@@ -8,15 +8,17 @@ from typing import Literal
 
 import numpy as np
 
-from simcvd.data.case_file import Array, CaseFile, case_digest, case_path, has_label, open_case, write_case
+from simcvd.data.case_file import Array, CaseFile, Grid, case_digest, case_path, has_label, open_case, write_case
 from simcvd.data.dataset_info import DatasetInfo, Intensity, Shape, Splits, open_info, write_info
 from simcvd.errors import UserError
 
 __all__ = [
     "CaseFile",
     "DatasetInfo",
+    "Grid",
     "Intensity",
     "Labeled",
+    "Origin",
     "Splits",
     "TrainingView",
     "build_info",
@@ -135,6 +137,23 @@ def shuffled(ids: Iterable[str], seed: int) -> list[str]:
     return sorted(ids, key=lambda case_id: hashlib.sha256(f"{seed}/{case_id}".encode()).digest())
 
 
+@dataclass(frozen=True)
+class Origin:
+    """How a data set came to be.
+
+    Attributes:
+        source: where the data came from, for people.
+        normalisation: what the images went through.
+        label_guided_crop: whether cases were cropped around their label.
+        preset: the settings' starting point that goes with this data set.
+    """
+
+    source: str
+    normalisation: Literal["z_score", "as_is"] = "z_score"
+    label_guided_crop: bool = False
+    preset: str | None = None
+
+
 def build_info(
     folder: Path,
     *,
@@ -144,10 +163,7 @@ def build_info(
     splits: Splits,
     train_order: Sequence[str],
     digests: Mapping[str, str],
-    source: str,
-    normalisation: Literal["z_score", "as_is"] = "z_score",
-    label_guided_crop: bool = False,
-    preset: str | None = None,
+    origin: Origin,
 ) -> DatasetInfo:
     """Describe the case files in `folder`; intensity and spacing come from training images alone, no label is read.
 
@@ -159,10 +175,7 @@ def build_info(
         splits: case ids by use.
         train_order: the training cases in the order of their list.
         digests: what `write_case` returned, by case id.
-        source: where the data came from, for people.
-        normalisation: what the images went through.
-        label_guided_crop: whether cases were cropped around their label.
-        preset: the settings' starting point that goes with this data set.
+        origin: how it came to be.
     """
     ids = splits.all()
     spacing = np.median([open_case(folder, case_id, with_label=False).spacing_mm for case_id in train_order], axis=0)
@@ -175,12 +188,12 @@ def build_info(
         splits=splits,
         train_order=tuple(train_order),
         with_label=tuple(case_id for case_id in ids if has_label(folder, case_id)),
-        source=source,
+        source=origin.source,
         digests={case_id: digests[case_id] for case_id in ids},
         shapes={case_id: _shape(folder, case_id) for case_id in ids},
-        normalisation=normalisation,
-        label_guided_crop=label_guided_crop,
-        preset=preset,
+        normalisation=origin.normalisation,
+        label_guided_crop=origin.label_guided_crop,
+        preset=origin.preset,
     )
 
 

@@ -1,6 +1,5 @@
 """Write a mask in the format and space of the image it belongs to."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcvd.errors import UserError
+from simcvd.files import replacing
 
 Format = Literal["nifti", "nrrd", "hdf5"]
 
@@ -50,15 +50,8 @@ def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None
         UserError: the folder can't be written to.
     """
     write = {"nifti": _write_nifti, "nrrd": _write_nrrd, "hdf5": _write_hdf5}[image_format(source)]
-    # The ending stays last, because writers choose their format by it.
-    partial = target.with_name(f".tmp-{os.getpid()}-{target.name}")
-    with _written_to(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            write(source, mask, partial)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+    with _written_to(target), replacing(target, ending="".join(target.suffixes)) as partial:
+        write(source, mask, partial)
 
 
 def make_folder(out: Path) -> None:

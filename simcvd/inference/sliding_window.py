@@ -34,44 +34,7 @@ def window_starts(shape: Sequence[int], crop_vox: Vox3, stride_vox: Vox3) -> lis
     return list(product(*(_axis_starts(*axis) for axis in zip(shape, crop_vox, stride_vox, strict=True))))  # type: ignore[arg-type]
 
 
-def predict_probabilities(
-    network: nn.Module,
-    image: Image,
-    crop_vox: Vox3,
-    stride_vox: Vox3,
-    *,
-    device: torch.device,
-    batch_windows: int = 1,
-    precision: Autocast = nullcontext,
-) -> Tensor:
-    """Average the class probabilities of all windows that see a voxel.
-
-    A volume smaller than a window is padded with 0, half on each side, and the result cropped back.
-
-    Args:
-        network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`, in eval mode.
-        image: `[I, X, Y, Z]`, normalised.
-        crop_vox: voxels of a window.
-        stride_vox: voxels from one window to the next.
-        device: where to compute; sums stay there, in float32.
-        batch_windows: windows a forward pass.
-        precision: makes the context in which the network runs.
-
-    Returns:
-        float32 `[C, X, Y, Z]` on `device`; sums to 1 over C.
-
-    Raises:
-        ValueError: `image` is not `[I, X, Y, Z]`, or the stride exceeds the window.
-    """
-    sums, box = _accumulate(network, image, crop_vox, stride_vox, device, batch_windows, precision)
-    for axis, (crop, stride) in enumerate(zip(crop_vox, stride_vox, strict=True), start=1):
-        windows = torch.zeros(sums.shape[axis], device=device)
-        for start in _axis_starts(len(windows), crop, stride):
-            windows[start : start + crop] += 1
-        sums /= windows.view([-1 if axis == other else 1 for other in range(4)])
-    return sums[(slice(None), *box)]
-
-
+@torch.no_grad()
 def segment(
     network: nn.Module,
     image: Image,
@@ -84,25 +47,21 @@ def segment(
 ) -> NDArray[np.uint8]:
     """Return the class of highest mean probability for each voxel, `[X, Y, Z]`; no post-processing.
 
-    Arguments and errors are those of `predict_probabilities`.
+    The mean is over all windows that see a voxel. A volume smaller than a window is padded with 0, half on each side,
+    and the result cropped back.
+
+    Args:
+        network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`, in eval mode.
+        image: `[I, X, Y, Z]`, normalised.
+        crop_vox: voxels of a window.
+        stride_vox: voxels from one window to the next.
+        device: where to compute; sums stay there, in float32.
+        batch_windows: windows a forward pass.
+        precision: makes the context in which the network runs.
+
+    Raises:
+        ValueError: `image` is not `[I, X, Y, Z]`, or the stride exceeds the window.
     """
-    sums, box = _accumulate(network, image, crop_vox, stride_vox, device, batch_windows, precision)
-    # A voxel's sums all have the same number of windows, so the largest sum is the largest mean.
-    labels: NDArray[np.uint8] = sums[(slice(None), *box)].argmax(0).to(torch.uint8).cpu().numpy()
-    return labels
-
-
-@torch.no_grad()
-def _accumulate(
-    network: nn.Module,
-    image: Image,
-    crop_vox: Vox3,
-    stride_vox: Vox3,
-    device: torch.device,
-    batch_windows: int,
-    precision: Autocast,
-) -> tuple[Tensor, tuple[slice, ...]]:
-    """Return summed probabilities of the padded volume, and where the volume lies in it."""
     if image.ndim != 4:
         raise ValueError(f"image has shape {tuple(image.shape)}, expected [I, X, Y, Z]")
     # A copy, because memory maps are read-only and torch wants writable memory.
@@ -122,7 +81,9 @@ def _accumulate(
         for place, window in zip(places, probs, strict=True):
             sums[(slice(None), *place)] += window
     assert sums is not None
-    return sums, box
+    # A voxel's sums all have the same number of windows, so the largest sum is the largest mean.
+    labels: NDArray[np.uint8] = sums[(slice(None), *box)].argmax(0).to(torch.uint8).cpu().numpy()
+    return labels
 
 
 def _axis_starts(side: int, crop: int, stride: int) -> list[int]:

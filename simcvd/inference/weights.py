@@ -1,7 +1,6 @@
 """A finished trial's student: `student.safetensors` beside the trial's `config.yaml`."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from torch import nn
 
 from simcvd.config import TrialConfig, from_file
 from simcvd.errors import UserError
+from simcvd.files import replacing
 from simcvd.networks.vnet import Segmenter, VNet
 
 WEIGHTS_FILE = "student.safetensors"
@@ -48,10 +48,8 @@ def save_student(
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
     metadata = {"method": config.method, "image_channels": str(image_channels), "classes": json.dumps(list(classes))}
-    path = trial_dir / WEIGHTS_FILE
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    save_file(tensors, partial, metadata)
-    os.replace(partial, path)
+    with replacing(trial_dir / WEIGHTS_FILE) as partial:
+        save_file(tensors, partial, metadata)
 
 
 def load_student(trial_dir: Path) -> Student:

@@ -11,6 +11,9 @@ from simcvd.config import TrialConfig
 from simcvd.data.batch import Batch
 from simcvd.draws import Draws
 from simcvd.losses.schedules import learning_rate
+from simcvd.networks.ema import decay_at
+from simcvd.networks.teacher import update_teachers
+from simcvd.networks.vnet import segmenters_of
 
 __all__ = ["Batch", "Method", "Term"]
 
@@ -47,9 +50,12 @@ class Method(ABC):
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return the loss terms of this step that have weight, gradients attached."""
 
-    @abstractmethod
     def segmenters(self) -> dict[str, nn.Module]:
-        """Return the networks to validate, the one to use first; each maps `[B, I, X, Y, Z]` to logits."""
+        """Return the networks to validate, the one that a trial is judged by first: the student, then its teacher.
+
+        Each maps `[B, I, X, Y, Z]` to logits.
+        """
+        return segmenters_of(self.networks, *(name for name in ("student", "teacher") if name in self.networks))
 
     def before_step(self, step: int) -> None:
         """Set what varies with the step: the learning rate of `sgd`, and train mode for all networks."""
@@ -63,5 +69,7 @@ class Method(ABC):
         """Return the optimisers that act at this step: all of them, unless a method trains in stages."""
         return self.optimisers.values()
 
-    def after_step(self, step: int) -> None:  # noqa: B027 - most methods have nothing to do here
-        """Do what follows the optimisers' step (the teacher's moving average)."""
+    def after_step(self, step: int) -> None:
+        """Do what follows the optimisers' step: move the teachers, where there are any, towards their students."""
+        if "teacher" in self.networks:
+            update_teachers(self.networks, decay_at(step, self.config.ema_decay), forwards=self.needs_unlabeled)

@@ -22,7 +22,7 @@ from simcvd.methods.forward import forward, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
 from simcvd.networks.contrast_heads import RegionHead, SliceHead, regions_in
-from simcvd.networks.vnet import VNet, segmenters_of
+from simcvd.networks.vnet import VNet
 from simcvd.transforms.views import View, apply_view, draw_views
 
 
@@ -129,10 +129,6 @@ class Chaitanya(Method):
         labeled = forward(self.networks["student"], batch.image_labeled, draws, "student")
         with without_autocast(batch.image_labeled):
             return segmentation_terms(labeled, batch, self.gather)
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the segmenting network."""
-        return segmenters_of(self.networks, "student")
 
     def _global(self, batch: Batch, draws: Draws) -> Tensor:
         """Contrast the slices of the bottleneck map."""

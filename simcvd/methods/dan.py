@@ -16,7 +16,6 @@ from simcvd.methods.forward import forward_together, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
 from simcvd.networks.discriminator import build_discriminator
-from simcvd.networks.vnet import segmenters_of
 
 
 class DAN(Method):
@@ -65,7 +64,3 @@ class DAN(Method):
             self.networks["discriminator"], labeled.probs, unlabeled.probs, batch, weight, draws
         )
         return terms + adversary
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the segmenting network."""
-        return segmenters_of(self.networks, "student")

@@ -17,7 +17,6 @@ from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
-from simcvd.networks.vnet import segmenters_of
 
 
 class DTC(Method):
@@ -63,7 +62,3 @@ class DTC(Method):
             value = dual_task_consistency(probs, sdm, settings.steepness)
         weight = settings.consistency * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
         return [*terms, Term("consistency", value, weight)]
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the only network; its class head segments."""
-        return segmenters_of(self.networks, "student")

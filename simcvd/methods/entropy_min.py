@@ -15,7 +15,6 @@ from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
-from simcvd.networks.vnet import segmenters_of
 
 
 class EntropyMin(Method):
@@ -47,7 +46,3 @@ class EntropyMin(Method):
             if unlabeled is not None:
                 terms.append(Term("entropy", mean_entropy(unlabeled.logits), self.config.entropy_min.entropy))
         return terms
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the only network."""
-        return segmenters_of(self.networks, "student")

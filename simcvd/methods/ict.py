@@ -20,9 +20,7 @@ from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, forward_together, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
-from simcvd.networks.ema import decay_at
-from simcvd.networks.teacher import add_teachers, update_teachers
-from simcvd.networks.vnet import segmenters_of
+from simcvd.networks.teacher import add_teachers
 
 
 class ICT(Method):
@@ -63,14 +61,6 @@ class ICT(Method):
         settings = self.config.ict
         weight = settings.consistency * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
         return [*terms, Term("consistency", value, weight)]
-
-    def after_step(self, step: int) -> None:
-        """Move the teacher towards the student."""
-        update_teachers(self.networks, decay_at(step, self.config.ema_decay), forwards=self.needs_unlabeled)
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the student, which is what a trial is judged by, and the teacher."""
-        return segmenters_of(self.networks, "student", "teacher")
 
     @torch.no_grad()
     def _mixed(self, image: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:

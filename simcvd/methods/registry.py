@@ -1,12 +1,12 @@
 """The training methods by name; torch is imported only when one is made."""
 
-import difflib
 import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
+from simcvd.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -131,9 +131,8 @@ def check_known(name: str) -> None:
         UserError: with the nearest names.
     """
     if name not in METHODS:
-        near = difflib.get_close_matches(name.lower().replace("-", "_"), METHODS, n=3, cutoff=0.6)
-        hint = f" did you mean {' or '.join(near)}?" if near else ""
-        raise UserError(f"There is no method '{name}';{hint} methods are {', '.join(METHODS)}.")
+        told = did_you_mean(name.lower().replace("-", "_"), METHODS)
+        raise UserError(f"There is no method '{name}'; {told}{' ' if told else ''}methods are {', '.join(METHODS)}.")
 
 
 def create(

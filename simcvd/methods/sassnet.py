@@ -16,7 +16,6 @@ from simcvd.methods.forward import forward_together, without_autocast
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
 from simcvd.networks.discriminator import build_discriminator
-from simcvd.networks.vnet import segmenters_of
 
 
 class SASSNet(Method):
@@ -70,7 +69,3 @@ class SASSNet(Method):
         )
         self.diagnostics = {**self.diagnostics, **accuracies}
         return terms + adversary
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the segmenting network."""
-        return segmenters_of(self.networks, "student")

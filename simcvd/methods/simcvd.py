@@ -18,10 +18,8 @@ from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, forward_together, noisy, without_autocast
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
-from simcvd.networks.ema import decay_at
 from simcvd.networks.projection import ProjectionHead
-from simcvd.networks.teacher import add_teachers, update_teachers
-from simcvd.networks.vnet import segmenters_of
+from simcvd.networks.teacher import add_teachers
 
 
 class SimCVD(Method):
@@ -75,14 +73,6 @@ class SimCVD(Method):
             teacher = forward(self.networks["teacher"], teacher_image, draws, "teacher")
         with without_autocast(image):
             return terms + self._unsupervised(student, teacher, student_image, teacher_image, step, draws)
-
-    def after_step(self, step: int) -> None:
-        """Move the teacher and its projection head towards the student (exponential moving average)."""
-        update_teachers(self.networks, decay_at(step, self.config.ema_decay), forwards=self.needs_unlabeled)
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the student, which is what a trial is judged by, and the teacher."""
-        return segmenters_of(self.networks, "student", "teacher")
 
     def _supervised(self, student: Outputs, batch: Batch) -> list[Term]:
         """Eq. 1 on the labelled crops."""

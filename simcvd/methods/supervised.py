@@ -13,7 +13,6 @@ from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
-from simcvd.networks.vnet import segmenters_of
 
 
 class Supervised(Method):
@@ -41,7 +40,3 @@ class Supervised(Method):
         labeled = forward(self.networks["student"], batch.image_labeled, draws, "student")
         with without_autocast(batch.image_labeled):
             return segmentation_terms(labeled, batch, self.gather)
-
-    def segmenters(self) -> dict[str, nn.Module]:
-        """Return the only network."""
-        return segmenters_of(self.networks, "student")

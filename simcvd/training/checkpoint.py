@@ -1,6 +1,5 @@
 """Save and restore everything that the next step depends on: networks, optimisers and the step."""
 
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from simcvd.errors import UserError
+from simcvd.files import replacing
 from simcvd.methods.base import Method
 
 FORMAT = 1
@@ -29,13 +29,8 @@ class Progress:
     seconds: float = 0.0
 
 
-def save_checkpoint(path: Path, method: Method, progress: Progress, identity: str) -> None:
-    """Write the trial's state to `path` by rename, so that a kill leaves the old or the new one."""
-    _write(path, _state(method, progress, identity))
-
-
 class CheckpointWriter:
-    """Writes checkpoints in a thread while the next steps run; one at a time.
+    """Writes checkpoints by rename, in a thread while the next steps run; one at a time.
 
     `save` copies the state to the host's memory, on a GPU without waiting for it: the copy stands in the stream before
     the next step, which changes the state. So a checkpoint is of the step after which it was asked for.
@@ -68,7 +63,8 @@ class CheckpointWriter:
             try:
                 wait()
                 check()
-                _write(self._path, state)
+                with replacing(self._path) as partial, partial.open("wb") as file:
+                    torch.save(state, file)
             except BaseException as error:  # handed to whoever asks next
                 self._error = error
 
@@ -152,13 +148,3 @@ def snapshot(method: Method, progress: Progress, identity: str) -> tuple[dict[st
             event.synchronize()
 
     return copied, wait
-
-
-def _write(path: Path, state: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)

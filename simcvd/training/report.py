@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,9 @@ import yaml
 from torch import Tensor
 
 from simcvd.config import TrialConfig
+from simcvd.files import write_file
 from simcvd.methods.base import Term
+from simcvd.nested import finite, leaves
 from simcvd.training.distributed import mean_over_workers
 
 
@@ -95,9 +96,8 @@ class StepReport:
 
 def open_trial_folder(folder: Path, config: TrialConfig, environment: Mapping[str, Any], steps_done: int) -> "TrialLog":
     """Write `config.yaml` and `environment.json` into a trial's folder and return its log from `steps_done` on."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    _write(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
+    write_file(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    write_file(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
     return TrialLog(folder, steps_done)
 
 
@@ -119,19 +119,20 @@ class TrialLog:
         kept = "".join(f"{line}\n" for line in text.splitlines() if _step_of(line) <= first_step)
         if kept != text or not self._path.exists():
             # By rename: on a full disk the old lines must stay.
-            _write(self._path, kept)
+            write_file(self._path, kept)
 
     def write(self, report: Mapping[str, Any]) -> None:
         """Append one report."""
         with self._path.open("a") as file:
-            file.write(json.dumps(_without_nan(report)) + "\n")
+            file.write(json.dumps(finite(report)) + "\n")
         if self._events is None:
             from torch.utils.tensorboard import SummaryWriter  # slow to import
 
             repeated = self._first_step + 1 if self._first_step else None
             self._events = SummaryWriter(str(self._folder / "events"), purge_step=repeated)
-        for name, value in _flat_numbers(report):
-            self._events.add_scalar(name, value, report["step"])
+        for path, value in leaves(report):
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                self._events.add_scalar("/".join(path), float(value), report["step"])
 
     def close(self) -> None:
         """Finish the event file."""
@@ -139,30 +140,8 @@ class TrialLog:
             self._events.close()
 
 
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    partial.write_text(text)
-    os.replace(partial, path)
-
-
 def _step_of(line: str) -> float:
     try:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):  # a line cut off by a kill
         return math.inf
-
-
-def _flat_numbers(report: Mapping[str, Any], prefix: str = "") -> list[tuple[str, float]]:
-    flat: list[tuple[str, float]] = []
-    for name, value in report.items():
-        if isinstance(value, Mapping):
-            flat += _flat_numbers(value, f"{prefix}{name}/")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            flat.append((f"{prefix}{name}", float(value)))
-    return flat
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_nan(part) for name, part in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -61,6 +61,7 @@ class TrainingOutcome:
     environment: Mapping[str, Any]
 
 
+# Ten parameters, as of every engine that stands in for it: each is of another nature, and most callers give two.
 def run_training(
     config: TrialConfig,
     dataset: Path,

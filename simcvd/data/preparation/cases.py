@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from simcvd.data.case_file import case_path, write_case
+from simcvd.data.case_file import Grid, case_path, write_case
 from simcvd.data.checks import check_image, check_label, check_same_grid, label_values
-from simcvd.data.preparation.journal import Entry, Journal
-from simcvd.data.preparation.source import Source, SourceCase
+from simcvd.data.preparation.journal import Journal, JournalEntry
+from simcvd.data.preparation.source import ScanFolder, SourceCase
 from simcvd.errors import UserError
 
 _VERSION = 1  # of what is written for a source; a change makes unfinished cases anew
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 
-def stamp(source: Source, case: SourceCase, classes: int) -> str:
+def stamp(source: ScanFolder, case: SourceCase, classes: int) -> str:
     """Return the identity of what a case file is made of, without reading voxels: name, size and time of its files."""
     files = [case.image] if case.label in (None, case.image) else [case.image, case.label]
     states = [(str(path.relative_to(source.folder)), path.stat()) for path in files if path is not None]
@@ -32,7 +32,7 @@ def stamp(source: Source, case: SourceCase, classes: int) -> str:
 
 
 def write_cases(
-    source: Source,
+    source: ScanFolder,
     cases: Sequence[SourceCase],
     target: Path,
     classes: int,
@@ -41,7 +41,7 @@ def write_cases(
     workers: int | None,
     progress: Progress | None,
     problem: Callable[[str, str], None],
-) -> tuple[dict[str, Entry], int]:
+) -> tuple[dict[str, JournalEntry], int]:
     """Write those of the cases that are not finished.
 
     Args:
@@ -79,7 +79,7 @@ def write_cases(
     return entries, len(entries) - resumed
 
 
-def find_classes(source: Source, cases: Iterable[SourceCase], workers: int | None) -> tuple[str, ...]:
+def find_classes(source: ScanFolder, cases: Iterable[SourceCase], workers: int | None) -> tuple[str, ...]:
     """Name the classes that the labels of these cases hold; what is wrong with a label is said when it is written.
 
     Raises:
@@ -104,7 +104,7 @@ def find_classes(source: Source, cases: Iterable[SourceCase], workers: int | Non
     return tuple(f"class_{number}" for number in range(1, count + 1))
 
 
-def _write(source: Source, case: SourceCase, target: Path, classes: int) -> Entry:
+def _write(source: ScanFolder, case: SourceCase, target: Path, classes: int) -> JournalEntry:
     before = stamp(source, case, classes)
     volume = source.read_image(case)
     image = volume.array[np.newaxis] if volume.array.ndim == 3 else volume.array
@@ -125,15 +125,12 @@ def _write(source: Source, case: SourceCase, target: Path, classes: int) -> Entr
         case.id,
         stored,
         None if label is None else label[box],
-        volume.spacing_mm,
-        volume.affine,
-        image.shape[1:],
-        [side.start or 0 for side in box],
+        Grid(volume.spacing_mm, volume.affine, image.shape[1:], [side.start or 0 for side in box]),
         classes=classes,
         intensity_mean=means,
         intensity_std=stds,
     )
-    return Entry(
+    return JournalEntry(
         stamp=before,
         digest=digest,
         size=case_path(target, case.id).stat().st_size,

@@ -2,7 +2,6 @@
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any, NamedTuple
 from simcvd.data.case_file import case_path
 from simcvd.data.dataset_info import FILE_NAME
 from simcvd.errors import UserError
+from simcvd.files import write_file
 
 _FOLDER = ".prepare"
 
 
-class Entry(NamedTuple):
+class JournalEntry(NamedTuple):
     """A finished case: what it was made of and what came out."""
 
     stamp: str
@@ -75,21 +75,21 @@ class Journal:
     def __init__(self, target: Path) -> None:
         self._target = target
         self._path = target / _FOLDER / "journal.jsonl"
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, JournalEntry] = {}
         lines = self._path.read_text().splitlines() if self._path.is_file() else []
         for line in lines:
             try:
                 content = json.loads(line)
                 case_id = content.pop("id")
-                self._entries[case_id] = Entry(**content)
+                self._entries[case_id] = JournalEntry(**content)
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue
 
-    def entry(self, case_id: str) -> Entry | None:
+    def entry(self, case_id: str) -> JournalEntry | None:
         """Return what is known of a case, whether or not its file is still there."""
         return self._entries.get(case_id)
 
-    def finished(self, case_id: str, stamp: str) -> Entry | None:
+    def finished(self, case_id: str, stamp: str) -> JournalEntry | None:
         """Return the entry of a case that was made of the same source and whose file is whole."""
         entry = self._entries.get(case_id)
         if entry is None or entry.stamp != stamp:
@@ -100,7 +100,7 @@ class Journal:
             return None
         return entry if size == entry.size else None
 
-    def append(self, case_id: str, entry: Entry) -> None:
+    def append(self, case_id: str, entry: JournalEntry) -> None:
         """Remember a finished case."""
         self._entries[case_id] = entry
         with self._path.open("a") as file:
@@ -124,7 +124,4 @@ class Journal:
 
     def save_request(self, request: dict[str, Any]) -> None:
         """Remember what the data set was made with, by rename."""
-        path = self._target / _FOLDER / "request.json"
-        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-        temporary.write_text(json.dumps(request, indent=1))
-        os.replace(temporary, path)
+        write_file(self._target / _FOLDER / "request.json", json.dumps(request, indent=1))

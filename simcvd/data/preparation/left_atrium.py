@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport, prepare
-from simcvd.data.preparation.source import Box, Source, SourceCase
+from simcvd.data.preparation.source import Box, ScanFolder, SourceCase
 from simcvd.data.preparation.splits import SplitLists, read_list
 from simcvd.data.readers import Volume, hdf5_holds, read_hdf5, read_nrrd
 from simcvd.data.store import Splits
@@ -50,7 +50,7 @@ def crop_box(image: Array, label: Array | None) -> Box:
     return sides[0], sides[1], slice(0, image.shape[2])
 
 
-def _find(folder: Path) -> Source:
+def _find(folder: Path) -> ScanFolder:
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; expected one with a folder a case.")
     problems: dict[str, str] = {}
@@ -72,7 +72,7 @@ def _find(folder: Path) -> Source:
     tests = tuple(case_id for case_id in test if case_id in cases)
     order = [case_id for case_id in train if case_id in cases and case_id not in tests]
     order += [case_id for case_id in cases if case_id not in {*order, *tests}]
-    return Source(
+    return ScanFolder(
         kind="la",
         folder=folder,
         cases=tuple(cases[case_id] for case_id in (*order, *tests)),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport, prepare
-from simcvd.data.preparation.source import Source, SourceCase
+from simcvd.data.preparation.source import ScanFolder, SourceCase
 from simcvd.data.preparation.splits import SplitCounts, case_id_of
 from simcvd.data.readers import Volume, read_nifti
 from simcvd.errors import UserError
@@ -32,7 +32,7 @@ def prepare_nifti(source: Path, target: Path, options: PrepareOptions) -> Prepar
     return prepare(_find(Path(source)), Path(target), options)
 
 
-def _find(folder: Path) -> Source:
+def _find(folder: Path) -> ScanFolder:
     layout = next(
         ((folder / images, folder / labels) for images, labels in _LAYOUTS if (folder / images).is_dir()), None
     )
@@ -50,7 +50,7 @@ def _find(folder: Path) -> Source:
     listed = _listed(described, folder, images, labels, problems)
     order = [*listed, *(case_id for case_id in sorted(images) if case_id not in set(listed))]
     unused = len(_files(folder / "imagesTs"))
-    return Source(
+    return ScanFolder(
         kind="nifti",
         folder=folder,
         cases=tuple(SourceCase(i, images[i], labels.get(i)) for i in order if i not in problems),

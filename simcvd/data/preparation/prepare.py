@@ -12,10 +12,10 @@ from typing import Any
 
 from simcvd.data.dataset_info import DatasetInfo, Splits, open_info, write_info
 from simcvd.data.preparation.cases import Progress, find_classes, stamp, write_cases
-from simcvd.data.preparation.journal import Entry, Journal, locked
-from simcvd.data.preparation.source import Source
+from simcvd.data.preparation.journal import Journal, JournalEntry, locked
+from simcvd.data.preparation.source import ScanFolder
 from simcvd.data.preparation.splits import SplitCounts, SplitLists, read_split_file, split_by_count, split_by_lists
-from simcvd.data.store import build_info
+from simcvd.data.store import Origin, build_info
 from simcvd.errors import UserError
 
 
@@ -73,7 +73,7 @@ class PrepareReport:
     seconds: float
 
 
-def prepare(source: Source, target: Path, options: PrepareOptions) -> PrepareReport:
+def prepare(source: ScanFolder, target: Path, options: PrepareOptions) -> PrepareReport:
     """Write the data set folder `target`; running it again resumes or, where all is done, changes nothing.
 
     Raises:
@@ -97,7 +97,7 @@ def prepare(source: Source, target: Path, options: PrepareOptions) -> PrepareRep
 class _Preparation:
     """One run of `prepare`; `left_out` grows as bad cases turn up."""
 
-    def __init__(self, source: Source, target: Path, options: PrepareOptions) -> None:
+    def __init__(self, source: ScanFolder, target: Path, options: PrepareOptions) -> None:
         self._source = source
         self._target = target
         self._options = options
@@ -135,10 +135,12 @@ class _Preparation:
             splits=splits,
             train_order=order,
             digests={case_id: entry.digest for case_id, entry in entries.items()},
-            source=f"{source.kind}: {source.folder.resolve().name}",
-            normalisation="z_score" if all(case.normalise for case in source.cases) else "as_is",
-            label_guided_crop=source.label_guided_crop,
-            preset=source.preset,
+            origin=Origin(
+                source=f"{source.kind}: {source.folder.resolve().name}",
+                normalisation="z_score" if all(case.normalise for case in source.cases) else "as_is",
+                label_guided_crop=source.label_guided_crop,
+                preset=source.preset,
+            ),
         )
         journal.drop_others(set(info.digests))
         journal.save_request({**request, "left_out": self.left_out})
@@ -165,9 +167,9 @@ class _Preparation:
             asked = replace(asked, test=default.test)
         return split_by_count(order, with_label, asked)
 
-    def _write(self, classes: int, journal: Journal) -> tuple[dict[str, Entry], int, Splits, list[str]]:
+    def _write(self, classes: int, journal: Journal) -> tuple[dict[str, JournalEntry], int, Splits, list[str]]:
         """Write all cases; a bad one moves the splits, and its use can make another bad, so until nothing changes."""
-        entries: dict[str, Entry] = {}
+        entries: dict[str, JournalEntry] = {}
         written = 0
         while True:
             splits, order = self._split()
@@ -190,7 +192,7 @@ class _Preparation:
             if len(self.left_out) == left_out and used <= set(entries):
                 return {case_id: entries[case_id] for case_id in splits.all()}, written, splits, order
 
-    def _check_use(self, entries: Mapping[str, Entry], splits: Splits) -> None:
+    def _check_use(self, entries: Mapping[str, JournalEntry], splits: Splits) -> None:
         declared = len(self._options.channels or self._source.channels or ())
         unlabeled = set(splits.train_unlabeled)
         for case_id, entry in entries.items():
@@ -225,7 +227,7 @@ def _check_names(options: PrepareOptions) -> None:
             raise UserError(f"The {kind} names are '{', '.join(names)}'; expected different names, at least one.")
 
 
-def _request(source: Source, options: PrepareOptions, lists: SplitLists | None) -> dict[str, Any]:
+def _request(source: ScanFolder, options: PrepareOptions, lists: SplitLists | None) -> dict[str, Any]:
     return {
         "kind": source.kind,
         "labeled": options.labeled,

@@ -34,7 +34,7 @@ class SourceCase:
 
 
 @dataclass(frozen=True)
-class Source:
+class ScanFolder:
     """A folder of scans.
 
     Attributes:

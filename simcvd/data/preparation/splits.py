@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from simcvd.data.store import Splits, shuffled
 from simcvd.errors import UserError
+from simcvd.yaml_text import parse_yaml
 
 _NAMES = tuple(Splits.model_fields)
 
@@ -167,8 +166,11 @@ def read_split_file(path: Path) -> SplitLists:
         if path.is_dir() or path.suffix in (".list", ".txt"):
             return _text_lists(path)
         text = path.read_text()
-        content: Any = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        if path.suffix == ".json":
+            content: Any = json.loads(text)
+        else:
+            content = parse_yaml(text, str(path), "split file", ", ".join(_NAMES)).content
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"The split file {path} can't be read ({reason}); expected YAML, JSON or train.list."

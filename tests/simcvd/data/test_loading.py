@@ -7,7 +7,7 @@ import torch
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.data.loading import CropLoader, Prefetcher
-from simcvd.data.store import Splits, TrainingView, build_info, open_training, write_case, write_info
+from simcvd.data.store import Grid, Origin, Splits, TrainingView, build_info, open_training, write_case, write_info
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +18,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> TrainingView:
     for case_id in ("a", "b", "c", "d"):
         image = generator.normal(size=(20, 18, 17)).astype(np.float32)
         label = (image > 1).astype(np.uint8)
-        digests[case_id] = write_case(
-            folder, case_id, image, label, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1
-        )
+        digests[case_id] = write_case(folder, case_id, image, label, Grid((1, 1, 1), np.eye(4), image.shape), classes=1)
     splits = Splits(train_labeled=("a", "b"), train_unlabeled=("c", "d"))
     info = build_info(
         folder,
@@ -30,7 +28,7 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> TrainingView:
         splits=splits,
         train_order=("a", "b", "c", "d"),
         digests=digests,
-        source="made by a test",
+        origin=Origin("made by a test"),
     )
     write_info(folder, info)
     return open_training(folder)
@@ -115,7 +113,7 @@ def test_depth_is_where_the_crop_lies_in_its_case(side: int, config: TrialConfig
     slices = np.arange(100, 124, dtype=np.float32)
     image = np.broadcast_to(slices, (20, 18, 24)).copy()
     digest = write_case(
-        tmp_path, "a", image, (image > 110).astype(np.uint8), (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1
+        tmp_path, "a", image, (image > 110).astype(np.uint8), Grid((1, 1, 1), np.eye(4), image.shape), classes=1
     )
     splits = Splits(train_labeled=("a",))
     info = build_info(
@@ -126,7 +124,7 @@ def test_depth_is_where_the_crop_lies_in_its_case(side: int, config: TrialConfig
         splits=splits,
         train_order=("a",),
         digests={"a": digest},
-        source="made by a test",
+        origin=Origin("made by a test"),
     )
     write_info(tmp_path, info)
     load = _loader(open_training(tmp_path), apply_settings(config, {"data.crop_vox": [16, 16, side]}))

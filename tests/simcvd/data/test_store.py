@@ -6,6 +6,8 @@ import pytest
 
 from simcvd.data.dataset_info import DatasetInfo
 from simcvd.data.store import (
+    Grid,
+    Origin,
     Splits,
     build_info,
     case_digest,
@@ -36,7 +38,7 @@ def make(folder: Path, unlabeled_label: int = 0) -> DatasetInfo:
         image = np.random.default_rng(number).normal(size=SHAPE).astype(np.float32)
         label = None if case_id == "d" else label_of(unlabeled_label if case_id == "c" else number)
         digests[case_id] = write_case(
-            folder, case_id, image, label, (1, 1, number + 1), np.eye(4), (20, 20, 20), (1, 2, 3), classes=1
+            folder, case_id, image, label, Grid((1, 1, number + 1), np.eye(4), (20, 20, 20), (1, 2, 3)), classes=1
         )
     info = build_info(
         folder,
@@ -46,7 +48,7 @@ def make(folder: Path, unlabeled_label: int = 0) -> DatasetInfo:
         splits=Splits(train_labeled=("a", "b"), train_unlabeled=("c", "d"), val=("v",), test=("t",)),
         train_order=("a", "b", "c", "d"),
         digests=digests,
-        source="test",
+        origin=Origin("test"),
     )
     write_info(folder, info)
     return info
@@ -55,7 +57,7 @@ def make(folder: Path, unlabeled_label: int = 0) -> DatasetInfo:
 def test_case_comes_back_as_it_was_written(tmp_path: Path) -> None:
     image = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
     affine = np.diag([1.0, 2, 3, 1])
-    digest = write_case(tmp_path, "a", image, label_of(0), (1, 2, 3), affine, (20, 20, 20), (1, 2, 3), classes=2)
+    digest = write_case(tmp_path, "a", image, label_of(0), Grid((1, 2, 3), affine, (20, 20, 20), (1, 2, 3)), classes=2)
     case = open_case(tmp_path, "a", with_label=True)
     np.testing.assert_array_equal(case.image, image[None])
     assert case.label is not None
@@ -71,7 +73,7 @@ def test_case_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
 def test_several_channels_keep_their_axis(tmp_path: Path) -> None:
     image = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype(np.float32)
-    write_case(tmp_path, "a", image, None, (1, 1, 1), np.eye(4), SHAPE, (0, 0, 0), classes=1)
+    write_case(tmp_path, "a", image, None, Grid((1, 1, 1), np.eye(4), SHAPE), classes=1)
     np.testing.assert_array_equal(open_case(tmp_path, "a", with_label=True).image, image)
 
 
@@ -165,10 +167,7 @@ def test_intensity_is_of_the_scans_before_normalisation(tmp_path: Path) -> None:
             case_id,
             normal,
             label_of(0),
-            (1, 1, 1),
-            np.eye(4),
-            SHAPE,
-            (0, 0, 0),
+            Grid((1, 1, 1), np.eye(4), SHAPE),
             classes=1,
             intensity_mean=[mean],
             intensity_std=[std],
@@ -181,7 +180,7 @@ def test_intensity_is_of_the_scans_before_normalisation(tmp_path: Path) -> None:
         splits=Splits(train_labeled=("a", "b")),
         train_order=["a", "b"],
         digests=digests,
-        source="",
+        origin=Origin(""),
     )
     voxels = np.concatenate([scan.reshape(-1) for scan in scans])
     assert info.intensity[0].mean == pytest.approx(voxels.mean(), rel=1e-5)

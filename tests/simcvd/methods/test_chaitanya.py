@@ -14,7 +14,7 @@ from simcvd.errors import UserError
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.chaitanya import Chaitanya, Stages
 from simcvd.methods.supervised import Supervised
-from simcvd.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from simcvd.training.checkpoint import CheckpointWriter, Progress, load_checkpoint
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]
@@ -382,7 +382,9 @@ def test_resumed_at_or_around_a_boundary_equals_uninterrupted(
     for step in range(done):
         train_step(whole, make_batch(step=step), step)
     whole.networks.zero_grad()
-    save_checkpoint(tmp_path / "last.pt", whole, Progress(done), "identity")
+    writer = CheckpointWriter(tmp_path / "last.pt", whole, "identity")
+    writer.save(Progress(done))
+    writer.finish()
     resumed = Chaitanya(make_config(method="chaitanya"), 1, 2)
     assert load_checkpoint(tmp_path / "last.pt", resumed, "identity").steps_done == done
     for step in range(done, 6):

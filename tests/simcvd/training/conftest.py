@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
-from simcvd.data.store import Splits, build_info, write_case, write_info
+from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
 
 
 def _write_tiny_dataset(folder: Path, classes: int = 2) -> Path:
@@ -22,7 +22,7 @@ def _write_tiny_dataset(folder: Path, classes: int = 2) -> Path:
         image = (image - image.mean()) / image.std()
         case_id = f"case{index}"
         digests[case_id] = write_case(
-            folder, case_id, image, label, (1.0, 1.0, 2.0), np.eye(4), image.shape, (0, 0, 0), classes=classes
+            folder, case_id, image, label, Grid((1.0, 1.0, 2.0), np.eye(4), image.shape), classes=classes
         )
     ids = tuple(digests)
     info = build_info(
@@ -33,7 +33,7 @@ def _write_tiny_dataset(folder: Path, classes: int = 2) -> Path:
         splits=Splits(train_labeled=ids[:2], train_unlabeled=ids[2:5], val=ids[5:6], test=ids[6:]),
         train_order=ids[:5],
         digests=digests,
-        source="made by a test",
+        origin=Origin("made by a test"),
     )
     write_info(folder, info)
     return folder

@@ -7,7 +7,6 @@ import torch
 from simcvd.config import TrialConfig
 from simcvd.methods.base import Method
 from simcvd.methods.registry import create
-from simcvd.training import checkpoint
 from simcvd.training.checkpoint import CheckpointWriter, Progress, load_checkpoint
 
 
@@ -17,13 +16,12 @@ def method(tiny_config: TrialConfig) -> Method:
 
 
 def test_a_checkpoint_is_of_the_step_it_was_asked_after_though_training_goes_on(
-    method: Method, tiny_config: TrialConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: Method, tiny_config: TrialConfig, tmp_path: Path
 ) -> None:
-    go_on, write = threading.Event(), checkpoint._write
-    monkeypatch.setattr(checkpoint, "_write", lambda path, state: (go_on.wait(10), write(path, state)))
+    go_on = threading.Event()
     writer = CheckpointWriter(tmp_path / "last.pt", method, "identity")
     before = {name: value.clone() for name, value in method.networks.state_dict().items()}
-    writer.save(Progress(7, 1.5))
+    writer.save(Progress(7, 1.5), check=lambda: go_on.wait(10))
     with torch.no_grad():
         for parameter in method.networks.parameters():
             parameter.add_(1)

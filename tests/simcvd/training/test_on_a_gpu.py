@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
-from simcvd.data.store import Splits, build_info, write_case, write_info
+from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
 from simcvd.methods.registry import METHODS
 from simcvd.training.evaluation import evaluate_trial, predict_images
 from simcvd.training.run import CHECKPOINT, run_training
@@ -46,7 +46,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         label[4:12, 3:13, 5:12] = 1
         image += 2 * label
         digests[str(index)] = write_case(
-            folder, str(index), image, label, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1
+            folder, str(index), image, label, Grid((1, 1, 1), np.eye(4), image.shape), classes=1
         )
     info = build_info(
         folder,
@@ -56,7 +56,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         splits=Splits(train_labeled=("0", "1"), train_unlabeled=("2", "3"), val=("4",), test=("5",)),
         train_order=("0", "1", "2", "3"),
         digests=digests,
-        source="made by a test",
+        origin=Origin("made by a test"),
     )
     write_info(folder, info)
     return folder

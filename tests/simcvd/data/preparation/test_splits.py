@@ -96,5 +96,5 @@ def test_foreign_split_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no list of case ids; quote ids"):
         read_split_file(path)
     path.write_text("a: [")
-    with pytest.raises(UserError, match="can't be read"):
+    with pytest.raises(UserError, match="is not valid YAML"):
         read_split_file(path)

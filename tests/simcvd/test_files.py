@@ -1,0 +1,96 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from simcvd.files import replacing, write_file
+
+
+def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    with replacing(path) as partial:
+        partial.write_text("one")
+        assert not path.exists()
+    assert path.read_text() == "one"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_text_and_bytes_replace_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    for content in ("\N{GREEK SMALL LETTER TAU}", b"\x00"):
+        write_file(path, content)
+        assert path.read_bytes() == (content if isinstance(content, bytes) else content.encode())
+
+
+def test_an_error_leaves_the_old_file_and_no_partial_one(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with replacing(path) as partial:
+            partial.write_text("half")
+            raise ValueError("torn")
+
+    with pytest.raises(ValueError, match="torn"):
+        write_half()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_partial_names_differ_are_hidden_and_keep_an_ending(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.nii.gz", ending=".nii.gz") as one, replacing(tmp_path / "a.nii.gz") as other:
+        assert one != other
+        for partial in (one, other):
+            assert partial.name.startswith(".a.nii.gz.tmp-")
+            partial.touch()
+        assert one.name.endswith(".nii.gz")
+
+
+def test_a_durable_file_is_flushed_before_it_appears_and_its_folder_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    flushed: list[tuple[str, bool]] = []
+
+    def note(descriptor: int) -> None:
+        flushed.append((Path(os.readlink(f"/proc/self/fd/{descriptor}")).name, path.exists()))
+
+    monkeypatch.setattr("os.fsync", note)
+    write_file(path, "lost with the power", durable=False)
+    assert flushed == []
+    path.unlink()
+    write_file(path, "kept")
+    (partial, there_before), (folder, there_after) = flushed
+    assert partial.startswith(".a.tmp-")
+    assert folder == tmp_path.name
+    assert (there_before, there_after) == (False, True)
+
+
+def test_a_full_disk_is_an_error_and_a_folder_that_cant_be_flushed_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+
+    def of_folders(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").is_dir():
+            raise OSError(22, "Invalid argument")
+
+    def no_space(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", of_folders)
+    write_file(path, "kept")
+    monkeypatch.setattr("os.fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        write_file(path, "newer")
+    assert path.read_text() == "kept"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_mode_is_that_of_any_new_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "a", "")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
