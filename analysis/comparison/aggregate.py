@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate, by_split, in_order, several_splits
+from analysis.runs.sweep import PlannedVariant
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
-
-    from analysis.runs.sweep import Variant
 
     Floats = npt.NDArray[np.float64]
     Flags = npt.NDArray[np.bool_]
@@ -84,11 +83,16 @@ class Pairs:
     reference_cases: tuple[str, ...]
     unpaired: int
 
+    def complete(self, column: int) -> "Flags":
+        """Tell which cases have a value on both sides in a class (by position) or in `FOREGROUND`, `[n]`."""
+        ours, theirs = self.variant[:, column], self.reference[:, column]
+        there: Flags = (ours == ours) & (theirs == theirs)
+        return there
+
     def of(self, column: int) -> tuple[list[float], list[float]]:
         """Return the complete pairs of a class (by position) or of `FOREGROUND`: variant, reference."""
-        ours, theirs = self.variant[:, column], self.reference[:, column]
-        complete = (ours == ours) & (theirs == theirs)
-        return ours[complete].tolist(), theirs[complete].tolist()
+        there = self.complete(column)
+        return self.variant[there, column].tolist(), self.reference[there, column].tolist()
 
 
 def score_trials(cases: "pd.DataFrame", metrics: Sequence[str]) -> dict[str, Scores[str]]:
@@ -146,7 +150,7 @@ def _check_labels(cases: "pd.DataFrame") -> None:
         )
 
 
-def scores_of(trials: Scores[str], variant: "Variant", finished: Iterable[str]) -> Scores[Replicate]:
+def scores_of(trials: Scores[str], variant: PlannedVariant, finished: Iterable[str]) -> Scores[Replicate]:
     """Select a variant's trials that finished and were scored, in the order of their replicates.
 
     Args:

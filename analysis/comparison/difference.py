@@ -15,7 +15,6 @@ from analysis.statistics import (
     Interval,
     PairedTest,
     SeedVariance,
-    SignedRankTest,
     bca_interval,
     crossed_test,
     g_alone,
@@ -104,7 +103,7 @@ class Difference:
         return g_alone(self.variant, self.reference)
 
     @cached_property
-    def signed_rank(self) -> SignedRankTest:
+    def signed_rank(self) -> PairedTest:
         """Wilcoxon's test over cases, in the direction of `test`."""
         return wilcoxon(self.variant, self.reference, self.alternative)
 

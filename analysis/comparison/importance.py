@@ -1,7 +1,8 @@
 """How much of a search's outcome each searched setting explains."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -30,6 +31,21 @@ class Importances:
         return f"{self.trials} trials" + ("" if self.steps is None else f" after {self.steps:,} steps")
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Optuna from telling what it does, and that parts of it are experimental."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
 def importances(trials: Sequence[Any], higher_is_better: bool) -> Importances:
     """Return importances from the trials of an Optuna study.
 
@@ -51,9 +67,7 @@ def importances(trials: Sequence[Any], higher_is_better: bool) -> Importances:
     values = {number: value for number, value in values.items() if abs(value) < float("inf")}
     if len(values) < FEWEST_TRIALS or len(set(values.values())) < 2:
         return Importances()
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
+    with quiet():
         study = optuna.create_study(direction="maximize" if higher_is_better else "minimize")
         for trial in trials:
             if trial.number in values:
@@ -61,11 +75,6 @@ def importances(trials: Sequence[Any], higher_is_better: bool) -> Importances:
                     value=values[trial.number], params=trial.params, distributions=trial.distributions
                 )
                 study.add_trial(copy)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            shares = optuna.importance.get_param_importances(
-                study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
-            )
-    finally:
-        optuna.logging.set_verbosity(before)
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
     return Importances({key: float(share) for key, share in shares.items()}, len(values), steps)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from analysis.errors import AnalysisError
-from analysis.runs.records import METRICS
 from analysis.runs.sweep import hint
 from analysis.statistics import Alternative
 
@@ -49,14 +48,18 @@ class Metric:
         return "reference higher" if self.higher_is_better else "reference lower"
 
 
-def _distance(name: str) -> Metric:
-    kind, _, unit = name.partition("_")
-    return Metric(name, {"hd95": "HD95"}.get(kind, kind.upper()), {"vox": "voxel"}.get(unit, unit), 1.0, False)
-
-
 METRIC_BY_NAME: Final = {
-    name: Metric(name, name.capitalize(), "%", 100.0, True) if name in ("dice", "jaccard") else _distance(name)
-    for name in METRICS
+    metric.name: metric
+    for metric in (
+        Metric("dice", "Dice", "%", 100.0, True),
+        Metric("jaccard", "Jaccard", "%", 100.0, True),
+        Metric("hd95_vox", "HD95", "voxel", 1.0, False),
+        Metric("asd_vox", "ASD", "voxel", 1.0, False),
+        Metric("assd_vox", "ASSD", "voxel", 1.0, False),
+        Metric("hd95_mm", "HD95", "mm", 1.0, False),
+        Metric("asd_mm", "ASD", "mm", 1.0, False),
+        Metric("assd_mm", "ASSD", "mm", 1.0, False),
+    )
 }
 
 
@@ -67,7 +70,9 @@ def find_metric(name: str) -> Metric:
         AnalysisError: there is none.
     """
     if name not in METRIC_BY_NAME:
-        raise AnalysisError(f"There is no metric '{name}'{hint(name, METRICS)}; metrics are {', '.join(METRICS)}.")
+        raise AnalysisError(
+            f"There is no metric '{name}'{hint(name, METRIC_BY_NAME)}; metrics are {', '.join(METRIC_BY_NAME)}."
+        )
     return METRIC_BY_NAME[name]
 
 

@@ -4,21 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from analysis.comparison.difference import Difference
 from analysis.comparison.metric import joined, labels
-from analysis.comparison.notes_on_tests import SIGNIFICANT, notes_on_tests
+from analysis.comparison.notes_on_tests import notes_on_tests
 from analysis.comparison.row import Compared, Row
+from analysis.comparison.verdict import NOT_NORMAL, SIGNIFICANT, few_cases, finding, one_training
 from analysis.runs.replicate import Replicate, have_splits, luck, named, span
 from analysis.runs.sweep import written
 
-FEW_CASES: Final = 10
-"""Below this a note says that p is rough: the t-test then leans on differences being normally distributed."""
-
 SPREAD: Final = {"sd": "Mean and SD (n - 1)", "ci": "Mean and half of its 95 % t interval"}
 """How the first note begins, by what stands beside the mean."""
-
-DOUBTFUL: Final = 0.01
-"""p of the test of normality below which a note doubts the t-test: it is asked of every comparison."""
 
 _NAMED: Final = 5
 
@@ -98,9 +92,9 @@ def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:
 
 def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     trials = row.trials
-    if len(trials.replicates) == 1:
+    if one_training(trials.replicates):
         yield "one seed only", ", so a difference can't be told from the luck of one training; three or more would tell"
-    if 0 < row.n < FEW_CASES:
+    if few_cases(row.n):
         yield f"few cases (n = {row.n}", "), so SD and p are rough"
     if trials.failed:
         yield f"{len(trials.failed)} of {trials.planned} trials failed ({_counted(trials.failed)})", ""
@@ -108,33 +102,29 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
         yield f"{trials.unfinished} of {trials.planned} trials not finished", ""
     if trials.unscored:
         yield f"{named(trials.unscored)} finished without scores and left out", ""
-    found = row.difference
-    if row.n and found is not None and found.test.why_no_p:
-        yield "no p-value", f": {found.test.why_no_p}"
-    if found is not None and found.over_seeds is not None and found.test.p is not None and found.over_seeds.why_no_p:
-        why = found.over_seeds.why_no_p.replace("seeds", found.chance)
-        yield f"no p over {found.chance}", f": {why}"
-    if found is not None and found.alternative != "different" and (found.test.p or 0) > 1 - SIGNIFICANT:
+    difference, found = row.difference, finding(row.variant, row.difference)
+    if row.n and difference is not None and difference.test.why_no_p:
+        yield "no p-value", f": {difference.test.why_no_p}"
+    if difference is None or found is None:
+        return
+    chance = difference.chance
+    if difference.over_seeds is not None and difference.test.p is not None and difference.over_seeds.why_no_p:
+        yield f"no p over {chance}", f": {difference.over_seeds.why_no_p.replace('seeds', chance)}"
+    if found.on_the_other_side:
         yield (
             "better than the reference",
             f" (one-sided p above {1 - SIGNIFICANT} before it is adjusted); the two-sided test asks for both sides",
         )
-    if found is not None and _undone_by_seeds(found):
+    if found.undone_by_seeds:
         yield (
-            "p over cases below 0.05",
-            f" but p over {found.chance} is not: other {found.chance} could undo the difference",
+            f"p over cases below {SIGNIFICANT}",
+            f" but p over {chance} is not: other {chance} could undo the difference",
         )
-    if found is not None and found.normality is not None and found.normality < DOUBTFUL:
+    if found.looks_skewed:
         yield (
             "differences do not look normal",
-            f" (Shapiro-Wilk p < {DOUBTFUL}), so p is rough; the CSV has the signed-rank test's",
+            f" (Shapiro-Wilk p < {NOT_NORMAL}), so p is rough; the CSV has the signed-rank test's",
         )
-
-
-def _undone_by_seeds(found: Difference) -> bool:
-    if found.p_holm is None or found.over_seeds_holm is None:
-        return False
-    return found.p_holm < SIGNIFICANT <= found.over_seeds_holm
 
 
 def _missing(row: Row, found: Sequence[Compared], own: Compared, one_class: bool) -> Iterator[tuple[str, str]]:

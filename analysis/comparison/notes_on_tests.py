@@ -2,16 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from analysis.comparison.difference import Difference
 from analysis.comparison.metric import joined, labels, shown
 from analysis.comparison.row import Compared, Row
+from analysis.comparison.verdict import POWER, detectable, usual_cases
 from analysis.runs.replicate import several_splits
-from analysis.statistics import detectable_difference
-
-SIGNIFICANT: Final = 0.05
-POWER: Final = 0.8
 
 
 def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool) -> Iterator[str]:
@@ -93,29 +89,6 @@ def _detectable(found: Sequence[Compared]) -> Iterator[str]:
             f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {100 * POWER:.0f} % "
             "chance; smaller ones are missed more often."
         )
-
-
-def detectable(tested: Sequence[Difference]) -> float | None:
-    """Return the true difference that a family of t-tests finds with the chance `POWER`, in the stored unit.
-
-    For the usual number of cases and the median spread of the differences, at the level that Holm's correction asks of
-    the smallest p.
-
-    Args:
-        tested: comparisons that have a p-value; without any, there is nothing to find.
-    """
-    import numpy as np
-
-    if not tested:
-        return None
-    spread = float(np.median([np.std(own.values, ddof=1) for own in tested]))
-    level = SIGNIFICANT / len(tested)
-    return detectable_difference(spread, usual_cases(tested), level, POWER, tested[0].alternative)
-
-
-def usual_cases(tested: Sequence[Difference]) -> int:
-    """Return the number of cases that most comparisons rest on."""
-    return Counter(own.test.n for own in tested).most_common(1)[0][0]
 
 
 def _either(found: Sequence[Compared], reference: str) -> str:

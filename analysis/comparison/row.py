@@ -1,9 +1,9 @@
-"""One row of an ablation table, and the rows of one metric."""
+"""One variant, class and metric of a scored sweep, and all rows of a metric."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from analysis.comparison.aggregate import Pairs
+from analysis.comparison.aggregate import Pairs, Scores
 from analysis.comparison.difference import Difference
 from analysis.comparison.metric import Metric
 from analysis.runs.replicate import Replicate
@@ -87,13 +87,15 @@ class Compared:
 
     Attributes:
         metric: what is compared.
-        rows: all rows, the foreground mean of every variant among them.
-        pairs: comparison of each variant with the reference.
+        rows: the foreground mean of all variants, then each class.
+        pairs: each variant matched with the reference.
+        scores: each variant's scores.
     """
 
     metric: Metric
-    rows: Sequence[Row]
-    pairs: Mapping[str, Pairs]
+    rows: tuple[Row, ...]
+    pairs: Mapping[str, Pairs] = field(repr=False, compare=False)
+    scores: Mapping[str, Scores[Replicate]] = field(repr=False, compare=False)
 
     @property
     def means(self) -> list[Row]:

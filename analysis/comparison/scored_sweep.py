@@ -1,10 +1,11 @@
-"""The ablation table of a sweep: one row per variant and class, each difference tested against the reference.
+"""The scored reading of a sweep, which its tables, figures and report show: records read once, scored once.
 
-A sweep of several metrics has a table for each, and an overview that holds them side by side.
+One row per variant, class and metric, each difference tested against the reference, and the scores behind them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,100 +17,91 @@ from analysis.comparison.row import Compared, Row, Trials
 from analysis.errors import AnalysisError
 from analysis.runs.records import read_cases, read_trials
 from analysis.runs.replicate import Replicate, counts, in_order
-from analysis.runs.sweep import Sweep, Variant, hint, read_sweep
+from analysis.runs.sweep import PlannedVariant, Sweep, hint, read_sweep
 from analysis.runs.training_cases import COLUMNS as TRAINING_COLUMNS
-from analysis.runs.training_cases import TrainingCases, training_cases
+from analysis.runs.training_cases import training_cases
 from analysis.statistics import Alternative, t_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CASE_COLUMNS: Final = (
+_CASE_COLUMNS: Final = (
     *("trial_id", "dataset", "split", "case_id", "class_id", "class_name"),
     *("reference_voxels", "empty_prediction", "empty_reference"),
 )
-"""What the tables need of the case records beside the metrics."""
+"""What is needed of the case records beside the metrics."""
+
+_TRIAL_COLUMNS: Final = ("trial_id", "status", "failure_kind", *TRAINING_COLUMNS)
 
 
 @dataclass(frozen=True)
-class Fates:
-    """What became of the trials of a sweep.
+class ScoredSweep:
+    """A sweep with the scores of what has finished, in one or several metrics.
 
     Attributes:
-        finished: ids of those that finished.
-        failed: failure kind of those that failed, by id.
-        training: cases that each variant was trained on.
-    """
-
-    finished: tuple[str, ...]
-    failed: Mapping[str, str]
-    training: Mapping[str, TrainingCases]
-
-
-@dataclass(frozen=True)
-class Table:
-    """An ablation table as a value; `analysis.tables` renders it.
-
-    Attributes:
-        sweep: the sweep's name.
-        dataset: the data set's name.
+        sweep: what was planned.
         split: `test`, or `val` for a data set without test cases.
-        metric: what is compared.
         reference: the variant that the others are compared with, if any.
-        rows: the foreground mean of all variants, then each class.
-        notes: all that a reader must know, in sentences.
-        published: key of the published table that belongs to the sweep, if any.
+        two_sided: whether the tests ask for a difference to either side.
+        cases: case ids in rising order.
+        classes: name of each foreground class by its id, in rising order.
+        found: rows, pairs and scores of each metric, the sweep's own first; all have the same variants and classes in
+            the same order.
+        trials: the records of its trials, as far as they were read.
     """
 
-    sweep: str
-    dataset: str
+    sweep: Sweep
     split: str
-    metric: Metric
     reference: str | None
-    rows: tuple[Row, ...]
-    notes: tuple[str, ...]
-    published: str | None = None
-
-    def blocks(self) -> list[tuple[Row, ...]]:
-        """Group the rows by class, the foreground mean first; it alone where there is one class."""
-        ids: list[int | None] = list(dict.fromkeys(row.class_id for row in self.rows))
-        shown = ids[:1] if len(ids) == 2 else ids
-        return [tuple(row for row in self.rows if row.class_id == class_id) for class_id in shown]
-
-
-@dataclass(frozen=True)
-class Overview:
-    """The tables of several metrics, to be shown as one; `analysis.tables` renders it.
-
-    Attributes:
-        tables: one a metric, the sweep's own first; they have the same variants and classes in the same order.
-        notes: all that a reader must know about all of them, in sentences.
-    """
-
-    tables: tuple[Table, ...]
-    notes: tuple[str, ...]
+    two_sided: bool
+    cases: tuple[str, ...]
+    classes: Mapping[int, str]
+    found: tuple[Compared, ...]
+    trials: "pd.DataFrame" = field(repr=False, compare=False)
 
     @property
-    def main(self) -> Table:
-        """The table of the metric that the sweep is about; what does not depend on the metric is read here."""
-        return self.tables[0]
+    def metrics(self) -> tuple[Metric, ...]:
+        """What is compared."""
+        return tuple(each.metric for each in self.found)
 
-    def blocks(self) -> list[list[tuple[Row, ...]]]:
-        """Group the rows by class as `Table.blocks` does; each block has one row a variant: its rows of all metrics."""
-        by_metric = [table.blocks() for table in self.tables]
-        return [list(zip(*blocks, strict=True)) for blocks in zip(*by_metric, strict=True)]
+    @property
+    def main(self) -> Compared:
+        """The metric that the sweep is about; what does not depend on the metric is read here."""
+        return self.found[0]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Rows of the main metric: the foreground mean of all variants, then each class."""
+        return self.main.rows
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """All that a reader must know, in sentences."""
+        sweep = self.sweep
+        return tuple(notes(self.found, self.split, self.reference, sweep.overrides, self.two_sided, sweep.replicates))
+
+    def each(self) -> tuple["ScoredSweep", ...]:
+        """Return each metric alone."""
+        return tuple(replace(self, found=(own,)) for own in self.found)
+
+    def lines_by_class(self) -> list[tuple[str, list[tuple[Row, ...]]]]:
+        """Return the foreground mean, then each class where there are several; of each variant its rows by metric."""
+        shown = [(None, "mean"), *(self.classes.items() if len(self.classes) > 1 else ())]
+        lines = list(zip(*(each.rows for each in self.found), strict=True))
+        return [(name, [line for line in lines if line[0].class_id == class_id]) for class_id, name in shown]
 
 
-def ablation_table(
+def score_sweep(
     runs: Path,
-    sweep_name: str,
-    metric: str | None = None,
+    sweep: Sweep | str,
+    metrics: str | Sequence[str] | None = None,
     reference: str | None = None,
     *,
     two_sided: bool = False,
     split: str | None = None,
-) -> Table:
-    """Build the ablation table of `runs/sweeps/sweep_name` from what has finished so far.
+    settings: bool = False,
+) -> ScoredSweep:
+    """Read and score what has finished so far of a sweep.
 
     Only finished trials count. A variant's mean takes every replicate it has (seed, or seed and label split); its
     comparison with the reference takes only the cases and replicates that both have, and the notes name what that
@@ -117,94 +109,56 @@ def ablation_table(
 
     Args:
         runs: the runs folder.
-        sweep_name: folder name of the sweep.
-        metric: a column of the case records; None takes the sweep's.
+        sweep: the sweep, or the name of its folder in `runs/sweeps`.
+        metrics: one or several columns of the case records; None takes all that the sweep names.
         reference: name of the variant to compare with; None takes the sweep's.
         two_sided: whether to hold "different" against "no difference", not "the reference is better".
         split: `test` or `val`; None takes `test`, or `val` for a data set without test cases.
+        settings: whether to read the trials' records whole, with every setting.
 
     Raises:
         AnalysisError: no such sweep, metric or variant, a damaged record, or scores that can't be compared.
     """
-    sweep = read_sweep(runs, sweep_name)
-    return _read(runs, sweep, [metric or sweep.metric], reference, two_sided, split).main
-
-
-def overview(
-    runs: Path,
-    sweep_name: str,
-    reference: str | None = None,
-    metrics: Sequence[str] | None = None,
-    *,
-    two_sided: bool = False,
-) -> Overview:
-    """Build the tables of several metrics of `runs/sweeps/sweep_name`; the records are read once.
-
-    Args:
-        runs: the runs folder.
-        sweep_name: folder name of the sweep.
-        reference: name of the variant to compare with; None takes the sweep's.
-        metrics: columns of the case records; None takes all that the sweep names.
-        two_sided: as for `ablation_table`.
-
-    Raises:
-        AnalysisError: as `ablation_table`.
-    """
-    sweep = read_sweep(runs, sweep_name)
-    return _read(runs, sweep, metrics or sweep.metrics, reference, two_sided)
-
-
-def _read(
-    runs: Path,
-    sweep: Sweep,
-    metrics: Sequence[str],
-    reference: str | None,
-    two_sided: bool,
-    split: str | None = None,
-) -> Overview:
-    chosen = [find_metric(name) for name in metrics]
+    sweep = read_sweep(runs, sweep) if isinstance(sweep, str) else sweep
+    names = [metrics] if isinstance(metrics, str) else list(dict.fromkeys(metrics or sweep.metrics))
+    chosen = [find_metric(name) for name in names]
     base = choose_reference(sweep, reference)
-    trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status", "failure_kind", *TRAINING_COLUMNS])
-    failed = trials[trials["status"] == "failed"]
-    fates = Fates(
-        finished=tuple(trials.loc[trials["status"] == "finished", "trial_id"].tolist()),
-        failed=dict(zip(failed["trial_id"].tolist(), failed["failure_kind"].fillna("unknown").tolist(), strict=True)),
-        training=training_cases(sweep, trials),
-    )
-    cases = read_cases(runs, fates.finished, [*CASE_COLUMNS, *metrics])
+    trials = read_trials(runs, sweep.trial_ids, None if settings else _TRIAL_COLUMNS)
+    cases = read_cases(runs, _finished(trials), [*_CASE_COLUMNS, *names])
     if split is None:
         split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
-    return tabulate(sweep, cases[cases["split"] == split], fates, split, chosen, base, two_sided)
+    return score(sweep, trials, cases[cases["split"] == split], split, chosen, base, two_sided)
 
 
-def tabulate(
+def score(
     sweep: Sweep,
+    trials: "pd.DataFrame",
     cases: "pd.DataFrame",
-    fates: Fates,
     split: str,
     metrics: Sequence[Metric],
     reference: str | None,
     two_sided: bool = False,
-) -> Overview:
-    """Build the tables of some metrics from rows of scores.
+) -> ScoredSweep:
+    """Score rows of cases.
 
     Args:
         sweep: what was planned.
-        cases: `CASE_COLUMNS` and a column for each metric; rows of one split.
-        fates: what became of the trials.
+        trials: records of its trials: `trial_id`, `status` and `failure_kind` at least.
+        cases: the columns of case records that name and describe a case, and one for each metric; rows of one split.
         split: what to call the cases.
         metrics: what to compare.
         reference: the variant that the others are compared with, if any.
-        two_sided: as for `ablation_table`.
+        two_sided: as for `score_sweep`.
 
     Raises:
         AnalysisError: scores that can't be compared.
     """
+    finished = _finished(trials)
     trial_scores = score_trials(cases, [metric.name for metric in metrics])
-    found: list[Compared] = []
+    found = []
     for metric in metrics:
         of_trials = trial_scores[metric.name]
-        scores = {variant.name: scores_of(of_trials, variant, fates.finished) for variant in sweep.variants}
+        scores = {variant.name: scores_of(of_trials, variant, finished) for variant in sweep.variants}
         others = [name for name in scores if reference is not None and name != reference]
         pairs = {name: pair(scores[name], scores[str(reference)]) for name in others}
         pooled = pooled_seed_variance(scores.values()) if pairs else []
@@ -215,17 +169,10 @@ def tabulate(
             )
             for column in (*range(len(of_trials.classes)), FOREGROUND)
         }
-        rows = tuple(_rows(sweep, scores, fates, differences, of_trials.classes, reference))
-        found.append(Compared(metric, rows, pairs))
-
-    def told(shown: Sequence[Compared]) -> tuple[str, ...]:
-        return tuple(notes(shown, split, reference, sweep.overrides, two_sided, sweep.replicates))
-
-    tables = [
-        Table(sweep.name, sweep.dataset, split, each.metric, reference, tuple(each.rows), told([each]), sweep.published)
-        for each in found
-    ]
-    return Overview(tuple(tables), told(found))
+        rows = tuple(_rows(sweep, trials, scores, differences, reference))
+        found.append(Compared(metric, rows, pairs, scores))
+    any_scores = trial_scores[metrics[0].name]
+    return ScoredSweep(sweep, split, reference, two_sided, any_scores.cases, any_scores.classes, tuple(found), trials)
 
 
 def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
@@ -242,30 +189,43 @@ def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
     return asked or sweep.reference
 
 
-def _trials(variant: Variant, fates: Fates, scores: Scores[Replicate]) -> Trials:
-    finished, kinds = set(fates.finished), fates.failed
-    replicates = in_order(replicate for replicate, trial in variant.trials.items() if trial in finished)
-    return Trials(
-        planned=len(variant.trials),
-        replicates=replicates,
-        unscored=tuple(each for each in replicates if each not in scores.runs),
-        failed=tuple(kinds[trial] for trial in variant.trials.values() if trial in kinds),
-        splits=counts(variant.trials)[1],
-    )
+def _finished(trials: "pd.DataFrame") -> list[str]:
+    finished: list[str] = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
+    return finished
+
+
+def _trials(sweep: Sweep, trials: "pd.DataFrame", scores: Mapping[str, Scores[Replicate]]) -> dict[str, Trials]:
+    """Return what became of each variant's trials."""
+    finished = set(_finished(trials))
+    failed = trials[trials["status"] == "failed"]
+    kinds = dict(zip(failed["trial_id"].tolist(), failed["failure_kind"].fillna("unknown").tolist(), strict=True))
+
+    def of(variant: PlannedVariant) -> Trials:
+        replicates = in_order(replicate for replicate, trial in variant.trials.items() if trial in finished)
+        return Trials(
+            planned=len(variant.trials),
+            replicates=replicates,
+            unscored=tuple(each for each in replicates if each not in scores[variant.name].runs),
+            failed=tuple(kinds[trial] for trial in variant.trials.values() if trial in kinds),
+            splits=counts(variant.trials)[1],
+        )
+
+    return {variant.name: of(variant) for variant in sweep.variants}
 
 
 def _rows(
     sweep: Sweep,
-    scores: dict[str, Scores[Replicate]],
-    fates: Fates,
-    differences: dict[int, dict[str, Difference]],
-    classes: dict[int, str],
+    records: "pd.DataFrame",
+    scores: Mapping[str, Scores[Replicate]],
+    differences: Mapping[int, Mapping[str, Difference]],
     reference: str | None,
 ) -> Iterator[Row]:
     import numpy as np
 
     values = {name: case_values(own) for name, own in scores.items()}
-    trials = {variant.name: _trials(variant, fates, scores[variant.name]) for variant in sweep.variants}
+    trials = _trials(sweep, records, scores)
+    training = training_cases(sweep, records)
+    classes = next(iter(scores.values())).classes
     everything = (None, "mean", FOREGROUND, slice(None))
     each = [(class_id, label, k, slice(k, k + 1)) for k, (class_id, label) in enumerate(classes.items())]
     for class_id, label, column, part in [everything, *each]:
@@ -279,7 +239,7 @@ def _rows(
                 variant=name,
                 group=variant.group,
                 published=variant.published,
-                training=fates.training.get(name, TrainingCases()),
+                training=training[name],
                 class_id=class_id,
                 class_name=label,
                 is_reference=name == reference,

@@ -1,58 +1,20 @@
-"""What a search found, and what is left of it on fresh seeds: `sweep.yaml`'s section `search` and the records."""
+"""What a search found, and what is left of it on fresh seeds: the file of its sweep, of its settings, the records."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Literal
 
 from analysis.comparison.difference import Difference
 from analysis.comparison.importance import EVALUATOR, FEWEST_TRIALS, Importances
-from analysis.comparison.metric import Metric, find_metric
-from analysis.comparison.table import ablation_table
-from analysis.errors import AnalysisError
-from analysis.runs.sweep import read_sweep, read_sweep_file, written
-from analysis.statistics.doubts import SIGNIFICANT
+from analysis.comparison.metric import MISSING, Metric, find_metric, shown
+from analysis.comparison.scored_sweep import score_sweep
+from analysis.comparison.verdict import finding
+from analysis.runs.search_section import BEST_ROW, Chosen
+from analysis.runs.sweep import as_written, read_search, read_sweep, sweep_file, written
+from analysis.runs.tried_setting import STATES, TriedSetting, load_setting, read_settings
 
-BASE_ROW: Final = "default"
-BEST_ROW: Final = "best found"
-STATES: Final = {"complete": "trained to the end", "pruned": "ended early", "failed": "failed", "running": "cut off"}
-"""What became of a setting, in words."""
 Verdict = Literal["holds", "open", "vanished"]
-
-
-@dataclass(frozen=True)
-class Tried:
-    """Settings and what they reached.
-
-    Attributes:
-        number: place in the search.
-        value: mean score on the val cases, stored unit.
-        settings: dotted keys.
-    """
-
-    number: int
-    value: float
-    settings: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One setting that was tried, whatever became of it.
-
-    Attributes:
-        number: place in the search.
-        state: what became of it, in words.
-        steps: training steps of its last training; 0 before the first.
-        value: the last mean score on the val cases in the metric's shown unit; None without one.
-        settings: values as `--set` takes them, by dotted key.
-    """
-
-    number: int
-    state: str
-    steps: int
-    value: float | None
-    settings: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -64,13 +26,11 @@ class SearchResult:
         metric: what it went by.
         seed: the seed that it searched with.
         states: how many settings ended how.
-        over: whether all settings have been tried.
         importances: share of the objective's variance that each setting explains.
         base: the base's own settings; None before they are trained.
         best: the best ones; None before any is trained to the end.
         val: best minus base on fresh seeds and val cases; None before both are there.
         test: the same on test cases.
-        command: the line that trains the best settings.
         file: where all of them stand.
         attempts: every setting that was tried, by number.
     """
@@ -79,15 +39,13 @@ class SearchResult:
     metric: Metric
     seed: int
     states: Mapping[str, int]
-    over: bool
     importances: Importances
-    base: Tried | None
-    best: Tried | None
+    base: Chosen | None
+    best: Chosen | None
     val: Difference | None
     test: Difference | None
-    command: str | None
     file: Path
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[TriedSetting, ...]
 
     @property
     def gain(self) -> float | None:
@@ -101,12 +59,23 @@ class SearchResult:
         It holds where the test cases show a difference that is more than the choice of cases explains and, with
         several seeds, more than the choice of seeds explains.
         """
-        if self.test is None or self.test.test.difference is None:
+        found = finding(BEST_ROW, self.test)
+        if found is None:
             return None
-        if self._toward(self.test.test.difference) <= 0:
+        if self._toward(found.mean) <= 0:
             return "vanished"
-        doubts = [self.test.test.p, *([self.test.over_seeds.p] if self.test.over_seeds else [])]
-        return "holds" if all(p is not None and p < SIGNIFICANT for p in doubts) else "open"
+        return "holds" if found.holds else "open"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The searched settings."""
+        return tuple(self.attempts[0].params) if self.attempts else ()
+
+    def row(self, one: TriedSetting) -> list[str]:
+        """Return number, value, steps, state and searched settings of one that was tried, as a table shows them."""
+        own = (written(one.params[key]) if key in one.params else MISSING for key in self.keys)
+        value = shown(one.value, self.metric)
+        return [str(one.number), value, str(one.steps or MISSING), STATES[one.state], *own]
 
     def sentences(self) -> list[str]:
         """Return what is to be said, a line each."""
@@ -127,13 +96,13 @@ class SearchResult:
     def _found(self) -> list[str]:
         if self.best is None:
             return ["No settings were trained to the end."]
-        settings = " ".join(f"{key}={written(value)}" for key, value in self.best.settings.items())
+        settings = " ".join(f"{key}={written(value)}" for key, value in self.best.set.items())
         if self.gain is None or not self.gain:
             return [f"The base's own settings did best on val: {self.metric.label} {self._score(self.best.value)}."]
         return [
             f"Best on val: setting {self.best.number}, {self.metric.label} {self._score(self.best.value)} against "
             f"{self._score(self.base.value if self.base else 0.0)} of the base's own: {settings}",
-            f"All its settings: {self.file}; to train it: {self.command}",
+            f"All its settings: {self.file}; to train it: {self.best.command}",
         ]
 
     def _confirmed(self) -> list[str]:
@@ -172,69 +141,34 @@ def read_search_result(runs: Path, name: str) -> SearchResult | None:
     """Read the search of `runs/sweeps/name`; None for a sweep that searches nothing.
 
     Raises:
-        AnalysisError: there is no such sweep, or its file is damaged.
+        AnalysisError: there is no such sweep, or a file of it is damaged.
     """
     sweep = read_sweep(runs, name)
-    content = read_sweep_file(runs, name).get("search")
-    if content is None:
+    search = read_search(runs, name)
+    if search is None:
         return None
-    try:
-        base, best = _tried(content.get("base")), _tried(content.get("best"))
+    file = sweep_file(runs, name)
+    with as_written(f"section search of {file}", "a search"):
         return SearchResult(
             name=name,
             metric=find_metric(sweep.metric),
-            seed=int(content["seed"]),
-            states={str(state): int(count) for state, count in content["states"].items()},
-            over=bool(content["over"]),
-            importances=Importances(**content["importances"]),
-            base=base,
-            best=best,
-            val=_fresh(runs, name, "val"),
-            test=_fresh(runs, name, "test"),
-            command=(content.get("best") or {}).get("command"),
-            file=runs / "sweeps" / name / "best.yaml",
-            attempts=_attempts(runs / "sweeps" / name / "search", find_metric(sweep.metric)),
+            seed=search.seed,
+            states=search.states,
+            importances=Importances(**search.importances),
+            base=search.base,
+            best=search.best,
+            val=_fresh(runs, name, sweep.metric, "val"),
+            test=_fresh(runs, name, sweep.metric, "test"),
+            file=file.with_name("best.yaml"),
+            attempts=read_settings(file.with_name("search"), load_setting),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnalysisError(
-            f"The section search of {runs / 'sweeps' / name / 'sweep.yaml'} is not as a search writes it "
-            f"({type(error).__name__}: {error}); run the sweep again to rewrite it."
-        ) from error
 
 
-def _fresh(runs: Path, name: str, split: str) -> Difference | None:
+def _fresh(runs: Path, name: str, metric: str, split: str) -> Difference | None:
     """Return best minus base on fresh seeds; None where one of them has no finished trial."""
-    table = ablation_table(runs, name, reference=BASE_ROW, two_sided=True, split=split)
-    rows = [row for row in table.rows if row.variant == BEST_ROW and row.class_id is None]
-    found = rows[0].difference if rows else None
+    rows = score_sweep(runs, name, metric, two_sided=True, split=split).rows
+    found = next((row.difference for row in rows if row.variant == BEST_ROW and row.class_id is None), None)
     return found if found is not None and found.test.difference is not None else None
-
-
-def _tried(content: Mapping[str, Any] | None) -> Tried | None:
-    return None if content is None else Tried(int(content["number"]), float(content["value"]), dict(content["set"]))
-
-
-def _attempts(folder: Path, metric: Metric) -> tuple[Attempt, ...]:
-    """Read the files of the settings that were tried; one that is being written is passed over."""
-    found = []
-    for path in folder.glob("*.json"):
-        if not path.stem.isdecimal():
-            continue
-        try:
-            content = json.loads(path.read_text())
-        except (OSError, ValueError):
-            continue
-        trials, value = content["trials"], content["value"]
-        found.append(
-            Attempt(
-                number=int(content["number"]),
-                state=STATES[content["state"]],
-                steps=int(trials[-1]["steps"]) if trials else 0,
-                value=None if value is None else metric.scale * float(value),
-                settings={str(key): written(own) for key, own in content["params"].items()},
-            )
-        )
-    return tuple(sorted(found, key=lambda one: one.number))
 
 
 def _p(value: float | None) -> str:

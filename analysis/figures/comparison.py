@@ -2,27 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.comparison.aggregate import (
-    FOREGROUND,
-    Scores,
-    case_values,
-    pair,
-    replicate_values,
-    score_trials,
-    scores_of,
-)
+from analysis.comparison.aggregate import FOREGROUND, Pairs, Scores, case_values, replicate_values
 from analysis.comparison.difference import Difference
 from analysis.comparison.metric import Metric
 from analysis.comparison.row import Row
+from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.settings import settings_of, varying_keys
-from analysis.comparison.table import CASE_COLUMNS, ablation_table
 from analysis.errors import AnalysisError
-from analysis.runs.records import read_cases, read_trials
 from analysis.runs.replicate import Replicate, have_splits, luck
-from analysis.runs.sweep import hint, read_sweep
+from analysis.runs.sweep import hint
 
 if TYPE_CHECKING:
     from analysis.comparison.aggregate import Floats
@@ -154,52 +144,39 @@ class Comparison:
         return found
 
 
-def read_comparison(
-    runs: Path,
-    sweep_name: str,
-    metric: str | None = None,
-    reference: str | None = None,
-    class_name: str | None = None,
-) -> Comparison:
-    """Read what has finished of `runs/sweeps/sweep_name`: the rows of its ablation table, and what they were made from.
+def comparison_of(scored: ScoredSweep, class_name: str | None = None) -> Comparison:
+    """Arrange the main metric of a scored sweep for figures.
 
     Args:
-        runs: the runs folder.
-        sweep_name: folder name of the sweep.
-        metric: a column of the case records; None takes the sweep's.
-        reference: name of the variant to compare with; None takes the sweep's.
+        scored: the sweep, read with its settings.
         class_name: one class; None takes the mean over the foreground classes of each case.
 
     Raises:
-        AnalysisError: no such sweep, metric, variant or class, a damaged record, or scores that can't be compared.
+        AnalysisError: no such class.
     """
-    table = ablation_table(runs, sweep_name, metric, reference)
-    sweep = read_sweep(runs, sweep_name)
-    trials = read_trials(runs, sweep.trial_ids)
-    finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
-    records = read_cases(runs, finished, [*CASE_COLUMNS, table.metric.name])
-    by_trial = score_trials(records[records["split"] == table.split], [table.metric.name])[table.metric.name]
-    scores = {variant.name: scores_of(by_trial, variant, finished) for variant in sweep.variants}
-    classes = list(by_trial.classes.values())
+    sweep, own = scored.sweep, scored.main
+    classes = list(scored.classes.values())
     if class_name is not None and class_name not in classes:
         there = ", ".join(classes) or "none"
         raise AnalysisError(f"There is no class '{class_name}'{hint(class_name, classes)}; there are {there}.")
     column = FOREGROUND if class_name is None else classes.index(class_name)
-    class_id = None if class_name is None else list(by_trial.classes)[column]
-    rows = [row for row in table.rows if row.class_id == class_id]
-    settings = settings_of(trials, {variant.name: list(variant.trials.values()) for variant in sweep.variants})
-    base = scores.get(table.reference or "")
-    pairs = [_pairs(row, scores[row.variant], base, column) for row in rows if base is not None]
+    class_id = None if class_name is None else list(scored.classes)[column]
+    rows = [row for row in own.rows if row.class_id == class_id]
+    settings = settings_of(scored.trials, {variant.name: list(variant.trials.values()) for variant in sweep.variants})
     return Comparison(
         sweep=sweep.name,
         dataset=sweep.dataset,
-        split=table.split,
-        metric=table.metric,
+        split=scored.split,
+        metric=own.metric,
         class_name=class_name,
-        cases=by_trial.cases,
-        variants=tuple(_variant(row, scores[row.variant], settings[row.variant], column) for row in rows),
-        reference=table.reference,
-        pairs=tuple(own for own in pairs if own is not None),
+        cases=scored.cases,
+        variants=tuple(_variant(row, own.scores[row.variant], settings[row.variant], column) for row in rows),
+        reference=scored.reference,
+        pairs=tuple(
+            _paired(row.variant, own.pairs[row.variant], row.difference, column)
+            for row in rows
+            if row.difference is not None
+        ),
         varying=varying_keys(settings.values()),
     )
 
@@ -217,12 +194,7 @@ def _variant(row: Row, scores: Scores[Replicate], settings: Mapping[str, Any], c
     )
 
 
-def _pairs(row: Row, variant: Scores[Replicate], reference: Scores[Replicate], column: int) -> PairedCases | None:
-    if row.difference is None:
-        return None
-    matched = pair(variant, reference)
-    ours, theirs = matched.variant[:, column], matched.reference[:, column]
-    complete = (ours == ours) & (theirs == theirs)
-    cases = tuple(case for case, kept in zip(matched.cases, complete, strict=True) if kept)
+def _paired(variant: str, matched: Pairs, difference: Difference, column: int) -> PairedCases:
+    cases = tuple(matched.cases[place] for place in matched.complete(column).nonzero()[0])
     scored = len(matched.cases) + len(matched.variant_cases) + len(matched.reference_cases)
-    return PairedCases(row.variant, cases, scored - len(cases), row.difference)
+    return PairedCases(variant, cases, scored - len(cases), difference)

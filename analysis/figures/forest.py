@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.comparison.metric import shown_p
+from analysis.comparison.verdict import one_training
 from analysis.figures.canvas.rows import columns, row_chart
 from analysis.figures.canvas.style import (
     BLACK,
@@ -93,7 +94,7 @@ def forest_caption(data: Comparison) -> str:
     else:
         text += "Filled: the interval excludes 0. p: paired one-sided t-test over cases; "
     text += f"alternative: the {metric.label} of {data.reference} is {tail}{several}."
-    if all(len(pairs.difference.replicates) < 2 for pairs in data.paired):
+    if all(one_training(pairs.difference.replicates) for pairs in data.paired):
         text += " One seed each: another training could undo a difference."
     if outside := _beyond(data):
         text += f" Arrows: outside of the axis ({', '.join(outside)})."

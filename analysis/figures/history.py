@@ -30,10 +30,7 @@ def history_figure(study: Study, width_mm: float = ONE_COLUMN_MM) -> "Figure":
         running = np.maximum.accumulate(values) if study.metric.higher_is_better else np.minimum.accumulate(values)
         axes.plot(numbers, values, "o", markersize=3, markerfacecolor="white", color=BLUE, label="trial", zorder=3)
         axes.step(numbers, running, where="post", color=BLUE, linewidth=1.2, label="best so far", zorder=2)
-        for state, label, marker, colour in (
-            ("pruned", "pruned", "|", GREY),
-            ("fail", "failed", "x", VERMILLION),
-        ):
+        for state, marker, colour in (("pruned", "|", GREY), ("failed", "x", VERMILLION)):
             found = [trial.number for trial in study.trials if trial.state == state]
             if found:
                 across = axes.get_xaxis_transform()
@@ -43,7 +40,7 @@ def history_figure(study: Study, width_mm: float = ONE_COLUMN_MM) -> "Figure":
                     marker,
                     color=colour,
                     markersize=4,
-                    label=label,
+                    label=state,
                     transform=across,
                 )
         axes.margins(y=0.12)

@@ -6,7 +6,8 @@ from typing import Any
 from analysis.comparison.importance import importances
 from analysis.comparison.metric import Metric
 from analysis.errors import AnalysisError
-from analysis.figures.study import Study, StudyTrial
+from analysis.figures.study import Study
+from analysis.runs.tried_setting import State, TriedSetting
 
 
 def read_study(path: Path, metric: Metric) -> Study | None:
@@ -52,6 +53,7 @@ def read_study(path: Path, metric: Metric) -> Study | None:
     return Study(names[0], metric, trials, logarithmic, weighed.shares, weighed.basis)
 
 
-def _trial(trial: Any) -> StudyTrial:
-    value = trial.values[0] if trial.values else None
-    return StudyTrial(trial.number, trial.params, value, trial.state.name.lower())
+def _trial(trial: Any) -> TriedSetting:
+    name = trial.state.name.lower()
+    state: State = "failed" if name == "fail" else name
+    return TriedSetting(trial.number, trial.params, state=state, value=trial.values[0] if trial.values else None)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from analysis.comparison.importance import EVALUATOR
 from analysis.comparison.metric import Metric
+from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from analysis.errors import AnalysisError
 from analysis.figures.boxes import box_caption, box_figure
 from analysis.figures.canvas.drawing import draw_all
 from analysis.figures.cases.cases_of_sweep import CasesOfSweep, read_cases_of_sweep
 from analysis.figures.cases.qualitative import qualitative_caption, qualitative_figure
 from analysis.figures.cases.surface import surface_caption, surface_figure
-from analysis.figures.comparison import Comparison, read_comparison
+from analysis.figures.comparison import Comparison, comparison_of
 from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
 from analysis.figures.importance import importance_caption, importance_figure
@@ -26,10 +27,9 @@ from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sen
 from analysis.figures.study import Study
 from analysis.figures.study_file import read_study
 from analysis.figures.training import training_caption, training_figure
-from analysis.runs.files import write_whole
-from analysis.runs.replicate import in_order
-from analysis.runs.sweep import Variant, read_sweep
-from analysis.runs.training_log import read_training_log
+from analysis.runs.sweep import PlannedVariant, read_sweep
+from analysis.runs.training_log import read_training_logs
+from simcvd.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,10 +55,12 @@ class SweepFigures:
     """All figures that apply to a sweep.
 
     Attributes:
+        scored: the sweep, in the metric that they are of.
         figures: in the order in which a reader wants them.
         remarks: which do not apply although one would look for them, and why, in sentences.
     """
 
+    scored: ScoredSweep
     figures: tuple[SweepFigure, ...]
     remarks: tuple[str, ...]
 
@@ -108,13 +110,14 @@ def sweep_figures(
         AnalysisError: no such sweep, metric, variant or data set, a damaged file, or scores that can't be compared.
     """
     sweep = read_sweep(runs, sweep_name)
-    comparison = read_comparison(runs, sweep_name, metric, reference)
+    scored = score_sweep(runs, sweep, metric or sweep.metric, reference, settings=True)
+    comparison = comparison_of(scored)
     cases = read_cases_of_sweep(runs, sweep, comparison, dataset)
     found = [*_of_scores(comparison), *_of_cases(cases, comparison.metric)]
     if (comparison.metric.name, comparison.reference) == (sweep.metric, sweep.reference):
         found += _of_study(read_study(runs / "sweeps" / sweep_name / "study.journal", comparison.metric))
         found += _of_logs(runs, sweep.variants)
-    return SweepFigures(tuple(found), () if cases.cases or not comparison.scored else cases.remarks)
+    return SweepFigures(scored, tuple(found), () if cases.cases or not comparison.scored else cases.remarks)
 
 
 def write_figures(
@@ -142,12 +145,12 @@ def write_figures(
     Raises:
         AnalysisError: as `sweep_figures`, or nothing can be drawn yet.
     """
-    sweep = read_sweep(runs, sweep_name)
-    folder = runs / "sweeps" / sweep_name / "figures"
-    if metric not in (None, sweep.metric) or reference not in (None, sweep.reference):
-        against = f"-vs-{file_name(reference)}" if reference not in (None, sweep.reference) else ""
-        folder /= f"{metric or sweep.metric}{against}"
     found = sweep_figures(runs, sweep_name, metric, reference, dataset)
+    folder, sweep = runs / "sweeps" / sweep_name / "figures", found.scored.sweep
+    drawn = found.scored.main.metric.name, found.scored.reference
+    if drawn != (sweep.metric, sweep.reference):
+        against = f"-vs-{file_name(drawn[1])}" if drawn[1] != sweep.reference else ""
+        folder /= f"{drawn[0]}{against}"
     if not found.figures:
         raise AnalysisError(
             f"The sweep {sweep_name} in {runs} has neither scores nor logs to draw; wait for its first trial."
@@ -160,7 +163,7 @@ def write_figures(
         on_figure(len(written), len(stems))
     captions = folder / "captions.md"
     text = [f"# Figures of {sweep_name}\n", *(f"## {figure.name}\n\n{figure.caption}\n" for figure in found.figures)]
-    write_whole(captions, "\n".join([*text, *(f"{remark}\n" for remark in found.remarks)]).encode())
+    write_file(captions, "\n".join([*text, *(f"{remark}\n" for remark in found.remarks)]))
     ordered = (file for stem in stems for file in written[stem])
     return WrittenFigures(folder, (*ordered, captions), found.remarks)
 
@@ -204,12 +207,10 @@ def _of_study(study: Study | None) -> Iterator[SweepFigure]:
         yield SweepFigure("parallel", parallel_caption(study), partial(parallel_figure, study))
 
 
-def _of_logs(runs: Path, variants: Sequence[Variant]) -> Iterator[SweepFigure]:
+def _of_logs(runs: Path, variants: Sequence[PlannedVariant]) -> Iterator[SweepFigure]:
     taken: set[str] = set()
     for variant in variants:
-        paths = {each: runs / "trials" / variant.trials[each] / "log.jsonl" for each in in_order(variant.trials)}
-        logs = [read_training_log(path, str(each)) for each, path in paths.items() if path.is_file()]
-        logs = [log for log in logs if log.losses or log.validation]
+        logs = [log for log in read_training_logs(runs, variant).values() if log.losses or log.validation]
         if logs:
             name = f"training-{file_name(variant.name)}"
             name += f"-{len(taken)}" if name.lower() in taken else ""

@@ -7,25 +7,23 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from analysis.comparison.search import SearchResult, read_search_result
 from analysis.comparison.settings import as_number, setting_label
-from analysis.comparison.table import Overview, overview
 from analysis.errors import AnalysisError
 from analysis.report.commands import Command, commands
-from analysis.report.courses import TrialCourse, read_courses
-from analysis.report.fates import Fate, read_fates
+from analysis.report.curves import TrialCurves, read_curves
 from analysis.report.pictures import Browser, read_browser
-from analysis.report.setup import Fact, Settings, read_environment, read_settings
+from analysis.report.setup import Fact, SettingsShown, read_environment, read_settings
 from analysis.report.summary import Paragraph, summarise
-from analysis.report.values import Values, read_values
-from analysis.runs.records import read_trials
-from analysis.runs.sweep import read_sweep
+from analysis.report.unfinished import UnfinishedTrial, unfinished_trials
+from analysis.report.values import Values, values_of
 
 _LEAST_POINTS = 3
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class SweptSetting:
     """The one numeric setting that sets the variants apart.
 
     Attributes:
@@ -46,12 +44,12 @@ class Report:
         dataset: the data set's name.
         made: when and by which version, in words.
         summary: what was found, how sure.
-        overview: the tables; p-values are two-sided.
+        scored: the scores and comparisons; p-values are two-sided.
         values: each case's value of every variant.
-        sensitivity: where a single numeric setting was swept.
-        courses: training curves.
+        swept: the setting, where a single numeric one was swept.
+        curves: training curves.
         browser: cases to look at.
-        fates: trials that have not finished.
+        unfinished: trials that have not finished.
         settings: what trials share and what differs.
         environment: what they ran on.
         commands: what makes it all again.
@@ -62,13 +60,13 @@ class Report:
     dataset: str
     made: str
     summary: tuple[Paragraph, ...]
-    overview: Overview
+    scored: ScoredSweep
     values: Values
-    sensitivity: Sensitivity | None
-    courses: tuple[TrialCourse, ...]
+    swept: SweptSetting | None
+    curves: tuple[TrialCurves, ...]
     browser: Browser
-    fates: tuple[Fate, ...]
-    settings: Settings
+    unfinished: tuple[UnfinishedTrial, ...]
+    settings: SettingsShown
     environment: tuple[Fact, ...]
     commands: tuple[Command, ...]
     search: SearchResult | None = None
@@ -100,10 +98,9 @@ def read_report(
     """
     if dataset is not None and not (dataset / "cases").is_dir():
         raise AnalysisError(f"There is no data set in {dataset}; give the folder that the sweep {sweep_name} ran on.")
-    sweep = read_sweep(runs, sweep_name)
-    found = overview(runs, sweep_name, reference, two_sided=True)
-    trials = read_trials(runs, sweep.trial_ids)
-    values = read_values(runs, sweep, found)
+    scored = score_sweep(runs, sweep_name, None, reference, two_sided=True, settings=True)
+    sweep, trials = scored.sweep, scored.trials
+    values = values_of(scored)
     settings = read_settings(sweep, trials)
     folder = dataset or sweep.dataset_folder
     left_out = Browser(notes=("The pictures were left out with `--no-cases`.",))
@@ -111,28 +108,28 @@ def read_report(
         sweep=sweep.name,
         dataset=sweep.dataset,
         made=f"{clock():%Y-%m-%d} with simcvd {_own_version()}",
-        summary=tuple(summarise(found)),
-        overview=found,
+        summary=tuple(summarise(scored)),
+        scored=scored,
         values=values,
-        sensitivity=_sensitivity(settings),
-        courses=tuple(read_courses(runs, sweep)),
+        swept=_swept_setting(settings),
+        curves=tuple(read_curves(runs, sweep)),
         browser=read_browser(runs, sweep, values, folder, on_case) if cases else left_out,
-        fates=tuple(read_fates(sweep, trials)),
+        unfinished=tuple(unfinished_trials(sweep, trials)),
         settings=settings,
         environment=tuple(read_environment(runs, sweep, trials)),
-        commands=tuple(commands(sweep, runs, folder.name if folder else sweep.dataset, found.main.reference)),
+        commands=tuple(commands(sweep, runs, folder.name if folder else sweep.dataset, scored.reference)),
         search=read_search_result(runs, sweep_name),
     )
 
 
-def _sensitivity(settings: Settings) -> Sensitivity | None:
+def _swept_setting(settings: SettingsShown) -> SweptSetting | None:
     if len(settings.keys) != 1:
         return None
     numbers: dict[str, Any] = {name: as_number(own[0]) for name, own in settings.differing.items() if own[0]}
     values = {name: value for name, value in numbers.items() if value is not None}
     if len(values) < len(numbers) or len(set(values.values())) < _LEAST_POINTS:
         return None
-    return Sensitivity(setting_label(settings.keys[0]), values)
+    return SweptSetting(setting_label(settings.keys[0]), values)
 
 
 def _own_version() -> str:

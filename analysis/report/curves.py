@@ -1,20 +1,19 @@
 """The training curves of a report: every trial's losses and validation scores, thinned to what a screen can show."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.replicate import Replicate
 from analysis.runs.sweep import Sweep
-from analysis.runs.training_log import Course, TrainingLog, read_training_log
+from analysis.runs.training_log import Course, TrainingLog, read_training_logs
 
 POINTS: Final = 150
 """Reports of a trial beyond which neighbours are averaged."""
 
 
 @dataclass(frozen=True)
-class TrialCourse:
+class TrialCurves:
     """One trial's curves.
 
     Attributes:
@@ -30,27 +29,20 @@ class TrialCourse:
     averaged: int
 
 
-def read_courses(runs: Path, sweep: Sweep) -> list[TrialCourse]:
+def read_curves(runs: Path, sweep: Sweep) -> list[TrialCurves]:
     """Read the logs of all trials that have one.
 
     Raises:
         AnalysisError: a log is damaged.
     """
-    return list(_read(runs, sweep))
-
-
-def _read(runs: Path, sweep: Sweep) -> Iterator[TrialCourse]:
+    found = []
     for variant in sweep.variants:
-        for replicate in in_order(variant.trials):
-            trial = variant.trials[replicate]
-            path = runs / "trials" / trial / "log.jsonl"
-            if not path.is_file():
-                continue
-            curves = _named(read_training_log(path, str(replicate)))
-            if curves:
-                thin = {name: thinned(course) for name, course in curves.items()}
-                averaged = max(-(-len(course.steps) // POINTS) for course in curves.values())
-                yield TrialCourse(variant.name, replicate, thin, averaged)
+        for replicate, log in read_training_logs(runs, variant).items():
+            if courses := _named(log):
+                thin = {name: thinned(course) for name, course in courses.items()}
+                averaged = max(-(-len(course.steps) // POINTS) for course in courses.values())
+                found.append(TrialCurves(variant.name, replicate, thin, averaged))
+    return found
 
 
 def _named(log: TrainingLog) -> dict[str, Course]:

@@ -2,15 +2,16 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from analysis.comparison.metric import Metric, shown_p
 from analysis.comparison.row import Row
+from analysis.comparison.verdict import SIGNIFICANT, finding
 from analysis.report.content import Report
 from analysis.report.pictures import Picture
 from analysis.runs.replicate import Replicate, chance, luck
-from analysis.statistics.doubts import SIGNIFICANT
+from simcvd.nested import finite
 
 _UNSAFE = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&\u2028\u2029"}
 
@@ -21,18 +22,18 @@ def json_text(value: Any) -> str:
     >>> json_text({"name": "</script>", "value": float("nan")})
     '{"name":"\\u003c/script\\u003e","value":null}'
     """
-    return json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False).translate(_UNSAFE)
+    return json.dumps(finite(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False).translate(_UNSAFE)
 
 
 def chart_data(report: Report) -> dict[str, Any]:
     """Return what the figures and the table of cases are drawn from."""
-    values = report.values
-    blocks = report.overview.blocks()
+    values, scored = report.values, report.scored
     return {
         "variants": list(values.variants),
-        "reference": report.overview.main.reference,
-        "luck": luck(any(row.trials.splits for row in report.overview.main.rows)),
-        "chance": chance(any(row.trials.splits > 1 for row in report.overview.main.rows)),
+        "reference": scored.reference,
+        "luck": luck(any(row.trials.splits for row in scored.rows)),
+        "chance": chance(any(row.trials.splits > 1 for row in scored.rows)),
+        "significant": SIGNIFICANT,
         "metrics": [
             {"label": metric.label, "heading": metric.heading, "unit": metric.unit, "higher": metric.higher_is_better}
             for metric in values.metrics
@@ -44,15 +45,12 @@ def chart_data(report: Report) -> dict[str, Any]:
             for metric, of_metric in zip(values.metrics, values.values, strict=True)
         ],
         "rows": [
-            [[_row(rows[place], metric) for rows in block] for block in blocks]
+            [[_row(rows[place], metric) for rows in lines] for _, lines in scored.lines_by_class()]
             for place, metric in enumerate(values.metrics)
         ],
-        "sensitivity": None
-        if report.sensitivity is None
-        else {"label": report.sensitivity.label, "values": report.sensitivity.values},
+        "sensitivity": None if report.swept is None else {"label": report.swept.label, "values": report.swept.values},
         "courses": [
-            {"variant": course.variant, "seed": _seed(course.replicate), "curves": course.curves}
-            for course in report.courses
+            {"variant": each.variant, "seed": _seed(each.replicate), "curves": each.curves} for each in report.curves
         ],
         "browser": {
             "trials": [{"variant": each.variant, "seed": _seed(each.replicate)} for each in report.browser.trials],
@@ -95,7 +93,7 @@ def _seed(replicate: Replicate) -> int | str:
 
 
 def _row(row: Row, metric: Metric) -> dict[str, Any]:
-    each = row.difference
+    found = finding(row.variant, row.difference)
     shown: dict[str, Any] = {
         "mean": _one(row.mean, metric),
         "sd": _one(row.sd, metric),
@@ -104,9 +102,10 @@ def _row(row: Row, metric: Metric) -> dict[str, Any]:
         "n": row.n,
         "seeds": len(row.trials.replicates),
     }
-    if each is not None and each.test.difference is not None:
+    if found is not None:
+        each = found.difference
         shown["difference"] = {
-            "mean": _one(each.test.difference, metric),
+            "mean": _one(found.mean, metric),
             "low": _one(each.interval.low, metric),
             "high": _one(each.interval.high, metric),
             "n": each.test.n,
@@ -114,8 +113,8 @@ def _row(row: Row, metric: Metric) -> dict[str, Any]:
             "p_seeds": None if each.over_seeds_holm is None else shown_p(each.over_seeds_holm),
             "seeds_low": None if each.over_seeds is None else _one(each.over_seeds.interval.low, metric),
             "seeds_high": None if each.over_seeds is None else _one(each.over_seeds.interval.high, metric),
-            "clear": each.p_holm is not None and each.p_holm < SIGNIFICANT,
-            "undone": each.over_seeds_holm is not None and each.over_seeds_holm >= SIGNIFICANT,
+            "clear": found.verdict != "open",
+            "undone": found.undone_by_seeds,
         }
     return shown
 
@@ -131,11 +130,3 @@ def _one(value: float | None, metric: Metric) -> float | None:
 
 def _base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not abs(value) < float("inf") else value

@@ -8,8 +8,7 @@ from typing import Final
 
 from analysis.report.content import Report
 from analysis.report.data import chart_data, json_text, picture_data
-from analysis.tables.html import html as table_html
-from analysis.tables.sheet import make_sheet
+from analysis.tables.html import render_html
 
 _SCRIPTS: Final = (
     *("dom", "theme", "tables", "axes", "tooltip", "choice"),
@@ -37,9 +36,9 @@ def render(report: Report) -> str:
         undefined=jinja2.StrictUndefined,
     )
     script, style = _script(assets), (assets / "report.css").read_text(encoding="utf-8")
-    tables = [(table.metric.heading, Markup(table_html(make_sheet([table])))) for table in report.overview.tables]
+    tables = [(each.main.metric.heading, Markup(render_html(each))) for each in report.scored.each()]
     if len(tables) > 1:
-        tables.insert(0, ("All metrics", Markup(table_html(make_sheet([report.overview])))))
+        tables.insert(0, ("All metrics", Markup(render_html(report.scored))))
     return environment.get_template("report.html.j2").render(
         report=report,
         tables=tables,

@@ -17,7 +17,7 @@ NOT_RECORDED: Final = "not recorded"
 
 
 @dataclass(frozen=True)
-class Settings:
+class SettingsShown:
     """Settings as resolved, in words; what a variant's records lack is empty.
 
     Attributes:
@@ -46,7 +46,7 @@ class Fact:
     values: tuple[tuple[str, int], ...]
 
 
-def read_settings(sweep: Sweep, trials: "pd.DataFrame") -> Settings:
+def read_settings(sweep: Sweep, trials: "pd.DataFrame") -> SettingsShown:
     """Sort the settings of a sweep's trials into shared and differing ones; seeds are left out.
 
     Args:
@@ -56,7 +56,7 @@ def read_settings(sweep: Sweep, trials: "pd.DataFrame") -> Settings:
     each = settings_of(trials, {variant.name: list(variant.trials.values()) for variant in sweep.variants})
     keys = varying_keys(each.values())
     known = next((own for own in each.values() if own), {})
-    return Settings(
+    return SettingsShown(
         shared={key: written(value) for key, value in known.items() if key not in keys},
         keys=keys,
         differing={name: tuple(written(own[key]) if own else "" for key in keys) for name, own in each.items()},

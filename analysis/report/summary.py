@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from analysis.comparison.metric import Metric, shown
-from analysis.comparison.notes_on_tests import detectable
 from analysis.comparison.row import Row
-from analysis.comparison.table import Overview, Table
-from analysis.report.findings import Finding, findings
+from analysis.comparison.scored_sweep import ScoredSweep
+from analysis.comparison.verdict import (
+    SIGNIFICANT,
+    Finding,
+    detectable,
+    few_trainings,
+    findings,
+    one_training,
+    wide_intervals,
+)
 from analysis.runs.replicate import chances
-from analysis.statistics.doubts import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
 
 Tone = Literal["plain", "better", "worse", "open", "caution"]
 
@@ -47,21 +53,20 @@ class Paragraph:
     items: tuple[tuple[str, str], ...] = ()
 
 
-def summarise(overview: Overview) -> list[Paragraph]:
+def summarise(scored: ScoredSweep) -> list[Paragraph]:
     """Say what a sweep found: means, differences from the reference, what they rest on, and what weakens them.
 
     Args:
-        overview: tables made with `two_sided`, since the summary speaks of both directions.
+        scored: the sweep, scored with `two_sided`, since the summary speaks of both directions.
     """
-    table = overview.main
-    rows = table.blocks()[0]
-    told = [Paragraph("plain", " ".join(_setting(table, rows)))]
+    rows = scored.main.means
+    told = [Paragraph("plain", " ".join(_setting(scored, rows)))]
     if any(row.mean is not None for row in rows):
         found = findings(rows)
-        told[0] = Paragraph("plain", " ".join([told[0].text, *_means(table, rows)]))
-        told += _differences(table, rows, found)
-        told += _how_sure(table, found)
-        told += _other_metrics(overview)
+        told[0] = Paragraph("plain", " ".join([told[0].text, *_means(scored, rows)]))
+        told += _differences(scored, rows, found)
+        told += _how_sure(found)
+        told += _other_metrics(scored)
     told += _lost(rows)
     return told
 
@@ -102,7 +107,7 @@ def count(number: int, what: str) -> str:
     return f"{_WORDS[number] if number < len(_WORDS) else number} {what}{'' if number == 1 else 's'}"
 
 
-def _setting(table: Table, rows: Sequence[Row]) -> Iterator[str]:
+def _setting(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
     planned, finished = sum(row.trials.planned for row in rows), sum(len(row.trials.replicates) for row in rows)
     numbers = sorted({row.trials.planned for row in rows})
     each = f"with {numbers[0]} to {numbers[-1]} seeds each"
@@ -110,7 +115,7 @@ def _setting(table: Table, rows: Sequence[Row]) -> Iterator[str]:
         each = f"with {count(numbers[-1] // splits, 'seed')} times {count(splits, 'label split')} each"
     elif len(numbers) == 1:
         each = f"with {count(numbers[0], 'seed')} each"
-    of_data = f" on {table.dataset}" if table.dataset else ""
+    of_data = f" on {scored.sweep.dataset}" if scored.sweep.dataset else ""
     yield f"{count(len(rows), 'variant').capitalize()} {'was' if len(rows) == 1 else 'were'} trained {each}{of_data}."
     if finished < planned:
         yield f"{finished} of {planned} trials have finished." if finished else "No trial has finished yet."
@@ -118,12 +123,12 @@ def _setting(table: Table, rows: Sequence[Row]) -> Iterator[str]:
         yield "The finished trials have no scores."
 
 
-def _means(table: Table, rows: Sequence[Row]) -> Iterator[str]:
-    metric = table.metric
+def _means(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
+    metric = scored.main.metric
     best = _best(rows, metric)
     cases = max(row.cases for row in rows)
-    classes = " (mean over the foreground classes)" if len(table.blocks()) > 1 else ""
-    on = f"on {cases} {table.split} case{'' if cases == 1 else 's'}{classes}"
+    classes = " (mean over the foreground classes)" if len(scored.classes) > 1 else ""
+    on = f"on {cases} {scored.split} case{'' if cases == 1 else 's'}{classes}"
     reference = next((row for row in rows if row.is_reference), None)
     if reference is not None and reference.mean is not None:
         yield f"The reference, {reference.variant}, reaches {_mean(reference, metric)} {on}."
@@ -138,9 +143,9 @@ def _means(table: Table, rows: Sequence[Row]) -> Iterator[str]:
         yield f"{best.variant} {has} {_mean(best, metric)}{on and ' '}{on}."
 
 
-def _differences(table: Table, rows: Sequence[Row], found: Sequence[Finding]) -> Iterator[Paragraph]:
-    metric = table.metric
-    if table.reference is None:
+def _differences(scored: ScoredSweep, rows: Sequence[Row], found: Sequence[Finding]) -> Iterator[Paragraph]:
+    metric = scored.main.metric
+    if scored.reference is None:
         if len(rows) > 1:
             yield Paragraph(
                 "caution", "The sweep names no reference, so no difference is tested; --reference names one."
@@ -181,13 +186,13 @@ def _differences(table: Table, rows: Sequence[Row], found: Sequence[Finding]) ->
         yield Paragraph("open", text, tuple((one.variant, difference_text(one, metric)) for one in own))
 
 
-def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
+def _how_sure(found: Sequence[Finding]) -> Iterator[Paragraph]:
     if not found:
         return
     fewest = min((one.difference for one in found), key=lambda difference: chances(difference.replicates))
     number, what = chances(fewest.replicates), fewest.chance
     shown_ = [one for one in found if one.verdict != "open"]
-    if number < 2:
+    if one_training(fewest.replicates):
         yield Paragraph(
             "caution",
             "With one seed, a difference may be the luck of one training, however small its p: the test asks only "
@@ -202,12 +207,12 @@ def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
         if len(kept) < len(shown_):
             lost = ", ".join(one.variant for one in shown_ if not one.holds_over_seeds)
             text += f" What other {what} could undo: {lost}."
-        if number < ENOUGH_SEEDS:
+        if few_trainings(fewest.replicates):
             text += f" With {count(number, what.removesuffix('s'))} that test is weak; "
             text += "train three or more."
         yield Paragraph("plain" if len(kept) == len(shown_) else "caution", text)
     cases = min(one.difference.test.n for one in found)
-    if cases < ENOUGH_CASES:
+    if wide_intervals(cases):
         yield Paragraph(
             "caution", f"With {count(cases, 'case')} the intervals are wide: read them before the p-values."
         )
@@ -220,15 +225,15 @@ def _how_sure(table: Table, found: Sequence[Finding]) -> Iterator[Paragraph]:
         )
 
 
-def _other_metrics(overview: Overview) -> Iterator[Paragraph]:
+def _other_metrics(scored: ScoredSweep) -> Iterator[Paragraph]:
     items = []
-    for table in overview.tables[1:]:
-        found = findings(table.blocks()[0])
+    for other in scored.found[1:]:
+        found = findings(other.means)
         if not found:
             continue
         up, down = (sum(one.verdict == verdict for one in found) for verdict in ("higher", "lower"))
-        better, worse = (up, down) if table.metric.higher_is_better else (down, up)
-        items.append((table.metric.heading, f"{better} better, {worse} worse, {len(found) - up - down} open"))
+        better, worse = (up, down) if other.metric.higher_is_better else (down, up)
+        items.append((other.metric.heading, f"{better} better, {worse} worse, {len(found) - up - down} open"))
     if items:
         yield Paragraph("plain", "The same comparison in the other metrics, each a family of its own:", tuple(items))
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fate:
+class UnfinishedTrial:
     """A trial that has not finished.
 
     Attributes:
@@ -33,7 +33,7 @@ class Fate:
     steps: int | None
 
 
-def read_fates(sweep: Sweep, trials: "pd.DataFrame") -> list[Fate]:
+def unfinished_trials(sweep: Sweep, trials: "pd.DataFrame") -> list[UnfinishedTrial]:
     """Return every trial without a finished record, in the order of the sweep, failed ones first.
 
     Args:
@@ -50,7 +50,7 @@ def read_fates(sweep: Sweep, trials: "pd.DataFrame") -> list[Fate]:
                 continue
             steps = _text(record.get("steps"))
             found.append(
-                Fate(
+                UnfinishedTrial(
                     variant=variant.name,
                     replicate=replicate,
                     trial_id=trial,
@@ -60,7 +60,7 @@ def read_fates(sweep: Sweep, trials: "pd.DataFrame") -> list[Fate]:
                     steps=int(steps) if steps else None,
                 )
             )
-    return sorted(found, key=lambda fate: fate.state != "failed")
+    return sorted(found, key=lambda trial: trial.state != "failed")
 
 
 def _text(value: object) -> str:

@@ -1,16 +1,12 @@
 """The numbers behind a report's figures: each case's value under each variant, and each trial's own."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.comparison.aggregate import Scores, case_values, replicate_values, score_trials, scores_of
+from analysis.comparison.aggregate import case_values, replicate_values
 from analysis.comparison.metric import Metric
-from analysis.comparison.table import CASE_COLUMNS, Overview
-from analysis.runs.records import read_cases, read_trials
+from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.runs.replicate import Replicate
-from analysis.runs.sweep import Sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,35 +36,23 @@ class Values:
     by_replicate: dict[str, dict[Replicate, "Floats"]]
 
 
-def read_values(runs: Path, sweep: Sweep, overview: Overview) -> Values:
-    """Read what the tables of `overview` were made from, case by case.
-
-    Raises:
-        AnalysisError: a damaged record, or scores that can't be compared.
-    """
+def values_of(scored: ScoredSweep) -> Values:
+    """Arrange what the tables of a sweep were made from, case by case."""
     import numpy as np
 
-    metrics = tuple(table.metric for table in overview.tables)
-    trials = read_trials(runs, sweep.trial_ids, ["trial_id", "status"])
-    finished = trials.loc[trials["status"] == "finished", "trial_id"].tolist()
-    rows = read_cases(runs, finished, [*CASE_COLUMNS, *(metric.name for metric in metrics)])
-    by_metric = score_trials(rows[rows["split"] == overview.main.split], [metric.name for metric in metrics])
-    own = by_metric[metrics[0].name]
     # Columns come as the classes, then the foreground mean; the report shows it first, and it alone for one class.
-    order = [-1] if len(own.classes) == 1 else [-1, *range(len(own.classes))]
-    per_metric = []
-    for metric in metrics:
-        per_variant = [case_values(scores_of(by_metric[metric.name], v, finished))[:, order].T for v in sweep.variants]
-        per_metric.append(np.stack(per_variant, axis=1))
+    several = len(scored.classes) != 1
+    order = [-1, *range(len(scored.classes))] if several else [-1]
     return Values(
-        metrics=metrics,
-        classes=tuple(block[0][0].class_name for block in overview.blocks()),
-        cases=own.cases,
-        variants=tuple(variant.name for variant in sweep.variants),
-        values=np.stack(per_metric),
-        by_replicate={each.name: _by_replicate(scores_of(own, each, finished), order) for each in sweep.variants},
+        metrics=scored.metrics,
+        classes=("mean", *(scored.classes.values() if several else ())),
+        cases=scored.cases,
+        variants=tuple(scored.main.scores),
+        values=np.stack(
+            [np.stack([case_values(own)[:, order].T for own in each.scores.values()], axis=1) for each in scored.found]
+        ),
+        by_replicate={
+            name: {run: values[:, order].T for run, values in zip(own.runs, replicate_values(own), strict=True)}
+            for name, own in scored.main.scores.items()
+        },
     )
-
-
-def _by_replicate(scores: Scores[Replicate], order: Sequence[int]) -> dict[Replicate, "Floats"]:
-    return {run: values[:, order].T for run, values in zip(scores.runs, replicate_values(scores), strict=True)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from analysis.report.content import Report, read_report
 from analysis.report.page import render
-from analysis.runs.files import write_whole
+from simcvd.files import write_file
 
 
 @dataclass(frozen=True)
@@ -49,5 +49,5 @@ def write_report(
     report = read_report(runs, sweep_name, reference, dataset, cases=cases, on_case=on_case)
     content = render(report).encode()
     path = runs / "sweeps" / sweep_name / "report.html"
-    write_whole(path, content)
+    write_file(path, content)
     return WrittenReport(report, path, len(content))

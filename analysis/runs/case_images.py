@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,5 @@ def read_case_image(dataset: Path, case_id: str) -> CaseImage | None:
             label = np.asarray(file["label"][:], dtype=np.uint8) if "label" in file else None
             x, y, z = (float(size) for size in file.attrs["spacing_mm"])
     except (OSError, KeyError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise AnalysisError(f"The case {path} can't be read ({reason}); prepare the data set anew.") from error
+        raise AnalysisError(f"The case {path} can't be read ({reason(error)}); prepare the data set anew.") from error
     return CaseImage(shown, label, (x, y, z))

@@ -7,8 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from analysis.errors import AnalysisError
-from analysis.runs.files import write_whole
+from analysis.errors import AnalysisError, reason
+from simcvd.files import write_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +43,7 @@ class MaskWriter:
         try:
             if kind is None:
                 self._file.flush()
-                write_whole(self._path, self._file.id.get_file_image())
+                write_file(self._path, self._file.id.get_file_image())
         finally:
             self._file.close()
 
@@ -109,5 +109,6 @@ def read_mask(runs: Path, trial_id: str, case_id: str) -> "Mask | None":
 
 
 def _damaged(path: Path, error: Exception) -> AnalysisError:
-    reason = " ".join(str(error).split()).rstrip(".")
-    return AnalysisError(f"The masks {path} can't be read ({reason}); delete the file to go on without its pictures.")
+    return AnalysisError(
+        f"The masks {path} can't be read ({reason(error)}); delete the file to go on without its pictures."
+    )

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from analysis.errors import AnalysisError
-from analysis.runs.files import write_whole
+from analysis.errors import AnalysisError, reason
+from simcvd.files import write_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def write_rows(
     table = pa.table(columns).replace_schema_metadata({FORMAT_KEY: str(FORMAT_VERSION).encode()})
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    write_whole(path, buffer.getvalue().to_pybytes())
+    write_file(path, buffer.getvalue().to_pybytes())
     return path
 
 
@@ -106,9 +106,8 @@ def _check_format(path: Path, schema: "pa.Schema") -> None:
 
 
 def _damaged(path: Path, error: Exception) -> AnalysisError:
-    reason = " ".join(str(error).split()).rstrip(".")
     return AnalysisError(
-        f"The record {path} can't be read ({reason}); delete the files {path.name} in results/cases and "
+        f"The record {path} can't be read ({reason(error)}); delete the files {path.name} in results/cases and "
         "results/trials and run the same command again to compute this trial anew."
     )
 

@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.runs.parquet import is_missing, read_files, write_rows
+from simcvd.metrics.names import DISTANCES, METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-DISTANCES: Final = ("hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm")
-METRICS: Final = ("dice", "jaccard", *DISTANCES)
 
 CASE_SCHEMA: Final[Mapping[str, str]] = {
     "trial_id": "string",

@@ -1,17 +1,25 @@
-"""What a sweep planned: `RUNS/sweeps/NAME/sweep.yaml`, read without the code that wrote it."""
+"""What a sweep planned and what its search found: `RUNS/sweeps/NAME/sweep.yaml`.
 
-import difflib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+The only writer and reader, and the owner of the schema: whatever is in the file is a field here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.search_section import SearchSection, parse_section, section_content
+from simcvd.files import write_file
+from simcvd.nearest import did_you_mean
+
+SWEEP_FILE: Final = "sweep.yaml"
 
 
 @dataclass(frozen=True)
-class Variant:
+class PlannedVariant:
     """One row of an ablation table and its replicates.
 
     Attributes:
@@ -19,12 +27,14 @@ class Variant:
         trials: trial id of each replicate; one trial may stand for several label splits.
         group: heading that it stands under with others; None without groups.
         published: its row in the published table, where that has another name.
+        settings: what sets it apart from the others, dotted keys.
     """
 
     name: str
     trials: dict[Replicate, str]
     group: str | None = None
     published: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def each_trial(self) -> list[tuple[Replicate, str]]:
         """Return each trial once, with the first replicate that it stands for."""
@@ -50,6 +60,9 @@ class Sweep:
         published: key of the published table that belongs to it, if any.
         training_cases: how many labelled and unlabelled training cases the data set has by itself, where that is
             recorded.
+        description: a line that says what it is.
+        dataset_digest: of the data set that it ran on; None where that is not recorded.
+        label_splits: `label_split`, `labeled` and `cases` of each draw of the labelled cases.
     """
 
     name: str
@@ -58,10 +71,13 @@ class Sweep:
     reference: str | None
     dataset: str
     dataset_folder: Path | None
-    variants: tuple[Variant, ...]
+    variants: tuple[PlannedVariant, ...]
     overrides: dict[str, Any]
     published: str | None = None
     training_cases: dict[str, int] | None = None
+    description: str = ""
+    dataset_digest: str | None = None
+    label_splits: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -79,41 +95,62 @@ class Sweep:
         return list(dict.fromkeys(trial for variant in self.variants for trial in variant.trials.values()))
 
 
+def sweep_file(runs: Path, name: str) -> Path:
+    """Return the file of a sweep, whether it is there or not."""
+    return runs / "sweeps" / name / SWEEP_FILE
+
+
+def sweep_names(runs: Path) -> list[str]:
+    """Return the names of the sweeps of a runs folder."""
+    return sorted(path.parent.name for path in (runs / "sweeps").glob(f"*/{SWEEP_FILE}"))
+
+
+def write_sweep(runs: Path, sweep: Sweep, search: SearchSection | None = None) -> None:
+    """Write a sweep, and what its search has found; the file appears whole."""
+    import yaml
+
+    content = _content(sweep)
+    if search is not None:
+        content["search"] = section_content(search)
+    write_file(sweep_file(runs, sweep.name), yaml.safe_dump(content, sort_keys=False))
+
+
 def read_sweep(runs: Path, name: str) -> Sweep:
-    """Read `runs/sweeps/name/sweep.yaml`.
+    """Read a sweep.
 
     Raises:
         AnalysisError: there is no such sweep, or its file is not what a sweep writes.
     """
-    content = read_sweep_file(runs, name)
-    try:
+    content = _read(runs, name)
+    with as_written(f"sweep file {sweep_file(runs, name)}", "a sweep"):
         return _parse(name, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise AnalysisError(
-            f"The sweep file {runs / 'sweeps' / name / 'sweep.yaml'} is not as a sweep writes it "
-            f"({type(error).__name__}: {error}); run the sweep again to rewrite it."
-        ) from error
 
 
-def read_sweep_file(runs: Path, name: str) -> Any:
-    """Return what `runs/sweeps/name/sweep.yaml` holds, unchecked.
+def read_search(runs: Path, name: str) -> SearchSection | None:
+    """Read what the search of a sweep has found; None for a sweep that searches nothing.
 
     Raises:
-        AnalysisError: there is no such sweep, or its file can't be read.
+        AnalysisError: there is no such sweep, or its file is not what a search writes.
     """
-    import yaml
+    content = _read(runs, name)
+    with as_written(f"section search of {sweep_file(runs, name)}", "a search"):
+        section = content.get("search")
+        return None if section is None else parse_section(section)
 
-    path = runs / "sweeps" / name / "sweep.yaml"
-    if not path.is_file():
-        known = sorted(p.parent.name for p in (runs / "sweeps").glob("*/sweep.yaml"))
-        there = f"it has {', '.join(known)}{hint(name, known)}" if known else "it has none, run `simcvd sweep` first"
-        raise AnalysisError(f"There is no sweep '{name}' in {runs}; {there}.")
+
+@contextmanager
+def as_written(what: str, writer: str) -> Iterator[None]:
+    """Say of a file that has not the form expected what to do.
+
+    Raises:
+        AnalysisError: the block has met something else than `writer` leaves in `what`.
+    """
     try:
-        # The parser in C, where PyYAML has it, reads the thousands of lines of a large sweep ten times as fast.
-        return yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise AnalysisError(
-            f"The sweep file {path} can't be read ({' '.join(str(error).split())}); run the sweep again to rewrite it."
+            f"The {what} is not as {writer} writes it ({type(error).__name__}: {error}); run the sweep again to "
+            "rewrite it."
         ) from error
 
 
@@ -130,10 +167,61 @@ def written(value: Any) -> str:
 
 def hint(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?` for the known names closest to `word`, or nothing."""
-    names = list(known)
-    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
-    near += [name for name in names if name.startswith(word) and name not in near]
-    return f"; did you mean {' or '.join(near[:3])}?" if near else ""
+    told = did_you_mean(word, known, also=lambda name: name.startswith(word))
+    return f"; {told}" if told else ""
+
+
+def _read(runs: Path, name: str) -> Any:
+    import yaml
+
+    path = sweep_file(runs, name)
+    if not path.is_file():
+        known = sweep_names(runs)
+        there = f"it has {', '.join(known)}{hint(name, known)}" if known else "it has none, run `simcvd sweep` first"
+        raise AnalysisError(f"There is no sweep '{name}' in {runs}; {there}.")
+    try:
+        # The parser in C, where PyYAML has it, reads the thousands of lines of a large sweep ten times as fast.
+        return yaml.load(path.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise AnalysisError(
+            f"The sweep file {path} can't be read ({' '.join(str(error).split())}); run the sweep again to rewrite it."
+        ) from error
+
+
+def _content(sweep: Sweep) -> dict[str, Any]:
+    dataset = {
+        "name": sweep.dataset,
+        "digest": sweep.dataset_digest,
+        "path": None if sweep.dataset_folder is None else str(sweep.dataset_folder),
+        "training_cases": sweep.training_cases,  # for tables made where the data set is not
+    }
+    return {
+        "name": sweep.name,
+        "description": sweep.description,
+        "metric": sweep.metric,
+        "also": list(sweep.also),
+        "reference": sweep.reference,
+        "dataset": {key: value for key, value in dataset.items() if value is not None},
+        "seeds": list(dict.fromkeys(replicate.seed for replicate in sweep.variants[0].trials)),
+        **({"label_splits": [dict(each) for each in sweep.label_splits]} if sweep.label_splits else {}),
+        "published": sweep.published,
+        "overrides": sweep.overrides,
+        "variants": [
+            {
+                "name": variant.name,
+                "group": variant.group,
+                "published": variant.published,
+                "set": dict(variant.settings),
+                "trials": [_entry(replicate, trial) for replicate, trial in variant.trials.items()],
+            }
+            for variant in sweep.variants
+        ],
+    }
+
+
+def _entry(replicate: Replicate, trial: str) -> dict[str, Any]:
+    split = {} if replicate.label_split is None else {"label_split": replicate.label_split}
+    return {"seed": replicate.seed, **split, "id": trial}
 
 
 def _parse(name: str, content: Any) -> Sweep:
@@ -143,7 +231,8 @@ def _parse(name: str, content: Any) -> Sweep:
         if len(set(replicates)) < len(replicates):
             raise ValueError(f"variant {entry['name']} has a seed twice")
         trials = {replicate: str(trial["id"]) for replicate, trial in zip(replicates, entry["trials"], strict=True)}
-        variants.append(Variant(str(entry["name"]), trials, _word(entry.get("group")), _word(entry.get("published"))))
+        group, published = _word(entry.get("group")), _word(entry.get("published"))
+        variants.append(PlannedVariant(str(entry["name"]), trials, group, published, dict(entry.get("set") or {})))
     names = [variant.name for variant in variants]
     if not variants or len(set(names)) < len(names):
         raise ValueError("expected one or more variants with different names")
@@ -161,6 +250,9 @@ def _parse(name: str, content: Any) -> Sweep:
         overrides=dict(content.get("overrides") or {}),
         published=_word(content.get("published")),
         training_cases=_counts(content["dataset"].get("training_cases")),
+        description=str(content.get("description") or ""),
+        dataset_digest=_word(content["dataset"].get("digest")),
+        label_splits=tuple(content.get("label_splits") or ()),
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
+from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.sweep import PlannedVariant
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +75,16 @@ def read_training_log(path: Path, name: str) -> TrainingLog:
         diagnostics=_courses(reports, "diagnostics"),
         steps=max((int(report["steps"]) for report in reports), default=0),
     )
+
+
+def read_training_logs(runs: Path, variant: PlannedVariant) -> dict[Replicate, TrainingLog]:
+    """Read the logs of a variant's trials that have one.
+
+    Raises:
+        AnalysisError: as `read_training_log`.
+    """
+    paths = {each: runs / "trials" / variant.trials[each] / "log.jsonl" for each in in_order(variant.trials)}
+    return {each: read_training_log(path, str(each)) for each, path in paths.items() if path.is_file()}
 
 
 def _courses(reports: Iterable[Mapping[str, Any]], part: str) -> dict[str, Course]:

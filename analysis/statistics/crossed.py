@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, Final
 
-from analysis.statistics.components import mean_squares
 from analysis.statistics.intervals import Interval, check_level
 from analysis.statistics.paired import Alternative
 from analysis.statistics.samples import complete, rounding, scores
@@ -19,6 +18,21 @@ _SMALLEST_P: Final = 1e-100
 
 
 @dataclass(frozen=True)
+class MeanSquares:
+    """Mean squares of a two-way layout `[S, N]` without repeats.
+
+    Attributes:
+        case: N - 1 degrees of freedom.
+        seed: S - 1 degrees of freedom.
+        residual: (S - 1) (N - 1) degrees of freedom.
+    """
+
+    case: float
+    seed: float
+    residual: float
+
+
+@dataclass(frozen=True)
 class SeedVariance:
     """How much a variant's mean over cases varies between seeds, told from all variants of a sweep.
 
@@ -26,8 +40,6 @@ class SeedVariance:
         variants: variants that it rests on.
         seeds: seeds that it rests on.
         cases: cases that it rests on.
-        left_out_variants: variants left out because a seed of theirs has no scores at all.
-        left_out_cases: cases left out because a trial of the others has no value for them.
         variance: in the squared unit of the scores; None where it can't be told.
         degrees_of_freedom: (V - 1) (S - 1).
         why_none: why there is no variance; None where there is.
@@ -36,8 +48,6 @@ class SeedVariance:
     variants: int
     seeds: int
     cases: int
-    left_out_variants: int
-    left_out_cases: int
     variance: float | None
     degrees_of_freedom: int
     why_none: str | None = None
@@ -69,11 +79,6 @@ class CrossedTest:
     interval: Interval
     why_no_p: str | None = None
 
-    @property
-    def standard_error(self) -> float | None:
-        """Of the difference, over seeds and cases, in the unit of the scores."""
-        return None if self.seed_part is None or self.case_part is None else (self.seed_part + self.case_part) ** 0.5
-
 
 def seed_variance(values: "npt.ArrayLike") -> SeedVariance:
     """Estimate the variance between seeds of a variant's mean over cases, pooled over the variants of a sweep.
@@ -85,7 +90,7 @@ def seed_variance(values: "npt.ArrayLike") -> SeedVariance:
 
     the variants x seeds mean square of the Dorfman-Berbaum-Metz analysis, with seeds for readers (Hillis 2007,
     Statistics in Medicine 26, 596-619). What a seed does to all variants alike is not in it: it cancels in a
-    difference. It assumes that seeds matter equally to all variants; look at `variance_components` of each before
+    difference. It assumes that seeds matter equally to all variants; compare their means by seed before
     relying on it. In simulated sweeps it bore one variant with four times the others' SD (4 % false tables), less so a
     reference like that (7 %).
 
@@ -109,14 +114,13 @@ def seed_variance(values: "npt.ArrayLike") -> SeedVariance:
     kept = np.logical_and.reduce(there.any(axis=2), axis=1)
     cases = np.logical_and.reduce(there[kept], axis=(0, 1))
     variants, seeds, n = int(kept.sum()), y.shape[1], int(cases.sum()) if kept.any() else 0
-    counts = (variants, seeds, n, len(kept) - variants, y.shape[2] - n)
     df = max(0, variants - 1) * max(0, seeds - 1)
     for number, least, what in ((variants, 2, "two variants"), (seeds, 2, "two seeds"), (n, 1, "one case")):
         if number < least:
-            return SeedVariance(*counts, None, df, f"fewer than {what} with all values")
+            return SeedVariance(variants, seeds, n, None, df, f"fewer than {what} with all values")
     means = y[kept][:, :, cases].mean(axis=2)
     rest = means - means.mean(axis=1, keepdims=True) - means.mean(axis=0) + means.mean()
-    return SeedVariance(*counts, float((rest**2).sum()) / df, df)
+    return SeedVariance(variants, seeds, n, float((rest**2).sum()) / df, df)
 
 
 def crossed_test(
@@ -128,10 +132,10 @@ def crossed_test(
 ) -> CrossedTest:
     """Test the mean difference of a method from the reference over both other cases and other seeds.
 
-    d_sn = variant - reference = delta + case_n + seed_s + e_sn, the model of `variance_components`; the null is delta =
-    0: trained often enough and tried on cases enough, both score the same. `paired_t_test` leaves the seeds' variance
-    out, so it rejects this null too often as soon as a training's luck moves all its cases at once. The mean difference
-    has the variance C / N + U / S + E / (S N), estimated by
+    d_sn = variant - reference = delta + case_n + seed_s + e_sn with independent effects of variances C, U and E; the
+    null is delta = 0: trained often enough and tried on cases enough, both score the same. `paired_t_test` leaves the
+    seeds' variance out, so it rejects this null too often as soon as a training's luck moves all its cases at once. The
+    mean difference has the variance C / N + U / S + E / (S N), estimated by
 
         seed_part + case_part = MS_seed / (S N) + max(MS_case - MS_residual, 0) / (S N),
 
@@ -201,6 +205,26 @@ def crossed_test(
         case_part=parts[1][0],
         p=_p_value(mean, parts, alternative),
         interval=Interval(cases, level, mean, mean - reach, mean + reach),
+    )
+
+
+def mean_squares(values: "Floats") -> MeanSquares:
+    """Compute the mean squares of `[S, N]` without gaps, S and N at least 2.
+
+    With the means y_.n over seeds, y_s. over cases and y_.. over all (Searle, Casella and McCulloch 1992, Variance
+    Components, ch. 4):
+
+        MS_case = S sum_n (y_.n - y_..)^2 / (N - 1)                              expected E + S C
+        MS_seed = N sum_s (y_s. - y_..)^2 / (S - 1)                              expected E + N U
+        MS_residual = sum_sn (y_sn - y_s. - y_.n + y_..)^2 / ((S - 1) (N - 1))   expected E
+    """
+    seeds, cases = values.shape
+    mean, of_case, of_seed = values.mean(), values.mean(axis=0), values.mean(axis=1)
+    rest = values - of_case - of_seed[:, None] + mean
+    return MeanSquares(
+        case=float(seeds * ((of_case - mean) ** 2).sum() / (cases - 1)),
+        seed=float(cases * ((of_seed - mean) ** 2).sum() / (seeds - 1)),
+        residual=float((rest**2).sum() / ((seeds - 1) * (cases - 1))),
     )
 
 

@@ -19,12 +19,10 @@ class Block:
 
     Attributes:
         values: `[S, N]`, all finite.
-        seeds: positions of the seeds kept.
         left_out: cases left out because a kept seed has no value for them.
     """
 
     values: "Floats"
-    seeds: tuple[int, ...]
     left_out: int
 
 
@@ -85,17 +83,9 @@ def complete(values: "Floats") -> Block:
     import numpy as np
 
     there = ~np.isnan(values)
-    seeds = np.flatnonzero(there.any(axis=1))
-    cases = there[seeds].all(axis=0) if len(seeds) else np.zeros(values.shape[1], dtype=bool)
-    return Block(values[seeds][:, cases], tuple(seeds.tolist()), int((~cases).sum()))
-
-
-def mean_over_seeds(values: "Floats") -> "Floats":
-    """Average `[S, N]` per case over the seeds that have a value; NaN for a case without any."""
-    import numpy as np
-
-    count = (~np.isnan(values)).sum(axis=0)
-    return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
+    seeds = there.any(axis=1)
+    cases = there[seeds].all(axis=0) if seeds.any() else np.zeros(values.shape[1], dtype=bool)
+    return Block(values[seeds][:, cases], int((~cases).sum()))
 
 
 def rounding(*values: "Floats") -> float:

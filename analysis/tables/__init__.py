@@ -4,24 +4,16 @@ All but the CSV show values as the field does (Dice and Jaccard in percent, two 
 values in full precision.
 """
 
-from typing import TYPE_CHECKING
-
-from analysis.comparison.table import Overview, Table, ablation_table, overview
-from analysis.tables.csv_lines import csv_lines
-from analysis.tables.html import html
-from analysis.tables.latex import latex
-from analysis.tables.markdown import markdown
-from analysis.tables.sheet import Sheet, make_sheet
+from analysis.tables.csv_lines import render_csv
+from analysis.tables.html import render_html
+from analysis.tables.latex import render_latex
+from analysis.tables.markdown import render_markdown
 from analysis.tables.style import Style
-from analysis.tables.terminal import terminal
-from analysis.tables.write import WrittenTables, sweep_table, write_tables
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
+from analysis.tables.table import Table, ablation_table, make_sheet, overview
+from analysis.tables.terminal import render_terminal
+from analysis.tables.write import WrittenTables, write_tables
 
 __all__ = [
-    "Overview",
-    "Sheet",
     "Style",
     "Table",
     "WrittenTables",
@@ -33,37 +25,5 @@ __all__ = [
     "render_latex",
     "render_markdown",
     "render_terminal",
-    "sweep_table",
     "write_tables",
 ]
-
-Shown = Table | Overview | Sheet
-
-
-def render_terminal(table: Shown, width: int = 100) -> "RenderableType":
-    """Return what `rich` prints, e.g. `console.print(render_terminal(table, console.width))`."""
-    return terminal(_sheet(table), width)
-
-
-def render_markdown(table: Shown) -> str:
-    """Return GitHub-flavoured Markdown, one section a class, notes below."""
-    return markdown(_sheet(table))
-
-
-def render_latex(table: Shown) -> str:
-    """Return a complete LaTeX `table` environment; it needs the packages booktabs and adjustbox."""
-    return latex(_sheet(table))
-
-
-def render_html(table: Shown) -> str:
-    """Return an HTML `table` with its notes, without style or script."""
-    return html(_sheet(table))
-
-
-def render_csv(table: Shown) -> str:
-    """Return one line per class, variant and metric, stored units (Dice from 0 to 1), empty where missing."""
-    return csv_lines(_sheet(table))
-
-
-def _sheet(table: Shown) -> Sheet:
-    return table if isinstance(table, Sheet) else make_sheet([table])

@@ -1,30 +1,38 @@
-"""A sheet as CSV: stored units, full precision, empty where missing."""
+"""A table as CSV: stored units, full precision, empty where missing."""
 
 import csv
 import io
-from collections.abc import Sequence
 
+from analysis.comparison.metric import Metric
 from analysis.comparison.row import Row
-from analysis.comparison.table import Table
+from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.published import PublishedRow
 from analysis.runs.replicate import counts
-from analysis.tables.sheet import Sheet
+from analysis.tables.table import Shown, as_table
 
 Record = dict[str, str | int | float | None]
 
 
-def csv_lines(sheet: Sheet) -> str:
-    """Return one line per class, variant and metric; with the paper's values where the sheet shows them."""
-    papers = {(id(value.row)): (line.paper, value.metric.name) for line in sheet.lines for value in line.values}
-    lines = []
-    for source in sheet.sources:
-        for rows in zip(*(table.rows for table in source.tables), strict=True):
-            for row, table in zip(rows, source.tables, strict=True):
-                line = record(row, table)
-                if sheet.has_published:
-                    line |= _published(*papers.get(id(row), (None, "")))
-                lines.append(line)
-    return csv_text(lines)
+def render_csv(table: Shown) -> str:
+    """Return one line per class, variant and metric, stored units (Dice from 0 to 1), empty where missing.
+
+    With the paper's values, where the table shows them.
+    """
+    table = as_table(table)
+    papers = {id(value.row): line.paper for line in table.lines for value in line.values}
+    records = []
+    for source in table.sources:
+        for rows in zip(*(own.rows for own in source.found), strict=True):
+            for row, metric in zip(rows, table.metrics, strict=True):
+                more = _published(papers.get(id(row)), metric.name) if table.has_published else {}
+                records.append(_record(row, metric, source) | more)
+    out = io.StringIO()
+    # Sweeps with label splits have one column more than others that they stand below.
+    heads = list(dict.fromkeys(head for own in records for head in own))
+    writer = csv.DictWriter(out, heads, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue()
 
 
 def _published(paper: PublishedRow | None, metric: str) -> Record:
@@ -38,23 +46,23 @@ def _published(paper: PublishedRow | None, metric: str) -> Record:
     }
 
 
-def record(row: Row, table: Table) -> Record:
+def _record(row: Row, metric: Metric, source: ScoredSweep) -> Record:
     """Return a row as a line of CSV: stored units (Dice from 0 to 1), full precision, None where missing."""
     found = row.difference
     test = found.test if found else None
     over_seeds = found.over_seeds if found else None
     seeds, splits = counts(row.trials.replicates)
     return {
-        "sweep": table.sweep,
-        "dataset": table.dataset,
-        "split": table.split,
-        "metric": table.metric.name,
+        "sweep": source.sweep.name,
+        "dataset": source.sweep.dataset,
+        "split": source.split,
+        "metric": metric.name,
         "class": row.class_name,
         "group": row.group,
         "variant": row.variant,
         "labeled": row.training.labeled,
         "unlabeled": row.training.unlabeled,
-        "reference": table.reference,
+        "reference": source.reference,
         "mean": row.mean,
         "sd": row.sd,
         "ci_low": row.interval.low,
@@ -84,12 +92,3 @@ def record(row: Row, table: Table) -> Record:
         "predictions": row.predictions,
         "empty_labels": row.empty_labels,
     }
-
-
-def csv_text(records: Sequence[Record]) -> str:
-    """Return records as CSV with a heading."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return out.getvalue()

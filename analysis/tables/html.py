@@ -1,32 +1,34 @@
-"""A sheet as a fragment of HTML: no style and no script, but with what is needed to sort and filter it."""
+"""A table as a fragment of HTML: no style and no script, but with what is needed to sort and filter it."""
 
 from html import escape
 from itertools import groupby
 
 from analysis.tables.columns import Cell, Column, columns
-from analysis.tables.sheet import Block, Sheet
+from analysis.tables.lines import ClassLines
+from analysis.tables.table import Shown, Table, as_table
 
 
-def html(sheet: Sheet) -> str:
-    """Return a `table` and its notes.
+def render_html(table: Shown) -> str:
+    """Return an HTML `table` and its notes.
 
     Rows carry `data-class` and `data-variant`, cells `data-sort`: the value in the unit shown, or the text; empty where
     missing. Each class and group is a `tbody` of its own, under a row that names it.
     """
-    shown = columns(sheet)
-    parts = ['<table class="simcvd-table">', f"<caption>{escape(sheet.title)}</caption>", *_head(sheet, shown)]
-    for block in sheet.blocks:
-        parts += _body(block, shown)
+    table = as_table(table)
+    shown = columns(table)
+    parts = ['<table class="simcvd-table">', f"<caption>{escape(table.title)}</caption>", *_head(table, shown)]
+    for own in table.classes:
+        parts += _body(own, shown)
     parts.append("</table>")
-    for heading, notes in sheet.notes:
+    for heading, notes in table.notes:
         if heading is not None:
             parts.append(f"<p><strong>{escape(heading)}</strong></p>")
         parts += ['<ul class="simcvd-notes">', *(f"<li>{escape(note)}</li>" for note in notes), "</ul>"]
     return "\n".join(parts) + "\n"
 
 
-def _head(sheet: Sheet, shown: list[Column]) -> list[str]:
-    if len(sheet.metrics) == 1:
+def _head(table: Table, shown: list[Column]) -> list[str]:
+    if len(table.metrics) == 1:
         return ["<thead>", "<tr>", *(_heading(column) for column in shown), "</tr>", "</thead>"]
     upper, lower = [], []
     for metric, group in groupby(shown, key=lambda column: column.metric):
@@ -44,11 +46,11 @@ def _heading(column: Column, more: str = "") -> str:
     return f'<th scope="col"{more} data-type="{kind}">{escape(column.head)}</th>'
 
 
-def _body(block: Block, shown: list[Column]) -> list[str]:
+def _body(own: ClassLines, shown: list[Column]) -> list[str]:
     parts = []
-    for section in block.sections:
+    for section in own.sections:
         parts.append("<tbody>")
-        heading = ": ".join(filter(None, (block.class_name, section.heading)))
+        heading = ": ".join(filter(None, (own.class_name, section.heading)))
         if heading:
             parts.append(f'<tr><th scope="rowgroup" colspan="{len(shown)}">{escape(heading)}</th></tr>')
         for line in section.lines:

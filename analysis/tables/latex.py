@@ -1,4 +1,4 @@
-"""A sheet as a LaTeX table; needs the packages booktabs and adjustbox."""
+"""A table as a LaTeX table; needs the packages booktabs and adjustbox."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from analysis.tables.columns import Cell, Column, columns, same_everywhere
-from analysis.tables.sheet import Sheet
+from analysis.tables.table import Shown, Table, as_table
 
 _SPECIAL: Final = {
     "\\": r"\textbackslash{}",
@@ -41,35 +41,36 @@ _OVER: Final = "p over "
 """How the heading of the test over seeds, or label splits, begins, and its notes."""
 
 
-def latex(sheet: Sheet) -> str:
-    """Return a complete `table` environment: caption, rules, groups, footnotes.
+def render_latex(table: Shown) -> str:
+    """Return a complete `table` environment: caption, rules, groups, footnotes; it needs booktabs and adjustbox.
 
     Columns of counts that say the same in every row become a footnote. Many columns take `table*`, over both columns of
     a page; a table that is too wide for its place is scaled down.
     """
-    every = columns(sheet)
-    same = same_everywhere(sheet, every)
+    table = as_table(table)
+    every = columns(table)
+    same = [column for column in every if column.constant and same_everywhere(table.lines, column)]
     shown = [column for column in every if column not in same]
-    marks = _marks(sheet, shown)
+    marks = _marks(table, shown)
     kind = "table*" if len(shown) > _NARROW else "table"
     lines = [
         r"% \usepackage{booktabs,adjustbox}",
         rf"\begin{{{kind}}}[tbp]",
         r"\centering",
-        rf"\caption{{{escaped(sheet.title)}}}",
-        rf"\label{{tab:{_label(sheet)}}}",
+        rf"\caption{{{escaped(table.title)}}}",
+        rf"\label{{tab:{_label(table)}}}",
         r"\begin{adjustbox}{max width=\linewidth}",
         rf"\begin{{tabular}}{{{''.join('r' if column.numeric else 'l' for column in shown)}}}",
         r"\toprule",
-        *_head(sheet, shown, marks),
+        *_head(table, shown, marks),
     ]
-    for block in sheet.blocks:
-        for section in block.sections:
+    for own in table.classes:
+        for section in own.sections:
             lines.append(r"\midrule")
-            if heading := ": ".join(filter(None, (block.class_name, section.heading))):
+            if heading := ": ".join(filter(None, (own.class_name, section.heading))):
                 lines.append(rf"\multicolumn{{{len(shown)}}}{{l}}{{\textit{{{escaped(heading)}}}}} \\")
             lines += [_row([_cell(column.cell(line)) for column in shown]) for line in section.lines]
-    lines += [r"\bottomrule", r"\end{tabular}", r"\end{adjustbox}", *_footnotes(sheet, same, marks), rf"\end{{{kind}}}"]
+    lines += [r"\bottomrule", r"\end{tabular}", r"\end{adjustbox}", *_footnotes(table, same, marks), rf"\end{{{kind}}}"]
     return "\n".join(lines) + "\n"
 
 
@@ -98,9 +99,9 @@ def _greek(char: str) -> str | None:
     )
 
 
-def _marks(sheet: Sheet, shown: Sequence[Column]) -> dict[str, str]:
+def _marks(table: Table, shown: Sequence[Column]) -> dict[str, str]:
     """Give a letter to each heading that a note explains."""
-    notes = [note for _, own in sheet.notes for note in own]
+    notes = [note for _, own in table.notes for note in own]
     heads = dict.fromkeys(column.head for column in shown if column.head == "p" or column.head.startswith(_OVER))
     explained = [head for head in heads if any(_explains(note, head) for note in notes)]
     return {head: "abc"[place] for place, head in enumerate(explained)}
@@ -110,14 +111,14 @@ def _explains(note: str, head: str) -> bool:
     return note.startswith(f"{head}: ") or (note.startswith(_OVER) and head.startswith(_OVER))
 
 
-def _head(sheet: Sheet, shown: Sequence[Column], marks: dict[str, str]) -> list[str]:
+def _head(table: Table, shown: Sequence[Column], marks: dict[str, str]) -> list[str]:
     def heading(column: Column) -> str:
         mark = marks.get(column.head)
-        alone = column.is_mean and len(sheet.metrics) == 1
+        alone = column.is_mean and len(table.metrics) == 1
         text = escaped(f"{column.head} {column.metric.bracketed}" if alone and column.metric else column.head)
         return text + (rf"\textsuperscript{{{mark}}}" if mark else "")
 
-    if len(sheet.metrics) == 1:
+    if len(table.metrics) == 1:
         return [_row([heading(column) for column in shown])]
     upper, rules, lower, place = [], [], [], 1
     for metric, group in groupby(shown, key=lambda column: column.metric):
@@ -144,16 +145,16 @@ def _cell(cell: Cell) -> str:
     return text + (rf"\textsuperscript{{{cell.stars}}}" if cell.stars else "")
 
 
-def _footnotes(sheet: Sheet, same: Sequence[Column], marks: dict[str, str]) -> list[str]:
+def _footnotes(table: Table, same: Sequence[Column], marks: dict[str, str]) -> list[str]:
     told = []
-    for heading, notes in sheet.notes:
+    for heading, notes in table.notes:
         if heading is not None:
             told.append(rf"\textit{{{escaped(heading)}.}}")
         for note in notes:
             mark = next((mark for head, mark in marks.items() if _explains(note, head)), None)
             told.append((rf"\textsuperscript{{{mark}}}" if mark else "") + escaped(note))
-    if same and sheet.lines:
-        said = ", ".join(f"{column.head} {column.cell(sheet.lines[0]).text}" for column in same)
+    if same and table.lines:
+        said = ", ".join(f"{column.head} {column.cell(table.lines[0]).text}" for column in same)
         told.append(escaped(f"Every row: {said}."))
     return [
         r"\par\smallskip",
@@ -163,6 +164,6 @@ def _footnotes(sheet: Sheet, same: Sequence[Column], marks: dict[str, str]) -> l
     ]
 
 
-def _label(sheet: Sheet) -> str:
-    names = "-".join(source.main.sweep for source in sheet.sources)
-    return re.sub(r"[^a-z0-9]+", "-", f"{names}-{sheet.metrics[0].name}".lower()).strip("-")
+def _label(table: Table) -> str:
+    names = "-".join(source.sweep.name for source in table.sources)
+    return re.sub(r"[^a-z0-9]+", "-", f"{names}-{table.metrics[0].name}".lower()).strip("-")

@@ -1,25 +1,27 @@
-"""A sheet as GitHub-flavoured Markdown."""
+"""A table as GitHub-flavoured Markdown."""
 
 import re
 from collections.abc import Iterable
 
 from analysis.tables.columns import Cell, Column, columns
-from analysis.tables.sheet import Section, Sheet
+from analysis.tables.lines import Section
+from analysis.tables.table import Shown, Table, as_table
 
 
-def markdown(sheet: Sheet) -> str:
-    """Return one section a class, groups as lines of their own, notes below."""
-    shown = columns(sheet)
-    lines = [f"# {escaped(sheet.title)}", ""]
-    for block in sheet.blocks:
-        if block.class_name is not None:
-            lines += [f"## {escaped(block.class_name)}", ""]
-        lines.append(_line(_head(column, sheet) for column in shown))
+def render_markdown(table: Shown) -> str:
+    """Return GitHub-flavoured Markdown: one section a class, groups as lines of their own, notes below."""
+    table = as_table(table)
+    shown = columns(table)
+    lines = [f"# {escaped(table.title)}", ""]
+    for own in table.classes:
+        if own.class_name is not None:
+            lines += [f"## {escaped(own.class_name)}", ""]
+        lines.append(_line(_head(column, table) for column in shown))
         lines.append(_line("--:" if column.numeric else ":--" for column in shown))
-        for section in block.sections:
+        for section in own.sections:
             lines += _section(section, shown)
         lines.append("")
-    for heading, notes in sheet.notes:
+    for heading, notes in table.notes:
         lines += [f"**{escaped(heading)}**", ""] if heading is not None else []
         lines += [*(f"- {escaped(note)}" for note in notes), ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -37,8 +39,8 @@ def escaped(text: str) -> str:
     return " ".join(text.split("\n"))
 
 
-def _head(column: Column, sheet: Sheet) -> str:
-    named = column.is_mean and column.metric is not None and len(sheet.metrics) > 1
+def _head(column: Column, table: Table) -> str:
+    named = column.is_mean and column.metric is not None and len(table.metrics) > 1
     return escaped(column.metric.heading if named and column.metric else column.head)
 
 

@@ -1,16 +1,15 @@
-"""What `simcvd tables` was asked for, as a sheet."""
+"""What `simcvd tables` was asked for, as a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from analysis.comparison.scores_file import SUFFIXES, read_scores, tables_of_scores
-from analysis.comparison.table import Overview, Table
+from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
+from analysis.comparison.scores_file import SUFFIXES, ScoreColumns, read_scores, tables_of_scores
 from analysis.errors import AnalysisError
 from analysis.published import PublishedTable, published_of
-from analysis.tables.sheet import Sheet, make_sheet
 from analysis.tables.style import Style
-from analysis.tables.write import sweep_table
+from analysis.tables.table import Table, make_sheet
 
 
 @dataclass(frozen=True)
@@ -30,24 +29,6 @@ class Request:
     style: Style = field(default_factory=Style)
 
 
-@dataclass(frozen=True)
-class ScoreColumns:
-    """Which columns a file of scores has, as options name them; None where it was not said."""
-
-    case: str | None = None
-    variant: str | None = None
-    seed: str | None = None
-    class_name: str | None = None
-    higher_is_better: bool | None = None
-
-    @property
-    def given(self) -> list[str]:
-        """Options that were given."""
-        direction = {None: None, True: "--higher-is-better", False: "--lower-is-better"}[self.higher_is_better]
-        named = {"--case": self.case, "--variant": self.variant, "--seed": self.seed, "--class": self.class_name}
-        return [*(option for option, value in named.items() if value is not None), *([direction] if direction else [])]
-
-
 def is_scores_file(place: str) -> bool:
     """Tell whether a place is a file of scores, there or not, rather than a sweep."""
     return Path(place).suffix in SUFFIXES and not Path(place).is_dir()
@@ -55,7 +36,7 @@ def is_scores_file(place: str) -> bool:
 
 def sheet_of_sweeps(
     places: Sequence[tuple[Path, str]], request: Request, published: bool = False, block: str | None = None
-) -> Sheet:
+) -> Table:
     """Lay out one or several sweeps.
 
     Args:
@@ -65,12 +46,12 @@ def sheet_of_sweeps(
         block: part of Tables I and II to take them from; None tells it from the data set.
 
     Raises:
-        AnalysisError: as `sweep_table`, `make_sheet` and `published_of`.
+        AnalysisError: as `score_sweep`, `make_sheet` and `published_of`.
     """
     if len(set(places)) < len(places):
         raise AnalysisError("A sweep is named twice; name each once.")
     tables = [
-        sweep_table(runs, name, request.metrics or None, request.reference, two_sided=request.two_sided)
+        score_sweep(runs, name, request.metrics or None, request.reference, two_sided=request.two_sided)
         for runs, name in places
     ]
     names = [name for _, name in places]
@@ -79,7 +60,7 @@ def sheet_of_sweeps(
     return make_sheet(tables, request.style, papers, headings)
 
 
-def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: str | None = None) -> Sheet:
+def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: str | None = None) -> Table:
     """Lay out the scores that another tool wrote.
 
     Args:
@@ -113,7 +94,6 @@ def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: 
     return make_sheet([found], request.style, None if block is None else [_paper(found, block)])
 
 
-def _paper(table: Table | Overview, block: str | None) -> PublishedTable:
-    main = table.main if isinstance(table, Overview) else table
-    labeled, groups = [row.training.labeled for row in main.rows], [row.group for row in main.rows]
-    return published_of(main.published, main.dataset, labeled, block, groups)
+def _paper(scored: ScoredSweep, block: str | None) -> PublishedTable:
+    labeled, groups = [row.training.labeled for row in scored.rows], [row.group for row in scored.rows]
+    return published_of(scored.sweep.published, scored.sweep.dataset, labeled, block, groups)

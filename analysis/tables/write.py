@@ -1,15 +1,13 @@
 """The table files of a sweep."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.comparison.table import Overview, Table, ablation_table, overview
-from analysis.runs.files import write_whole
-from analysis.runs.sweep import read_sweep
-from analysis.tables.csv_lines import csv_lines
-from analysis.tables.markdown import markdown
-from analysis.tables.sheet import make_sheet
+from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
+from analysis.tables.csv_lines import render_csv
+from analysis.tables.markdown import render_markdown
+from analysis.tables.table import Table
+from simcvd.files import write_file
 
 
 @dataclass(frozen=True)
@@ -17,44 +15,16 @@ class WrittenTables:
     """What a sweep's table shows, and the files that hold it.
 
     Attributes:
-        table: the table, or the overview where the sweep names several metrics.
+        table: the table, of all metrics that the sweep names.
         markdown: file that holds it.
         csv: file that holds it.
-        others: files of the tables behind an overview, one pair a metric.
+        others: files of each metric's own table, one pair a metric, where there are several.
     """
 
-    table: Table | Overview
+    table: Table
     markdown: Path
     csv: Path
     others: tuple[Path, ...] = ()
-
-
-def sweep_table(
-    runs: Path,
-    sweep_name: str,
-    metric: str | Sequence[str] | None = None,
-    reference: str | None = None,
-    *,
-    two_sided: bool = False,
-) -> Table | Overview:
-    """Build what a sweep is to be shown as: the overview of its metrics, or the table of its only one.
-
-    Args:
-        runs: the runs folder.
-        sweep_name: folder name of the sweep.
-        metric: one or several columns of the case records; None takes those that the sweep names.
-        reference: name of the variant to compare with; None takes the sweep's.
-        two_sided: as for `ablation_table`.
-
-    Raises:
-        AnalysisError: as `ablation_table`.
-    """
-    metrics = (
-        [metric] if isinstance(metric, str) else list(dict.fromkeys(metric or read_sweep(runs, sweep_name).metrics))
-    )
-    if len(metrics) == 1:
-        return ablation_table(runs, sweep_name, metrics[0], reference, two_sided=two_sided)
-    return overview(runs, sweep_name, reference, metrics, two_sided=two_sided)
 
 
 def write_tables(runs: Path, sweep_name: str, metric: str | None = None, reference: str | None = None) -> WrittenTables:
@@ -64,25 +34,22 @@ def write_tables(runs: Path, sweep_name: str, metric: str | None = None, referen
     sweep with several metrics, each has its table, and `overview.*` shows all (`overview-vs-REFERENCE.*`).
 
     Raises:
-        AnalysisError: as `ablation_table`.
+        AnalysisError: as `score_sweep`.
     """
-    sweep = read_sweep(runs, sweep_name)
+    found = score_sweep(runs, sweep_name, metric, reference)
     folder = runs / "sweeps" / sweep_name / "tables"
-    found = sweep_table(runs, sweep_name, metric, reference)
 
-    def write(table: Table | Overview) -> tuple[Path, Path]:
-        main = table.main if isinstance(table, Overview) else table
-        foreign = main.reference != sweep.reference
-        stem = "overview" if isinstance(table, Overview) else "table"
-        if isinstance(table, Table) and (foreign or main.metric.name != sweep.metric):
-            stem += f"-{main.metric.name}"
+    def write(scored: ScoredSweep) -> tuple[Path, Path]:
+        foreign, several = scored.reference != scored.sweep.reference, len(scored.metrics) > 1
+        stem = "overview" if several else "table"
+        if not several and (foreign or scored.main.metric.name != scored.sweep.metric):
+            stem += f"-{scored.main.metric.name}"
         if foreign:
-            stem += "-vs-" + "".join(c if c.isalnum() or c in "._=-" else "_" for c in str(main.reference))
+            stem += "-vs-" + "".join(c if c.isalnum() or c in "._=-" else "_" for c in str(scored.reference))
         files = folder / f"{stem}.md", folder / f"{stem}.csv"
-        sheet = make_sheet([table])
-        for file, text in zip(files, (markdown(sheet), csv_lines(sheet)), strict=True):
-            write_whole(file, text.encode())
+        for file, render in zip(files, (render_markdown, render_csv), strict=True):
+            write_file(file, render(scored))
         return files
 
-    others = [file for table in (found.tables if isinstance(found, Overview) else ()) for file in write(table)]
-    return WrittenTables(found, *write(found), tuple(others))
+    others = [file for alone in (found.each() if len(found.metrics) > 1 else ()) for file in write(alone)]
+    return WrittenTables(Table((found,)), *write(found), tuple(others))

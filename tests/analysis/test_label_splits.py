@@ -15,15 +15,15 @@ from rich.console import Console
 from analysis.comparison.aggregate import Scores, pair
 from analysis.comparison.difference import SplitVariance, compare, pooled_seed_variance
 from analysis.comparison.row import Row
+from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from analysis.comparison.settings import settings_of
-from analysis.comparison.table import Table, ablation_table, overview
 from analysis.errors import AnalysisError
-from analysis.figures.comparison import read_comparison
+from analysis.figures.comparison import comparison_of
 from analysis.figures.forest import forest_caption
 from analysis.report.commands import commands
 from analysis.report.summary import summarise
 from analysis.runs.records import read_trials, write_trial
-from analysis.runs.replicate import Replicate, in_order
+from analysis.runs.replicate import Replicate
 from analysis.runs.sweep import read_sweep
 from analysis.statistics import crossed_test, seed_variance
 from analysis.tables import render_csv, render_latex, render_markdown, render_terminal
@@ -52,7 +52,7 @@ def given() -> Given:
     return found
 
 
-def row_of(table: Table, variant: str) -> Row:
+def row_of(table: ScoredSweep, variant: str) -> Row:
     return next(row for row in table.rows if row.variant == variant and row.class_id is None)
 
 
@@ -61,7 +61,7 @@ def dice(given: Given, name: str) -> list[list[float]]:
 
 
 def test_replicates_are_averaged_per_case_so_n_is_the_number_of_cases(write_sweep: WriteSweep, given: Given) -> None:
-    row = row_of(ablation_table(write_sweep(given), "toy"), "a")
+    row = row_of(score_sweep(write_sweep(given), "toy"), "a")
     assert row.difference is not None
     assert (row.n, row.difference.test.n, row.trials.planned) == (CASES, CASES, 6)
     assert row.mean == pytest.approx(statistics.fmean(map(statistics.fmean, dice(given, "a"))))
@@ -82,7 +82,7 @@ def split_means(given: Given, name: str, lacking: Collection[tuple[int, int]] = 
 
 
 def test_label_splits_are_the_replicates_of_the_test_over_seeds(write_sweep: WriteSweep, given: Given) -> None:
-    found = row_of(ablation_table(write_sweep(given), "toy"), "a").difference
+    found = row_of(score_sweep(write_sweep(given), "toy"), "a").difference
     assert found is not None
     assert found.over_seeds is not None
     pooled = seed_variance([split_means(given, name) for name in given])
@@ -94,7 +94,7 @@ def test_label_splits_are_the_replicates_of_the_test_over_seeds(write_sweep: Wri
 
 def test_a_single_label_split_leaves_the_seeds_as_replicates(write_sweep: WriteSweep, given: Given) -> None:
     of_one = {name: {each: rows for each, rows in own.items() if each[1] == 4} for name, own in given.items()}
-    table = ablation_table(write_sweep(of_one), "toy")
+    table = score_sweep(write_sweep(of_one), "toy")
     found = row_of(table, "a").difference
     values = {name: [[row["dice"] for row in rows] for rows in own.values()] for name, own in of_one.items()}
     pooled = seed_variance(list(values.values()))
@@ -111,7 +111,7 @@ def test_a_split_that_lacks_a_seed_is_the_mean_over_those_that_both_sides_have(
 ) -> None:
     whole = {name: dict(own) for name, own in given.items()}
     given["a"][1, 7] = "nan"  # type: ignore[assignment]
-    found = row_of(ablation_table(write_sweep(given), "toy"), "a").difference
+    found = row_of(score_sweep(write_sweep(given), "toy"), "a").difference
     ours, theirs = (split_means(whole, name, lacking=[(1, 7)]) for name in ("a", "ref"))
     pooled = seed_variance([split_means(whole, name, lacking=[(1, 7)]) for name in given])
     assert found is not None
@@ -122,7 +122,7 @@ def test_a_split_that_lacks_a_seed_is_the_mean_over_those_that_both_sides_have(
 
 def test_a_value_that_one_training_lacks_leaves_that_training_alone_out(write_sweep: WriteSweep, given: Given) -> None:
     given["a"][2, 4][3]["dice"] = math.nan
-    found = row_of(ablation_table(write_sweep(given), "toy"), "a").difference
+    found = row_of(score_sweep(write_sweep(given), "toy"), "a").difference
     assert found is not None
     assert found.over_seeds is not None
     assert (found.over_seeds.cases, found.over_seeds.left_out) == (CASES, 0)
@@ -139,7 +139,7 @@ def test_a_variance_between_label_splits_is_not_taken_for_one_between_seeds(
     """Variant a has one label split only, so its test is over seeds and takes its two sides alone."""
     given["a"] = {each: rows for each, rows in given["a"].items() if each[1] == 7}
     runs = write_sweep(given)
-    table = ablation_table(runs, "toy")
+    table = score_sweep(runs, "toy")
     found = row_of(table, "a").difference
     ours, theirs = ([[row["dice"] for row in given[name][seed, 7]] for seed in range(3)] for name in ("a", "ref"))
     assert found is not None
@@ -148,7 +148,7 @@ def test_a_variance_between_label_splits_is_not_taken_for_one_between_seeds(
         "p over label splits",
         "p over seeds",
     }
-    assert "| p over seeds or label splits |" in render_markdown(overview(runs, "toy"))
+    assert "| p over seeds or label splits |" in render_markdown(table)
 
 
 def test_a_variance_of_means_over_more_seeds_is_not_taken_for_those_over_fewer() -> None:
@@ -179,7 +179,7 @@ def toy_scores(replicates: Sequence[tuple[int, int]], values: np.ndarray[Any, An
 
 def test_a_training_that_one_side_lacks_is_left_out_of_the_other(write_sweep: WriteSweep, given: Given) -> None:
     given["a"][1, 7] = "nan"  # type: ignore[assignment]
-    table = ablation_table(write_sweep(given), "toy")
+    table = score_sweep(write_sweep(given), "toy")
     row = row_of(table, "a")
     assert row.difference is not None
     assert row.difference.replicates == tuple(Replicate(*each) for each in GRID if each != (1, 7))
@@ -197,33 +197,33 @@ def test_one_trial_may_stand_for_several_label_splits(write_sweep: WriteSweep, g
     sweep = read_sweep(runs, "toy")
     assert len(sweep.trial_ids) == 17
     assert [replicate for replicate, _ in sweep.variants[0].each_trial()][:2] == [Replicate(0, 4), Replicate(1, 4)]
-    row = row_of(ablation_table(runs, "toy"), "a")
+    row = row_of(score_sweep(runs, "toy"), "a")
     assert (row.difference is not None and len(row.difference.replicates), row.n) == (6, CASES)
 
 
 def test_notes_tables_and_report_say_seeds_and_label_splits(write_sweep: WriteSweep, given: Given) -> None:
     runs = write_sweep(given)
-    table = ablation_table(runs, "toy")
+    table = score_sweep(runs, "toy", settings=True)
     notes = " ".join(table.notes)
     assert "n test cases; 3 seeds x 2 label splits of each variant are averaged per case first." in notes
     assert "label splits and cases; seeds are averaged within each split" in notes
     assert "p over seeds" not in notes
-    markdown = render_markdown(overview(runs, "toy"))
+    markdown = render_markdown(table)
     assert "| trials |" in markdown
     assert "| 6/6 |" in markdown
     assert "| p | p over label splits |" in markdown
-    assert "p over label splits" + r"\textsuperscript{b}" in render_latex(overview(runs, "toy"))
+    assert "p over label splits" + r"\textsuperscript{b}" in render_latex(table)
     console = Console(width=90, file=io.StringIO(), force_terminal=False)
     with console.capture() as shown:
-        console.print(render_terminal(overview(runs, "toy"), 90))
+        console.print(render_terminal(table, 90))
     assert "p splits" in shown.get()
-    head, first, *_ = render_csv(overview(runs, "toy")).splitlines()
+    head, first, *_ = render_csv(table).splitlines()
     values = dict(zip(head.split(","), first.split(","), strict=True))
     assert (values["seeds"], values["label_splits"], values["trials"]) == ("3", "2", "6")
-    told = " ".join(part.text for part in summarise(overview(runs, "toy")))
+    told = " ".join(part.text for part in summarise(table))
     assert "with three seeds times two label splits each" in told
     assert "Counting label splits as well as cases as chance" in told
-    caption = forest_caption(read_comparison(runs, "toy"))
+    caption = forest_caption(comparison_of(table))
     assert "(seeds and label splits averaged per case)" in caption
     assert "interval over label splits and cases" in caption
     line = commands(read_sweep(runs, "toy"), runs, "hearts", "ref")[0].line
@@ -255,25 +255,24 @@ def test_a_training_listed_twice_is_refused(write_sweep: WriteSweep, given: Give
         read_sweep(runs, "toy")
 
 
-def test_replicates_sort_with_and_without_label_split() -> None:
-    mixed = [Replicate(1), Replicate(0, 2), Replicate(0), Replicate(0, 1)]
-    assert in_order(mixed) == (Replicate(0), Replicate(0, 1), Replicate(0, 2), Replicate(1))
-
-
 def false_alarms(seeds: int, splits: int, label_sd: float, seed_sd: float, variants: int) -> float:
-    """Return how often p is below 5 % where nothing but luck sets variants apart: 300 simulated comparisons."""
-    draw, found, tables = np.random.default_rng(0), 0, 300
+    """Return how often p is below 5 % where nothing but luck sets variants apart: 300 simulated comparisons.
+
+    Four variants make two comparisons that share no variant.
+    """
+    draw, found, comparisons = np.random.default_rng(0), 0, 300
     grid = [(seed, split) for seed in range(seeds) for split in range(splits)]
-    for _ in range(tables):
+    for _ in range(2 * comparisons // variants):
         own = []
         for _ in range(variants):
             luck = np.tile(draw.normal(0, label_sd, splits), seeds) + draw.normal(0, seed_sd, len(grid))
             values = luck[:, None] + draw.normal(0, 1.4, CASES) + draw.normal(0, 2, (len(grid), CASES))
             own.append(toy_scores(grid, values))
         pooled = pooled_seed_variance(own)[0]
-        test = compare(pair(own[0], own[1]), 0, "different", pooled).over_seeds
-        found += test is not None and test.p is not None and test.p < 0.05
-    return found / tables
+        for one, other in zip(own[::2], own[1::2], strict=True):
+            test = compare(pair(one, other), 0, "different", pooled).over_seeds
+            found += test is not None and test.p is not None and test.p < 0.05
+    return found / comparisons
 
 
 @pytest.mark.parametrize(("seeds", "splits", "variants"), [(3, 2, 2), (3, 2, 4), (1, 5, 4)])

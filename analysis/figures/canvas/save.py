@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from analysis.figures.canvas.style import style
-from analysis.runs.files import write_whole
+from simcvd.files import write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def save_figure(figure: "Figure", stem: Path) -> tuple[Path, ...]:
     """
     files = tuple(stem.with_name(f"{stem.name}.{format_}") for format_ in FORMATS)
     for file, format_ in zip(files, FORMATS, strict=True):
-        write_whole(file, render(figure, format_))
+        write_file(file, render(figure, format_))
     return files
 
 

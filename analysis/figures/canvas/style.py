@@ -35,7 +35,6 @@ GREEN: Final = "#009E73"
 ORANGE: Final = "#E69F00"
 PURPLE: Final = "#CC79A7"
 GREY: Final = "#6E6E6E"
-PALE: Final = "#BDBDBD"
 
 _COLOURS: Final = (BLUE, VERMILLION, GREEN, BLACK, PURPLE, ORANGE)
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")

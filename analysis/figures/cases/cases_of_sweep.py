@@ -12,7 +12,7 @@ from analysis.figures.comparison import Comparison, VariantValues
 from analysis.runs.case_images import read_case_image
 from analysis.runs.masks import masked_cases, read_mask
 from analysis.runs.replicate import Replicate, in_order
-from analysis.runs.sweep import Sweep, Variant
+from analysis.runs.sweep import PlannedVariant, Sweep
 
 MOST_VARIANTS: Final = 7
 """Columns that are still wide enough to see a contour in."""
@@ -103,7 +103,7 @@ def pick_cases(scores: Mapping[str, float], higher_is_better: bool) -> dict[str,
     return {order[0]: "best"} | middle | {order[-1]: "worst"}
 
 
-def _masked(runs: Path, variant: Variant, own: VariantValues, cases: Sequence[str]) -> list[_Masked]:
+def _masked(runs: Path, variant: PlannedVariant, own: VariantValues, cases: Sequence[str]) -> list[_Masked]:
     """Return the trials of a variant that have masks, by replicate."""
     found = []
     for replicate in in_order(own.by_replicate):

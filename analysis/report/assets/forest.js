@@ -5,7 +5,7 @@ function startForest() {
   if (data.reference === null || !data.rows.flat(2).some((row) => row.difference)) return;
   const seeded = data.rows.flat(2).some((row) => row.difference && row.difference.p_seeds !== null);
   const note = () => `Mean and 95 % interval over cases, ${chosenMetric().heading}${ofClass()}. Green is better, red is worse `
-    + '(p < 0.05, Holm-adjusted), grey is undecided.'
+    + `(p < ${data.significant}, Holm-adjusted), grey is undecided.`
     + (seeded ? ` Thin: interval over ${data.chance} and cases; a hollow dot is a difference that other ${data.chance} could undo.` : '');
   const found = chart('forest', `Difference from ${data.reference}`, note(), (svg, width) => {
     const rows = compared();
@@ -22,7 +22,7 @@ function startForest() {
       const tone = clear ? ((mean > 0) === metric.higher ? 'good' : 'bad') : 'open';
       if (low !== null) svg.append(draw('line', { class: `bar ${tone}`, x1: x(low), x2: x(high), y1: y, y2: y }));
       if (from !== null) svg.append(draw('line', { class: `bar thin ${tone}`, x1: x(from), x2: x(to), y1: y, y2: y }));
-      svg.append(draw('circle', { class: `dot ${tone}${clear && undone ? ' hollow' : ''}`, cx: x(mean), cy: y, r: 5 }));
+      svg.append(draw('circle', { class: `dot ${tone}${undone ? ' hollow' : ''}`, cx: x(mean), cy: y, r: 5 }));
       const interval = low === null ? '' : ` (95 % CI ${shown(low, true)} to ${shown(high, true)})`;
       const seeds = overSeeds === null ? '' : `\nover ${data.chance} and cases ${pText(overSeeds)}`;
       const text = `${row.name}\n${shown(mean, true)} ${metric.unit}${interval}\n${p === '-' ? 'no test' : pText(p)}, ${n} cases${seeds}`;

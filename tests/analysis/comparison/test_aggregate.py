@@ -8,7 +8,7 @@ import pytest
 from analysis.comparison.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate
-from analysis.runs.sweep import Variant
+from analysis.runs.sweep import PlannedVariant
 
 Make = Callable[..., dict[str, Any]]
 Values = dict[tuple[int, str, int], float | None]
@@ -41,7 +41,7 @@ def arrange(make_case: Make) -> Callable[..., tuple[Scores[Replicate], Scores[Re
             "dice"
         ]
         a, b = (
-            scores_of(trials, Variant(who, {Replicate(0): f"{who}0", Replicate(1): f"{who}1"}), trials.runs)
+            scores_of(trials, PlannedVariant(who, {Replicate(0): f"{who}0", Replicate(1): f"{who}1"}), trials.runs)
             for who in "ab"
         )
         return a, b
@@ -87,7 +87,7 @@ def test_a_class_that_the_label_lacks_does_not_count(arrange: Arrange) -> None:
 
 def test_the_order_of_rows_changes_no_digit(make_case: Make) -> None:
     frame = pd.DataFrame([make_case(f"t{seed}", "a", 1, seed, dice=0.1 * seed**0.5) for seed in range(9)])
-    variant = Variant("v", {Replicate(seed): f"t{seed}" for seed in range(9)})
+    variant = PlannedVariant("v", {Replicate(seed): f"t{seed}" for seed in range(9)})
     found = set()
     for i in range(20):
         trials = score_trials(frame.sample(frac=1, random_state=i), ["dice"])["dice"]
@@ -98,7 +98,9 @@ def test_the_order_of_rows_changes_no_digit(make_case: Make) -> None:
 def test_only_finished_trials_of_the_variant_are_used(make_case: Make) -> None:
     frame = pd.DataFrame([make_case(name, "a", dice=value) for name, value in (("t0", 0.5), ("t1", 0.6), ("u", 0.7))])
     picked = scores_of(
-        score_trials(frame, ["dice"])["dice"], Variant("v", {Replicate(8): "t1", Replicate(7): "t0"}), ["t0", "u"]
+        score_trials(frame, ["dice"])["dice"],
+        PlannedVariant("v", {Replicate(8): "t1", Replicate(7): "t0"}),
+        ["t0", "u"],
     )
     assert picked.runs == (Replicate(7),)
     assert picked.values.tolist() == [[[0.5]]]

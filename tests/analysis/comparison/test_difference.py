@@ -9,20 +9,23 @@ import pytest
 from scipy import stats
 
 from analysis.comparison.difference import Difference, pooled_seed_variance
-from analysis.comparison.table import Table, ablation_table
+from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from analysis.runs.replicate import Replicate
 from analysis.statistics import bca_interval, crossed_test, seed_variance
+from tests.analysis.made_runs import write_toy_sweep
 
 WriteSweep = Callable[..., Path]
+Given = dict[str, dict[int, list[dict[str, Any]]]]
+Scored = tuple[Given, ScoredSweep]
 
 CASES = 12
 SHIFTS = {"a": -0.03, "b": -0.012, "c": 0.004, "ref": 0.0}
 
 
-def scores(seeds: int, classes: int = 1, luck: float = 0.01) -> dict[str, dict[int, list[dict[str, Any]]]]:
+def scores(seeds: int, classes: int = 1, luck: float = 0.01) -> Given:
     """Scores of four variants whose trainings differ by luck, rows in random order."""
     draw = random.Random(5)
-    made: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    made: Given = {}
     for name, shift in SHIFTS.items():
         made[name] = {}
         for seed in range(seeds):
@@ -38,7 +41,7 @@ def scores(seeds: int, classes: int = 1, luck: float = 0.01) -> dict[str, dict[i
     return made
 
 
-def difference(table: Table, variant: str, class_id: int | None = None) -> Difference:
+def difference(table: ScoredSweep, variant: str, class_id: int | None = None) -> Difference:
     found = next(row.difference for row in table.rows if row.variant == variant and row.class_id == class_id)
     assert found is not None
     return found
@@ -55,10 +58,16 @@ def by_seed(given: dict[int, list[dict[str, Any]]], class_id: int | None = None)
     ]
 
 
-@pytest.mark.parametrize("class_id", [None, 1, 2])
-def test_every_statistic_is_of_the_matched_values(write_sweep: WriteSweep, class_id: int | None) -> None:
+@pytest.fixture(scope="module")
+def of_two_classes(tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    """Three seeds, two classes: what was given and what was scored."""
     given = scores(3, classes=2)
-    table = ablation_table(write_sweep(given), "toy")
+    return given, score_sweep(write_toy_sweep(tmp_path_factory.mktemp("two"), given), "toy")
+
+
+@pytest.mark.parametrize("class_id", [None, 1, 2])
+def test_every_statistic_is_of_the_matched_values(of_two_classes: Scored, class_id: int | None) -> None:
+    given, table = of_two_classes
     theirs = np.mean(by_seed(given["ref"], class_id), axis=0)
     for name in "abc":
         ours = np.mean(by_seed(given[name], class_id), axis=0)
@@ -76,7 +85,7 @@ def test_every_statistic_is_of_the_matched_values(write_sweep: WriteSweep, class
 
 def test_over_seeds_the_seeds_variance_is_pooled_over_all_variants(write_sweep: WriteSweep) -> None:
     given = scores(3)
-    table = ablation_table(write_sweep(given), "toy")
+    table = score_sweep(write_sweep(given), "toy")
     pooled = seed_variance([by_seed(each) for each in given.values()])
     assert pooled.degrees_of_freedom == 6
     for name in "abc":
@@ -89,8 +98,8 @@ def test_over_seeds_the_seeds_variance_is_pooled_over_all_variants(write_sweep: 
 
 
 @pytest.mark.parametrize("class_id", [None, 1, 2])
-def test_the_family_is_the_comparisons_of_one_class_and_metric(write_sweep: WriteSweep, class_id: int | None) -> None:
-    table = ablation_table(write_sweep(scores(3, classes=2)), "toy")
+def test_the_family_is_the_comparisons_of_one_class_and_metric(of_two_classes: Scored, class_id: int | None) -> None:
+    _, table = of_two_classes
     found = [difference(table, name, class_id) for name in "abc"]
     for raw, corrected in (
         ([f.test.p for f in found], [f.p_holm for f in found]),
@@ -103,7 +112,7 @@ def test_the_family_is_the_comparisons_of_one_class_and_metric(write_sweep: Writ
 
 
 def test_one_seed_has_no_test_over_seeds(write_sweep: WriteSweep) -> None:
-    table = ablation_table(write_sweep(scores(1)), "toy")
+    table = score_sweep(write_sweep(scores(1)), "toy")
     assert difference(table, "a").over_seeds is None
     assert difference(table, "a").over_seeds_holm is None
     assert any("can't be told from the luck of one training" in note for note in table.notes)
@@ -113,7 +122,7 @@ def test_one_seed_has_no_test_over_seeds(write_sweep: WriteSweep) -> None:
 def test_a_variant_that_lost_a_seed_does_not_take_it_from_the_pooled_variance(write_sweep: WriteSweep) -> None:
     given: dict[str, dict[int, Any]] = dict(scores(3))
     given["a"][2] = "nan"
-    table = ablation_table(write_sweep(given), "toy")
+    table = score_sweep(write_sweep(given), "toy")
     # Three variants with three seeds (4 degrees of freedom) or four with two (3).
     pooled = seed_variance([by_seed(given[name]) for name in ("b", "c", "ref")])
     two = [by_seed({seed: given[name][seed] for seed in (0, 1)}) for name in ("a", "ref")]
@@ -126,14 +135,14 @@ def test_a_variant_that_lost_a_seed_does_not_take_it_from_the_pooled_variance(wr
 def test_a_case_without_a_value_leaves_the_test_over_seeds(write_sweep: WriteSweep) -> None:
     given = scores(2)
     next(row for row in given["a"][1] if row["case_id"] == "c4")["dice"] = math.nan
-    found = difference(ablation_table(write_sweep(given), "toy"), "a")
+    found = difference(score_sweep(write_sweep(given), "toy"), "a")
     assert found.test.n == CASES
     assert found.over_seeds is not None
     assert (found.over_seeds.cases, found.over_seeds.left_out) == (CASES - 1, 1)
 
 
 def test_a_difference_that_other_seeds_could_undo_is_named(write_sweep: WriteSweep) -> None:
-    table = ablation_table(write_sweep(scores(2, luck=0.03)), "toy")
+    table = score_sweep(write_sweep(scores(2, luck=0.03)), "toy")
     undone = [
         name
         for name in "abc"

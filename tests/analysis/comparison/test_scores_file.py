@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.comparison.foreign_metric import foreign_metric
 from analysis.comparison.row import Row
+from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.scores_file import tables_of_scores
-from analysis.comparison.table import Table
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate
 from analysis.tables import render_csv, render_markdown
@@ -32,7 +31,7 @@ def frame(seeds: int = 3, classes: tuple[str, ...] = ()) -> pd.DataFrame:
     return pd.DataFrame(rows).drop(columns=[] if classes else ["organ"])
 
 
-def row_of(table: Table, variant: str) -> Row:
+def row_of(table: ScoredSweep, variant: str) -> Row:
     return next(row for row in table.rows if row.variant == variant and row.class_id is None)
 
 
@@ -44,7 +43,7 @@ def tables(scores: Any, **more: Any) -> Any:
 def test_every_number_agrees_with_pandas_and_scipy(tmp_path: Path) -> None:
     scores = frame()
     scores.to_csv(tmp_path / "scores.csv", index=False)
-    table = tables(tmp_path / "scores.csv", reference="ours").main
+    table = tables(tmp_path / "scores.csv", reference="ours")
     per_case = scores.pivot_table(index="patient", columns="method", values="DSC", aggfunc="mean")
     assert len(table.rows) == 2 * 3
     for name in METHODS:
@@ -69,27 +68,27 @@ def test_a_frame_a_csv_and_a_parquet_file_give_the_same(tmp_path: Path) -> None:
     ]
     texts = [render_csv(each) for each in found]
     assert texts[0] == texts[1] == texts[2]
-    assert [rows[0][0].class_name for rows in found[0].blocks()] == ["mean", "liver", "spleen"]
-    assert [table.metric.alternative for table in found[0].tables] == ["reference higher", "reference lower"]
+    assert [name for name, _ in found[0].lines_by_class()] == ["mean", "liver", "spleen"]
+    assert [metric.alternative for metric in found[0].metrics] == ["reference higher", "reference lower"]
 
 
 def test_variants_keep_the_order_of_the_file() -> None:
     scores = frame()
-    table = tables(scores).main
-    assert [row.variant for row in table.blocks()[0]] == list(dict.fromkeys(scores["method"]))
+    table = tables(scores)
+    assert [row.variant for row in table.main.means] == list(dict.fromkeys(scores["method"]))
     assert "No reference is named, so nothing is compared." in table.notes
     assert "difference" not in render_markdown(table)
 
 
 def test_seeds_may_have_names() -> None:
     scores = frame().assign(fold=lambda own: own["fold"].map(lambda seed: f"run {'abc'[seed]}"))
-    assert row_of(tables(scores).main, "ours").trials.replicates == tuple(map(Replicate, (1, 2, 3)))
+    assert row_of(tables(scores), "ours").trials.replicates == tuple(map(Replicate, (1, 2, 3)))
 
 
 def test_missing_values_are_left_out_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("m,c,hd95\na,1,2.0\na,2,\na,3,NaN\nb,1,1.0\nb,2,3.0\nb,3,5.0\n")
-    table = tables_of_scores(path, "c", "m", "hd95", reference="b").main
+    table = tables_of_scores(path, "c", "m", "hd95", reference="b")
     row = row_of(table, "a")
     assert (row.mean, row.n, row.cases) == (2.0, 1, 3)
     assert any("a: 2 of 3 cases without HD95" in note.replace("hd95", "HD95") for note in table.notes)
@@ -98,7 +97,7 @@ def test_missing_values_are_left_out_and_counted(tmp_path: Path) -> None:
 def test_names_are_text_even_where_they_are_numbers(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text("\ufefflr,case,dice\n0.10,007,0.5\n0.1,007,0.6\n")
-    assert [row.variant for row in tables_of_scores(path, "case", "lr", "dice").main.blocks()[0]] == ["0.10", "0.1"]
+    assert [row.variant for row in tables_of_scores(path, "case", "lr", "dice").main.means] == ["0.10", "0.1"]
 
 
 @pytest.mark.parametrize(
@@ -140,27 +139,7 @@ def test_a_parquet_file_of_something_else_is_named(tmp_path: Path) -> None:
         tables_of_scores(path, "c", "m", "dice")
 
 
-@pytest.mark.parametrize(
-    ("column", "largest", "asked", "expected"),
-    [
-        ("dice", 0.9, None, ("Dice", "%", 100.0, True, 2)),
-        ("dice", 91.0, None, ("Dice", "%", 1.0, True, 2)),
-        ("mean_IoU", 0.8, None, ("mean_IoU", "%", 100.0, True, 2)),
-        ("hd95_mm", 30.0, None, ("HD95", "mm", 1.0, False, 2)),
-        ("Hausdorff distance [mm]", 30.0, None, ("Hausdorff distance [mm]", "mm", 1.0, False, 2)),
-        ("quality", 0.8, True, ("quality", "", 1.0, True, 4)),
-        ("dice_loss", 0.8, False, ("dice_loss", "", 1.0, False, 4)),
-        ("runtime", 120.0, False, ("runtime", "", 1.0, False, 2)),
-    ],
-)
-def test_the_name_tells_direction_unit_and_scale(
-    column: str, largest: float, asked: bool | None, expected: tuple[object, ...]
-) -> None:
-    metric = foreign_metric(column, largest, asked)
-    assert (metric.label, metric.unit, metric.scale, metric.higher_is_better, metric.digits) == expected
-
-
 def test_of_several_metrics_the_direction_is_for_those_that_do_not_tell() -> None:
     scores = frame().assign(cost=lambda own: np.arange(len(own), dtype=float))
     found = tables(scores, metric=["DSC", "cost"], higher_is_better=False)
-    assert [table.metric.higher_is_better for table in found.tables] == [True, False]
+    assert [metric.higher_is_better for metric in found.metrics] == [True, False]

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,10 @@ from analysis.comparison.search import SearchResult, read_search_result
 from analysis.errors import AnalysisError
 from analysis.report.content import read_report
 from analysis.report.page import render
+from analysis.runs.search_section import Chosen, SearchSection
+from analysis.runs.sweep import read_sweep, sweep_file
+from analysis.runs.sweep import write_sweep as write_sweep_file
+from analysis.runs.tried_setting import Training, TriedSetting, write_setting
 
 CASES = 12
 Write = Callable[..., Path]
@@ -40,24 +43,28 @@ def searched(write_sweep: Write) -> Callable[[Mapping[str, float], float], Path]
             name: {seed: rows(more) for seed in (1, 2, 3)} for name, more in (("default", 0.0), ("best found", 1.0))
         }
         runs = write_sweep(variants, "default")
-        (path,) = (runs / "sweeps").glob("*/sweep.yaml")
-        content = yaml.safe_load(path.read_text())
         tried = {"loss.sdm": 0.2}
-        content["search"] = {
-            "seed": 0,
-            "states": {"complete": 2, "pruned": 3, "failed": 1},
-            "over": True,
-            "importances": {"shares": {"loss.sdm": 0.7, "loss.contrast": 0.3}, "trials": 12, "steps": 200},
-            "base": {"number": 0, "value": 0.70, "set": {"loss.sdm": 0.1}, "trial": "a"},
-            "best": {"number": 4, "value": 0.72, "set": tried, "trial": "b", "command": "simcvd train it"},
-        }
-        path.write_text(yaml.safe_dump(content))
-        place = path.parent / "search"
-        place.mkdir()
-        setting = {"number": 4, "params": tried, "trials": [{"steps": 600, "id": "b"}], "state": "complete"}
-        (place / "4.json").write_text(json.dumps(setting | {"value": 0.72, "rungs": {"200": 0.6}}))
+        section = SearchSection(
+            study="toy-abc",
+            storage="study.journal",
+            fidelity="schedule",
+            pruner="halving",
+            rungs=(200,),
+            steps=600,
+            seed=0,
+            trials=6,
+            space={"loss.sdm": {"uniform": [0.0, 1.0]}},
+            states={"complete": 2, "pruned": 3, "failed": 1},
+            over=True,
+            importances={"shares": {"loss.sdm": 0.7, "loss.contrast": 0.3}, "trials": 12, "steps": 200},
+            base=Chosen(0, 0.70, {"loss.sdm": 0.1}, "a"),
+            best=Chosen(4, 0.72, tried, "b", "simcvd train it"),
+        )
+        write_sweep_file(runs, read_sweep(runs, "toy"), section)
+        place = sweep_file(runs, "toy").with_name("search")
+        write_setting(place, TriedSetting(4, tried, (Training(600, "b"),), "complete", 0.72, {200: 0.6}))
         (place / "5.json").write_text('{"number": 5, "par')
-        return path.parent
+        return place.parent
 
     return write
 
@@ -106,12 +113,22 @@ def test_the_report_tells_what_was_tried_and_whether_it_holds(searched: Callable
     page = render(read_report(folder.parents[1], folder.name, cases=False))
     assert "The gain has vanished" in page
     assert "Settings that were tried (1)" in page
+    row = (
+        '<tr><th scope="row">4</th><td>72.00</td><td>600</td><td class="text">trained to the end</td><td>0.2</td></tr>'
+    )
+    assert row in page
 
 
 def test_a_sweep_without_a_search_has_none(write_sweep: Write) -> None:
     runs = write_sweep({"ref": {0: [{"case_id": "a", "dice": 0.5}]}})
-    (path,) = (runs / "sweeps").glob("*/sweep.yaml")
-    assert read_search_result(runs, path.parent.name) is None
+    assert read_search_result(runs, "toy") is None
+
+
+def test_a_foreign_file_of_a_setting_gets_a_sentence(searched: Callable[..., Path]) -> None:
+    folder = searched({"val": 0.02, "test": 0.03})
+    (folder / "search" / "5.json").write_text('{"number": 5}')
+    with pytest.raises(AnalysisError, match="not as a search writes it"):
+        _read(folder)
 
 
 def test_a_damaged_section_gets_a_sentence(searched: Callable[..., Path]) -> None:

@@ -6,16 +6,17 @@ from matplotlib.figure import Figure
 
 from analysis.comparison.metric import find_metric
 from analysis.figures.history import history_caption, history_figure
-from analysis.figures.study import State, Study, StudyTrial
+from analysis.figures.study import Study
+from analysis.runs.tried_setting import State, TriedSetting
 
 
 def study(*given: tuple[float | None, State], metric: str = "dice") -> Study:
-    trials = tuple(StudyTrial(number, {}, value, state) for number, (value, state) in enumerate(given))
+    trials = tuple(TriedSetting(number, {}, state=state, value=value) for number, (value, state) in enumerate(given))
     return Study("s", find_metric(metric), trials[::-1])
 
 
 def test_trials_and_the_best_so_far(lines_of: Callable[..., Any], check_texts: Callable[[Figure], list[str]]) -> None:
-    given = study((0.5, "complete"), (0.4, "complete"), (0.9, "pruned"), (None, "fail"), (0.7, "complete"))
+    given = study((0.5, "complete"), (0.4, "complete"), (0.9, "pruned"), (None, "failed"), (0.7, "complete"))
     figure = history_figure(given)
     lines = lines_of(figure.axes[0])
     assert lines["trial"] == ([0, 1, 4], [50, 40, 70])
@@ -45,4 +46,4 @@ def test_values_that_are_not_finite_do_not_count() -> None:
 
 def test_a_search_without_values_is_refused() -> None:
     with pytest.raises(ValueError, match="no trial"):
-        history_figure(study((None, "fail")))
+        history_figure(study((None, "failed")))

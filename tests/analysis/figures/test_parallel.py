@@ -7,12 +7,18 @@ from matplotlib.figure import Figure
 
 from analysis.comparison.metric import find_metric
 from analysis.figures.parallel import make_axis, parallel_caption, parallel_figure
-from analysis.figures.study import Study, StudyTrial
+from analysis.figures.study import Study
+from analysis.runs.tried_setting import TriedSetting
 
 
 def study(*given: dict[str, Any], metric: str = "dice") -> Study:
-    trials = tuple(StudyTrial(n, own, 0.5 + 0.1 * n, "complete") for n, own in enumerate(given))
-    return Study("s", find_metric(metric), (*trials, StudyTrial(99, {"lr": 5.0}, None, "fail")), frozenset({"lr"}))
+    trials = tuple(TriedSetting(n, own, state="complete", value=0.5 + 0.1 * n) for n, own in enumerate(given))
+    return Study(
+        "s",
+        find_metric(metric),
+        (*trials, TriedSetting(99, {"lr": 5.0}, state="failed", value=None)),
+        frozenset({"lr"}),
+    )
 
 
 def test_each_line_meets_its_values() -> None:
@@ -75,4 +81,4 @@ def test_many_settings_with_long_names_do_not_touch(check_texts: Callable[[Figur
 
 def test_a_search_without_values_is_refused() -> None:
     with pytest.raises(ValueError, match="no trial"):
-        parallel_figure(Study("s", find_metric("dice"), (StudyTrial(0, {}, None, "fail"),)))
+        parallel_figure(Study("s", find_metric("dice"), (TriedSetting(0, {}, state="failed", value=None),)))

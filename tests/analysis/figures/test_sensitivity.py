@@ -65,15 +65,6 @@ def test_zero_stands_on_a_logarithmic_axis(dropout: Comparison) -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5"]
 
 
-@pytest.mark.parametrize(
-    ("values", "scale"), [([2, 8, 64], "log"), ([1, 2, 3], "linear"), ([-1, 0, 100], "linear"), ([0, 1, 2], "linear")]
-)
-def test_the_axis_suits_the_values(values: list[float], scale: str) -> None:
-    points = tuple(Point(value, str(value), case_interval([0.1, 0.2])) for value in values)
-    data = Sensitivity("loss.sdm", find_metric("dice"), (Curve("", points),), None, "")
-    assert sensitivity_figure(data).axes[0].get_xscale() == scale
-
-
 def test_two_axes_give_a_figure_each_with_the_other_as_curves(make_comparison: Make) -> None:
     grid = [(rate, size) for rate in (0.0, 0.1, 0.5) for size in (8, 64, 128)]
     names = [f"dropout={rate}, pool_size={size}" for rate, size in grid]

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from analysis.runs.masks import MaskWriter
-from analysis.runs.records import METRICS, write_cases, write_trial
+from analysis.runs.records import write_cases, write_trial
+from simcvd.metrics.names import METRICS
 
 REFERENCE, SCRIPT, QUOTED = "SimCVD", "</script><script>alert(1)</script>", 'it\'s "quoted" & <b>bold</b>'
 VARIANTS = (REFERENCE, SCRIPT, QUOTED)

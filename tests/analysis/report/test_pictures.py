@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import analysis.report.pictures as pictures
-from analysis.comparison.table import overview
+from analysis.comparison.scored_sweep import score_sweep
 from analysis.errors import AnalysisError
 from analysis.report.content import read_report
 from analysis.report.pictures import read_browser, sampled, spread
-from analysis.report.values import read_values
+from analysis.report.values import values_of
 from analysis.runs.sweep import read_sweep
 
 
@@ -28,7 +28,7 @@ def decode(content, shape, labels):
 @pytest.fixture
 def browse(made):
     sweep = read_sweep(made.runs, "toy")
-    values = read_values(made.runs, sweep, overview(made.runs, "toy", two_sided=True))
+    values = values_of(score_sweep(made.runs, "toy"))
     return lambda dataset=made.dataset, **given: read_browser(made.runs, sweep, values, dataset, **given)
 
 

@@ -5,9 +5,8 @@ import pytest
 from scipy import stats
 
 from analysis.comparison.metric import find_metric
-from analysis.comparison.notes_on_tests import detectable
-from analysis.comparison.table import overview
-from analysis.report.findings import findings
+from analysis.comparison.scored_sweep import score_sweep
+from analysis.comparison.verdict import detectable, findings
 from analysis.report.summary import count, p_text, summarise, unit
 
 NAMES = [f"case{n:02d}" for n in range(12)]
@@ -22,7 +21,7 @@ def spread_around(mean, seed, sd=0.02):
 
 
 def told(runs, **given):
-    found = overview(runs, "toy", two_sided=True, **given)
+    found = score_sweep(runs, "toy", two_sided=True, **given)
     return summarise(found), found
 
 
@@ -91,7 +90,7 @@ def test_what_these_cases_can_show_is_the_number_of_the_table_notes(write_sweep)
     base = spread_around(0.8, 0)
     runs = write_sweep({"ref": {0: rows(base)}, "a": {0: rows(base + spread_around(0, 1))}})
     parts, found = told(runs)
-    size = detectable([one.difference for one in findings(found.main.blocks()[0])])
+    size = detectable([one.difference for one in findings(found.main.means)])
     assert size is not None
     assert f"a true difference of {100 * size:.2f} points" in text(parts)
     assert any(f"Dice {100 * size:.2f} %" in note for note in found.notes)

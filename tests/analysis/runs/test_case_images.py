@@ -6,7 +6,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.runs.case_images import read_case_image
-from simcvd.data.store import write_case
+from simcvd.data.store import Grid, write_case
 
 
 @pytest.mark.parametrize("channels", [0, 2])
@@ -14,7 +14,7 @@ def test_a_prepared_case_is_read(tmp_path: Path, channels: int) -> None:
     generator = np.random.default_rng(0)
     image = generator.normal(size=(channels, 6, 7, 8) if channels else (6, 7, 8)).astype(np.float32)
     label = generator.integers(0, 2, (6, 7, 8), dtype=np.uint8)
-    write_case(tmp_path, "a", image, label, (1, 0.5, 2), np.eye(4), label.shape, (0, 0, 0), classes=1)
+    write_case(tmp_path, "a", image, label, Grid((1, 0.5, 2), np.eye(4), label.shape), classes=1)
     case = read_case_image(tmp_path, "a")
     assert case is not None
     assert case.label is not None
@@ -26,7 +26,7 @@ def test_a_prepared_case_is_read(tmp_path: Path, channels: int) -> None:
 
 def test_an_unlabelled_case_has_no_label(tmp_path: Path) -> None:
     image = np.zeros((4, 5, 6), np.float32)
-    write_case(tmp_path, "a", image, None, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=1)
+    write_case(tmp_path, "a", image, None, Grid((1, 1, 1), np.eye(4), image.shape), classes=1)
     case = read_case_image(tmp_path, "a")
     assert case is not None
     assert case.label is None

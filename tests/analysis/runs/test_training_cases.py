@@ -7,14 +7,14 @@ import pytest
 
 from analysis.runs.records import read_trials, write_trial
 from analysis.runs.replicate import Replicate
-from analysis.runs.sweep import Sweep, Variant
+from analysis.runs.sweep import PlannedVariant, Sweep
 from analysis.runs.training_cases import COLUMNS, TrainingCases, differ, training_cases
 
 Make = Callable[..., dict[str, Any]]
 
 
 def sweep(folder: Path | None, *names: str) -> Sweep:
-    variants = tuple(Variant(name, {Replicate(0): f"{name}-0", Replicate(1): f"{name}-1"}) for name in names)
+    variants = tuple(PlannedVariant(name, {Replicate(0): f"{name}-0", Replicate(1): f"{name}-1"}) for name in names)
     return Sweep("toy", "dice", (), None, "toy", folder, variants, {})
 
 

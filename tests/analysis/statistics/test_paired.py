@@ -49,6 +49,19 @@ def test_one_sided_p_is_uniform_where_nothing_differs() -> None:
     assert stats.kstest(p, "uniform").pvalue > 0.01
 
 
+def test_of_a_variant_against_itself_p_is_uniform_unless_seeds_move_its_mean() -> None:
+    # 200 variants of 4 seeds and 20 cases, two seeds against two; SD over cases 6, residual 2, of seeds 0 or 2.
+    generator = np.random.default_rng(0)
+    still = 6 * generator.normal(size=(200, 1, 20)) + 2 * generator.normal(size=(200, 4, 20))
+    moved = still + 2 * generator.normal(size=(200, 4, 1))
+    p_still, p_moved = (
+        [paired_t_test(*y.reshape(2, 2, 20).mean(axis=1).tolist(), "different").p for y in each]
+        for each in (still, moved)
+    )
+    assert stats.kstest(p_still, "uniform").pvalue > 0.01
+    assert np.mean([p is not None and p < 0.05 for p in p_moved]) > 0.5
+
+
 def test_order_of_cases_does_not_matter() -> None:
     order = np.random.default_rng(1).permutation(10)
     shuffled = paired_t_test(np.take(FIRST, order).tolist(), np.take(SECOND, order).tolist(), "reference higher")

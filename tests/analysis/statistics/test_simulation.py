@@ -23,29 +23,37 @@ Chance to find one variant that is 3 points worse: with luck of SD 0.5 97, 35 an
 %.
 """
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.comparison.verdict import ENOUGH_CASES, ENOUGH_SEEDS, SIGNIFICANT
 from analysis.statistics import Alternative, crossed_test, holm, paired_t_test, seed_variance
 
 SWEEPS = 4000
 """Eight times 500, so that a rate of 4 % is told from one above 5 % (three standard errors)."""
 
+VARIANTS, SEEDS, CASES = 7, ENOUGH_SEEDS, ENOUGH_CASES
+"""With as few seeds and cases as are called enough, the tests must hold."""
+
 SIDE: Alternative = "reference higher"
 
-P_OF_FIRST_STEP = 0.05 / 6
+P_OF_FIRST_STEP = SIGNIFICANT / 6
 """Holm rejects any of six exactly if the smallest p is at most this."""
 
 
+@cache
 def sweeps(own: float) -> np.ndarray:
     """Scores `[sweeps, V, S, N]`; variant 0 is the reference."""
     generator = np.random.default_rng(2026)
-    shape = (SWEEPS, 7, 3, 20)
+    shape = (SWEEPS, VARIANTS, SEEDS, CASES)
     effects = {(0, 3): 6.0, (0, 1, 3): 1.5, (0, 2): 1.0, (0, 1, 2): own, (0, 1, 2, 3): 2.0}
     scores = np.full(shape, 85.0)
     for axes, sd in effects.items():
         scores += sd * generator.normal(size=[size if axis in axes else 1 for axis, size in enumerate(shape)])
+    scores.flags.writeable = False
     return scores
 
 
@@ -60,7 +68,7 @@ def over_cases(scores: np.ndarray, level: float) -> np.ndarray:
 
 
 def seeds_as_cases(scores: np.ndarray, level: float) -> np.ndarray:
-    flat = scores.reshape(len(scores), 7, 60)
+    flat = scores.reshape(len(scores), VARIANTS, SEEDS * CASES)
     rejected: np.ndarray = stats.ttest_rel(flat[:, 1:], flat[:, :1], axis=2, alternative="less").pvalue < level
     return rejected
 
@@ -69,14 +77,15 @@ def over_both(scores: np.ndarray, level: float, pooled: bool = False) -> np.ndar
     d = scores[:, 1:] - scores[:, :1]
     mean, of_seed, of_case = d.mean(axis=(2, 3)), d.mean(axis=3), d.mean(axis=2)
     rest = d - of_seed[..., None] - of_case[:, :, None] + mean[..., None, None]
-    ms_rest = (rest**2).sum(axis=(2, 3)) / 38
-    case_part = np.maximum(3 * of_case.var(axis=2, ddof=1) - ms_rest, 0) / 60
-    seed_part, df = of_seed.var(axis=2, ddof=1) / 3, 2
+    ms_rest = (rest**2).sum(axis=(2, 3)) / ((SEEDS - 1) * (CASES - 1))
+    case_part = np.maximum(SEEDS * of_case.var(axis=2, ddof=1) - ms_rest, 0) / (SEEDS * CASES)
+    seed_part, df = of_seed.var(axis=2, ddof=1) / SEEDS, SEEDS - 1
     if pooled:
         m = scores.mean(axis=3)
         m = m - m.mean(axis=1, keepdims=True) - m.mean(axis=2, keepdims=True) + m.mean(axis=(1, 2), keepdims=True)
-        seed_part, df = 2 * (m**2).sum(axis=(1, 2))[:, None] / 12 / 3, 12
-    t_seed, t_case = stats.t.isf(level, [df, 19])
+        df = (VARIANTS - 1) * (SEEDS - 1)
+        seed_part = 2 * (m**2).sum(axis=(1, 2))[:, None] / df / SEEDS
+    t_seed, t_case = stats.t.isf(level, [df, CASES - 1])
     rejected: np.ndarray = -mean > np.sqrt(seed_part * t_seed**2 + case_part * t_case**2)
     return rejected
 
@@ -133,7 +142,7 @@ def test_luck_of_trainings_breaks_the_test_over_cases_but_not_those_over_both(ow
 
 def test_pooled_seed_variance_gives_the_power_back() -> None:
     # A variant 3 Dice points worse among six equal ones, own luck of SD 0.5: how often the first step alone finds it.
-    scores = sweeps(own=0.5)
+    scores = sweeps(own=0.5).copy()
     scores[:, 1] -= 3
     found = {test.__name__: float(test(scores, P_OF_FIRST_STEP)[:, 0].mean()) for test in (over_both, over_both_pooled)}
     assert found["over_both"] < 0.5

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.comparison.scored_sweep import score_sweep
 from analysis.errors import AnalysisError
 from analysis.figures.cases.cases_of_sweep import MOST_VARIANTS, CasesOfSweep, pick_cases, read_cases_of_sweep
-from analysis.figures.comparison import read_comparison
+from analysis.figures.comparison import comparison_of
 from analysis.runs.masks import MaskWriter
-from analysis.runs.sweep import read_sweep
-from simcvd.data.store import write_case
+from simcvd.data.store import Grid, write_case
 
 WriteSweep = Callable[..., Path]
 SHAPE = (6, 7, 8)
@@ -34,7 +34,8 @@ def keep(runs: Path, trial: str, cases: Sequence[str] = tuple(DICE), value: int 
 
 
 def read(runs: Path, dataset: Path | None = None, **given: Any) -> CasesOfSweep:
-    return read_cases_of_sweep(runs, read_sweep(runs, "toy"), read_comparison(runs, "toy", **given), dataset)
+    scored = score_sweep(runs, "toy", **given, settings=True)
+    return read_cases_of_sweep(runs, scored.sweep, comparison_of(scored), dataset)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def dataset(tmp_path: Path) -> Path:
     folder = tmp_path / "moved"
     for number, case in enumerate(DICE):
         image = np.full(SHAPE, number, np.float32)
-        write_case(folder, case, image, a_mask(2), (1, 0.5, 2), np.eye(4), SHAPE, (0, 0, 0), classes=2)
+        write_case(folder, case, image, a_mask(2), Grid((1, 0.5, 2), np.eye(4), SHAPE), classes=2)
     return folder
 
 
@@ -110,7 +111,7 @@ def test_a_case_without_a_value_is_not_chosen(write_sweep: WriteSweep, dataset: 
     scored = [row | {"hd95_mm": None if row["case_id"] == "c1" else 10 * row["dice"]} for row in rows()]
     runs = write_sweep({"ref": {0: scored}})
     keep(runs, "ref-s0")
-    found = read(runs, dataset, metric="hd95_mm")
+    found = read(runs, dataset, metrics="hd95_mm")
     assert [(case.role, case.name) for case in found.cases] == [("best", "c2"), ("median", "c3"), ("worst", "c0")]
 
 
@@ -141,10 +142,10 @@ def test_a_wrong_data_set_is_refused(write_sweep: WriteSweep, dataset: Path, tmp
     with pytest.raises(AnalysisError, match="has no case c1; give the one that the sweep ran on"):
         read(runs, dataset)
     image = np.zeros((6, 7, 9), np.float32)
-    write_case(dataset, "c1", image, None, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=2)
+    write_case(dataset, "c1", image, None, Grid((1, 1, 1), np.eye(4), image.shape), classes=2)
     with pytest.raises(AnalysisError, match="has no label of case c1"):
         read(runs, dataset)
     label = image.astype(np.uint8)
-    write_case(dataset, "c1", image, label, (1, 1, 1), np.eye(4), image.shape, (0, 0, 0), classes=2)
+    write_case(dataset, "c1", image, label, Grid((1, 1, 1), np.eye(4), image.shape), classes=2)
     with pytest.raises(AnalysisError, match=r"c1 has 6 x 7 x 9 voxels in .* but 6 x 7 x 8 in the sweep's masks"):
         read(runs, dataset)
