@@ -1,48 +1,89 @@
-"""How a command and its trials tell each other to stop: by files in the scratch folder, which every node sees."""
+"""The channel by files in the command's scratch folder, where every node sees it; the command itself reads it there."""
 
+import json
+import uuid
+from collections.abc import Collection
 from contextlib import suppress
-from enum import StrEnum
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-NOTICES_FILE: Final = "notices.txt"
-_GOING_FILE: Final = "going"
+from simcvd.files import write_file
+from sweeps.channel.channel import StopReason
+from sweeps.channel.gpu_failure import GpuFailure, failed_nodes
+
+ATTEMPTS: Final = "attempts"
+GPU_FAILURES: Final = "gpu-failures"
+_GOING: Final = "going"
 
 
-class StopReason(StrEnum):
-    """Why the trials of a command stop: the name of the file that says so."""
+@dataclass(frozen=True)
+class FolderChannel:
+    """What trials say and hear, in files.
 
-    asked = "stop"
-    disk_full = "disk-full"
-    gpus_failed = "gpus-failed"
-
-
-def allow_running(scratch: Path) -> None:
-    """Say, in a new scratch folder, that trials may run."""
-    (scratch / _GOING_FILE).touch()
-
-
-def request_stop(scratch: Path, reason: StopReason) -> None:
-    """Ask all trials of the command to stop.
-
-    A file that is there is renamed, since a full disk may hold no further one.
+    Attributes:
+        scratch: the command's folder.
     """
-    with suppress(FileNotFoundError):  # asked before, by another trial or the command
-        (scratch / _GOING_FILE).rename(scratch / reason)
 
+    scratch: Path
 
-def stop_reason(scratch: Path) -> StopReason | None:
-    """Return why trials are to stop, or none."""
-    return next((reason for reason in StopReason if (scratch / reason).exists()), None)
+    @property
+    def notices(self) -> Path:
+        """The file of sentences for the user, a line each."""
+        return self.scratch / "notices.txt"
 
+    def open(self) -> None:
+        """Say, in a new folder, that trials may run."""
+        (self.scratch / _GOING).touch()
 
-class Notices:
-    """Append sentences to a file that the command shows."""
+    def stop_reason(self) -> StopReason | None:
+        """Return why trials are to stop, or none."""
+        return next((reason for reason in StopReason if (self.scratch / reason).exists()), None)
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def request_stop(self, reason: StopReason) -> None:
+        """Ask all trials of the command to stop; the first reason stays.
 
-    def __call__(self, sentence: str) -> None:
-        """Append one."""
-        with self._path.open("a") as file:
+        A file that is there is renamed, since a full disk may hold no further one.
+        """
+        with suppress(FileNotFoundError):  # asked before, by another trial or the command
+            (self.scratch / _GOING).rename(self.scratch / reason)
+
+    def tell(self, sentence: str) -> None:
+        """Hand on a sentence for the user."""
+        with self.notices.open("a") as file:
             file.write(f"{sentence}\n")
+
+    def note_attempt(self, trial_id: str, nodes: Collection[str]) -> None:
+        """Note that a trial begins, on one of these nodes."""
+        path = self._attempts(trial_id)
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a") as file:
+            file.write(json.dumps(sorted(nodes)) + "\n")
+
+    def attempts(self, trial_id: str) -> list[set[str]]:
+        """Return the nodes of each attempt of a trial, as they were noted."""
+        try:
+            return [set(json.loads(line)) for line in self._attempts(trial_id).read_text().splitlines()]
+        except FileNotFoundError:
+            return []
+
+    def note_gpu_failure(self, failure: GpuFailure) -> None:
+        """Note that a GPU failed, in a file of its own, since appending from several nodes may lose lines."""
+        # Not durable: it speaks of a command that lives.
+        path = self.scratch / GPU_FAILURES / f"{uuid.uuid4().hex}.json"
+        write_file(path, json.dumps(asdict(failure)), durable=False)
+
+    def gpu_failures(self) -> list[GpuFailure]:
+        """Return what was noted, in no order; a note that can't be read now may be the next time."""
+        found = []
+        for path in (self.scratch / GPU_FAILURES).glob("*.json"):
+            with suppress(OSError, ValueError):
+                found.append(GpuFailure(**json.loads(path.read_text())))
+        return found
+
+    def failed_nodes(self) -> frozenset[str]:
+        """Return the ids of the nodes whose GPU failed too often to run more trials."""
+        return frozenset(failed_nodes(self.gpu_failures()))
+
+    def _attempts(self, trial_id: str) -> Path:
+        return self.scratch / ATTEMPTS / f"{trial_id}.jsonl"

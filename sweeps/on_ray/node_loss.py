@@ -4,18 +4,19 @@ Nodes come and go where they are spot instances. A trial whose process is killed
 a few times; one whose nodes went away is not.
 """
 
-import json
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, NamedTuple, Self
 
+from sweeps.channel.folder_channel import FolderChannel
+from sweeps.resources.late_nodes import unfit
+from sweeps.resources.nodes import leaving_nodes, this_node
 from sweeps.storage.lease import CUT_OFF_STATUS
 
-FOLDER: Final = "attempts"
+LOST_WORKER_RETRIES: Final = 2
 LOOK_S: Final = 3.0
 """How often a trial asks whether its node is about to go."""
 
@@ -25,20 +26,6 @@ CUT_OFF_S: Final = 30.0
 
 class NodeLeavingError(Exception):
     """The node is about to go; the trial has written a checkpoint and goes on elsewhere."""
-
-
-def note_attempt(scratch: Path, trial_id: str, nodes: Collection[str]) -> None:
-    """Note that a trial begins.
-
-    Args:
-        scratch: folder of this command.
-        trial_id: the trial's id.
-        nodes: what it runs on, or may run on.
-    """
-    path = scratch / FOLDER / f"{trial_id}.jsonl"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(sorted(nodes)) + "\n")
 
 
 class Attempts(NamedTuple):
@@ -53,41 +40,38 @@ class Attempts(NamedTuple):
     own_losses: int
 
 
-def attempts_of(scratch: Path, trial_id: str, alive: Collection[str]) -> Attempts:
+def attempts_of(channel: FolderChannel, trial_id: str, alive: Collection[str]) -> Attempts:
     """Return how often a lost trial began, and how often it was lost by itself.
 
     Args:
-        scratch: folder of this command.
+        channel: the command's own.
         trial_id: the trial's id.
         alive: nodes that are there and stay.
     """
-    try:
-        lines = (scratch / FOLDER / f"{trial_id}.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return Attempts(0, 0)
-    return Attempts(len(lines), sum(set(json.loads(line)) <= set(alive) for line in lines))
+    nodes = channel.attempts(trial_id)
+    return Attempts(len(nodes), sum(each <= set(alive) for each in nodes))
 
 
-def alive_nodes() -> set[str]:
-    """Return the ids of the nodes of this Ray that are there and stay."""
-    import ray
+def unlucky(
+    lost: Mapping[str, str], channel: FolderChannel, alive: Collection[str], noted: dict[str, int]
+) -> list[str]:
+    """Return the lost trials that were not lost by themselves too often, and got as far as to begin.
 
-    nodes = {str(node["NodeID"]) for node in ray.nodes() if node["Alive"]}  # type: ignore[no-untyped-call]
-    return nodes - leaving_nodes()
-
-
-def this_node() -> str:
-    """Return the id of the node that this process runs on."""
-    import ray
-
-    return str(ray.get_runtime_context().get_node_id())
-
-
-def leaving_nodes() -> set[str]:
-    """Return the ids of the nodes that are being drained, as after the notice of a spot instance's end."""
-    from ray._private.state import state  # what Ray Train's own watcher of preemptions asks
-
-    return set(state.get_draining_nodes())
+    Args:
+        lost: reasons by trial.
+        channel: the command's own.
+        alive: nodes that are there and stay.
+        noted: attempts of each trial that were known before; filled.
+    """
+    if unfit(lost.values()):
+        return []
+    again = []
+    for trial_id in lost:
+        attempts = attempts_of(channel, trial_id, alive)
+        if attempts.begun > noted.get(trial_id, 0) and attempts.own_losses <= LOST_WORKER_RETRIES:
+            again.append(trial_id)
+        noted[trial_id] = attempts.begun
+    return again
 
 
 class Lifeline:

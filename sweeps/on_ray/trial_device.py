@@ -5,35 +5,37 @@ import gc
 from simcvd.device_errors import GpuFault
 from simcvd.gpu_memory import limit_memory
 from simcvd.visible_gpus import hide_gpus
+from sweeps.resources.share import Placement
 from sweeps.trial.gpu_error import GpuError
+from sweeps.trial.terms import Device
 
 
-def trial_device(gpus: float, workers: int) -> str:
+def trial_device(placement: Placement, precision: str | None = None) -> Device:
     """Return the device that Ray gave to this process, its memory limited to the share that was given.
 
     Args:
-        gpus: GPUs of each worker; a fraction shares one; 0 computes on the CPU.
-        workers: processes of the trial.
+        placement: resources of a worker.
+        precision: what `training.precision=auto` is for all trials; none asks the device.
 
     Raises:
         GpuError: Ray gave a GPU that torch does not find.
     """
-    if not gpus:
+    if not placement.gpus:
         hide_gpus()
-        return "cpu"
+        return Device("cpu", precision, placement.cpus)
     import torch
 
     if (torch.version.cuda or torch.version.hip) and not torch.cuda.is_available():
         # Told apart from a wrong setting, which would fail one trial after the other.
         raise GpuError.of(GpuFault("no CUDA-capable device is detected"))
     device = "cuda"
-    if workers > 1:
+    if placement.workers > 1:
         from ray.train.torch import get_device
 
         device = str(get_device())  # the workers of a node see each other's GPUs
         torch.cuda.set_device(device)
-    limit_memory(gpus, device)
-    return device
+    limit_memory(placement.gpus, device)
+    return Device(device, precision, placement.cpus)
 
 
 def free_memory() -> None:

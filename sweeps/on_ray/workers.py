@@ -81,14 +81,14 @@ def on_other_node(
 ) -> Answer | None:
     """Run something in a new process on another node, and wait for it here.
 
-    So Ray sees this node's place as taken and sends nothing more here, while the trial waits for a place elsewhere
+    So Ray sees this node's slot as taken and sends nothing more here, while the trial waits for a slot elsewhere
     like any other.
 
     Args:
         work: what to run; it hears itself when it is to stop.
         placement: of its one worker.
         avoid: ids of the nodes not to run on.
-        asked: whether to stop, which ends the wait for a place; the answer is none then.
+        asked: whether to stop, which ends the wait for a slot; the answer is none then.
     """
     import ray
 

@@ -4,27 +4,26 @@ import contextlib
 import random
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simcvd.config import TrialConfig
 from sweeps.preflight.devices import look_at_devices
-from sweeps.preflight.disk import disk_need, free_bytes, gigabytes, judge_disk
-from sweeps.preflight.exchange import Exchange, StoreExchange, open_exchange, open_store_exchange
+from sweeps.preflight.disk import disk_need, free_bytes, judge_disk
 from sweeps.preflight.gpu import gpu_task
 from sweeps.preflight.newcomer import Newcomers
 from sweeps.preflight.node import NodeReport, NodeTask, examine
-from sweeps.preflight.others import ask, other_nodes, own_node
 from sweeps.preflight.precision import PrecisionName
-from sweeps.preflight.verdict import HERE, Reports, judge_data, judge_storage, judge_store, judge_versions
+from sweeps.preflight.ray_nodes import ask, other_nodes, own_node
+from sweeps.preflight.verdict import Reports, judge_data, judge_versions
 from sweeps.resources.placement import Node, place, this_machine, usable
 from sweeps.resources.ray_session import ray_is_running, ray_session, running_ray
 from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
-from sweeps.storage.data_cache import CachedData
-from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.data_cache import NodeData
+from sweeps.storage.data_source import gigabytes
+from sweeps.storage.exchange import HERE
+from sweeps.storage.runs import RunsStorage
 
 if TYPE_CHECKING:
     from simcvd.data.dataset_info import DatasetInfo
@@ -35,23 +34,19 @@ class Subject:
     """What is about to run.
 
     Attributes:
-        dataset: data set folder, absolute.
-        runs: runs folder, absolute.
+        data: the data set and its way to the nodes.
+        storage: where the runs are.
         configs: settings of the trials to run.
         with_test: whether test cases are scored; a search looks at train and val alone.
         sized: whether the trials write what `simcvd.training` writes, so that its size is known.
-        data: the data set, where each node copies it to its own disk.
-        remote: the runs folder, where it is in an object store.
         recorded: how many trials of the sweep with `training.precision=auto` ran before, by what they ran in.
     """
 
-    dataset: Path
-    runs: Path
+    data: NodeData
+    storage: RunsStorage
     configs: Sequence[TrialConfig]
     with_test: bool = True
     sized: bool = True
-    data: CachedData | None = None
-    remote: ObjectRuns | None = None
     recorded: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -91,26 +86,24 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
     from simcvd.data.store import open_info
 
     started = time.monotonic()
-    info = open_info(subject.dataset)
+    data, storage = subject.data, subject.storage
+    info = open_info(data.folder)
     on_gpu = placement.gpus > 0
     joined = usable(nodes, placement) if ray_is_running() else []
     others = other_nodes(joined) if joined else {}
     own = own_node(joined) if joined else {}
-    source = subject.data.source if subject.data is not None and subject.data.in_place is None else None
-    in_store = subject.remote is not None or source is not None
-    asked = others | own if in_store else others
+    asked = others | own if storage.needs_credentials or data.only_source is not None else others
     trained = subject.configs if subject.sized else ()  # what stands in for training computes no convolution
     gpus = gpu_task(trained, len(info.channels), len(info.classes) + 1) if on_gpu else None
     devices = look_at_devices(joined if ray_is_running() else nodes, gpus)
-    with _exchange(subject) as exchange:
+    with storage.exchange() as exchange:
         task = NodeTask(
-            exchange=exchange.folder if isinstance(exchange, Exchange) else exchange.store,
-            token=exchange.token,
-            dataset=subject.dataset,
+            exchange=exchange,
+            dataset=data.folder,
             sizes=_sizes(subject, info),
             digests=_drawn(info, random.Random(exchange.token)),
             on_cpu=not on_gpu,
-            source=source,
+            source=data.only_source,
         )
         answers = ask(task, asked) if asked else dict
         # A machine that no trial runs on, such as a head without cores, has no say in the arithmetic.
@@ -120,17 +113,12 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
         reports: Reports = {HERE: here, **answers()}
         judge_versions(reports)
         unseen = [name for key, name in asked.items() if _wrote(reports[name]) and not exchange.answered(key)]
-        if subject.remote is not None:
-            judge_store(subject.remote.store.url, reports, unseen)
-            notices: list[str] = []
-            need = need and replace(need, kept=0)  # the rest goes to the store
-        else:
-            notices = judge_storage(subject.runs, reports, unseen)
-        judge_data(subject.dataset, info.digest, task.sizes, reports)
-        disk = subject.runs if subject.remote is None else subject.remote.mirror
-        free = free_bytes(disk)
+        notices = exchange.judge({name: report.storage for name, report in reports.items()}, unseen)
+        judge_data(data.folder, info.digest, task.sizes, reports)
+        free = free_bytes(storage.folder)
         if need is not None:
-            judge_disk(disk, need, free)
+            need = replace(need, kept=storage.staying(need.kept))
+            judge_disk(storage.folder, need, free)
     found = devices.judge(reports, subject.configs, subject.recorded)
     where = HERE if not others else f"{HERE} and {len(others)} other node(s)"
     compared = min(report.data.compared for report in reports.values())
@@ -138,8 +126,7 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
         "resources": f"{slots} trial(s) side by side, {_told(placement)}",
         "versions": ", ".join(f"{package} {version}" for package, version in here.versions.items()) + f", on {where}",
         **found.lines,
-        "storage": f"{subject.remote.store if subject.remote else subject.runs} can be read, written and locked by "
-        + where,
+        "storage": f"{storage} can be read, written and locked by {where}",
         "data": f"{info.name}, digest {info.digest[:12]}: {len(task.sizes)} case files, {compared} read, on {where}",
         "disk": f"{'size unknown' if need is None else gigabytes(need.total)} needed, {gigabytes(free)} free",
         "time": f"{time.monotonic() - started:.1f} s",
@@ -164,10 +151,6 @@ def check_alone(subject: Subject, request: ResourceRequest) -> Findings:
         return preflight(subject, *place(request, nodes), nodes)
 
 
-def _exchange(subject: Subject) -> AbstractContextManager[Exchange | StoreExchange]:
-    return open_exchange(subject.runs) if subject.remote is None else open_store_exchange(subject.remote.store)
-
-
 def _wrote(report: NodeReport) -> bool:
     return report.storage.sees_command and report.storage.write_error is None
 
@@ -188,7 +171,7 @@ def _sizes(subject: Subject, info: "DatasetInfo") -> dict[str, int]:
             label = 1 + 2 * len(info.classes) if case_id in info.with_label else 0
             sizes[case_id] = x * y * z * (4 * len(info.channels) + label)
             with contextlib.suppress(OSError):
-                sizes[case_id] = max(sizes[case_id], case_path(subject.dataset, case_id).stat().st_size)
+                sizes[case_id] = max(sizes[case_id], case_path(subject.data.folder, case_id).stat().st_size)
     return sizes
 
 

@@ -7,11 +7,12 @@ from simcvd.config import TrialConfig
 from sweeps.preflight.gpu import GpuReport, GpuTask, ask_gpus
 from sweeps.preflight.gpu_verdict import alike, judge_gpus, told
 from sweeps.preflight.newcomer import Newcomers
-from sweeps.preflight.others import OWN, ask_for_gpus, other_nodes, own_node
 from sweeps.preflight.precision import SweepPrecision, of_gpus, of_processors, resolve
-from sweeps.preflight.verdict import HERE, Reports
+from sweeps.preflight.ray_nodes import OWN, ask_for_gpus, other_nodes, own_node
+from sweeps.preflight.verdict import Reports
 from sweeps.resources.placement import GPU, Node
 from sweeps.resources.ray_session import ray_is_running
+from sweeps.storage.exchange import HERE
 
 
 @dataclass(frozen=True)

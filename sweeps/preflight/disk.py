@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simcvd.config import TrialConfig
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
+from sweeps.storage.data_source import gigabytes
 
 if TYPE_CHECKING:
     from simcvd.data.dataset_info import DatasetInfo
@@ -108,15 +109,6 @@ def free_bytes(runs: Path) -> int:
     """Return what may still be written where the runs folder is or will be."""
     there = next(path for path in (runs, *runs.parents) if path.exists())
     return shutil.disk_usage(there).free
-
-
-def gigabytes(count: int) -> str:
-    """Return a number of bytes for people.
-
-    >>> gigabytes(1_234_567_890)
-    '1.23 GB'
-    """
-    return f"{count / 1e9:.2f} GB" if count < 1e10 else f"{count / 1e9:.0f} GB"
 
 
 def _shape_key(config: TrialConfig) -> str:

@@ -127,8 +127,8 @@ def small_convolution(device: Any, precision: str) -> str | None:
     generator = torch.Generator().manual_seed(0)
     image, weight = (torch.randn(shape, generator=generator) for shape in ((2, 8, 6, 6, 6), (8, 8, 3, 3, 3)))
 
-    def compute(place: Any, kind: Any) -> list[Any]:
-        crop, kernel = (value.detach().to(place, kind).requires_grad_() for value in (image, weight))
+    def compute(device: Any, kind: Any) -> list[Any]:
+        crop, kernel = (value.detach().to(device, kind).requires_grad_() for value in (image, weight))
         out = torch.nn.functional.conv3d(crop, kernel, padding=1)
         gradients = torch.autograd.grad(out.square().sum(), (crop, kernel))
         return [value.detach().to("cpu", torch.float32) for value in (out, *gradients)]

@@ -4,7 +4,6 @@ What its GPUs are is asked apart (`gpu`), since it may take longer. This runs on
 process of its own there, so it imports little.
 """
 
-import fcntl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeps.resources.versions import versions
+from sweeps.storage.exchange import Exchange, StorageReport, reason_of
 
 if TYPE_CHECKING:
     from sweeps.storage.data_source import Source
-    from sweeps.storage.store import Store
 
 SAMPLE_S = 2.0
 """Seconds a node reads case files for."""
-
-COMMAND_FILE, LOCK_FILE = "command", "lock"
 
 
 @dataclass(frozen=True)
@@ -28,9 +25,7 @@ class NodeTask:
     """What a node is to look at.
 
     Attributes:
-        exchange: folder in RUNS with a file that this command wrote and one that it holds locked; or a part of an
-            object store with an object that this command wrote.
-        token: what that file holds, and what the node writes into its own.
+        exchange: what this command wrote into the runs folder.
         dataset: data set folder.
         sizes: bytes of each case file that trials open, by case id.
         digests: SHA-256 of the cases to read, in the order of reading; as many as there is time for.
@@ -38,30 +33,12 @@ class NodeTask:
         source: an object store that nodes copy the data set from; none: they read `dataset`.
     """
 
-    exchange: "Path | Store"
-    token: str
+    exchange: Exchange
     dataset: Path
     sizes: Mapping[str, int]
     digests: Mapping[str, str]
     on_cpu: bool = False
     source: "Source | None" = None
-
-
-@dataclass(frozen=True)
-class StorageReport:
-    """What a node found in the runs folder.
-
-    Attributes:
-        sees_command: whether the command's file is there and holds the token.
-        write_error: why the node's own file could not be written.
-        locked_out: whether the command's lock keeps the node out, as it should.
-        lock_error: why a lock could not be asked for.
-    """
-
-    sees_command: bool = True
-    write_error: str | None = None
-    locked_out: bool = True
-    lock_error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +89,7 @@ def examine(task: NodeTask, reply: str) -> NodeReport:
     return NodeReport(
         versions=versions(),
         fast_bfloat16=_fast_bfloat16() if task.on_cpu else None,
-        storage=_storage(task, reply),
+        storage=task.exchange.look(reply),
         data=_data(task),
     )
 
@@ -125,41 +102,6 @@ def _fast_bfloat16() -> bool:
     return has_fast_bfloat16(torch.device("cpu"))
 
 
-def _storage(task: NodeTask, reply: str) -> StorageReport:
-    if not isinstance(task.exchange, Path):
-        return _object_storage(task.exchange, task.token.encode(), reply)
-    try:
-        if (task.exchange / COMMAND_FILE).read_text() != task.token:
-            return StorageReport(sees_command=False)
-    except OSError:
-        return StorageReport(sees_command=False)
-    try:
-        (task.exchange / reply).write_text(task.token)
-    except OSError as error:
-        return StorageReport(write_error=_reason(error))
-    try:
-        with (task.exchange / LOCK_FILE).open("a+") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return StorageReport()
-    except OSError as error:
-        return StorageReport(lock_error=_reason(error))
-    return StorageReport(locked_out=False)
-
-
-def _object_storage(exchange: "Store", token: bytes, reply: str) -> StorageReport:
-    from sweeps.storage.store import StoreError
-
-    try:
-        if exchange.read(COMMAND_FILE) != token:
-            return StorageReport(sees_command=False)
-        exchange.put(reply, token)
-        # What is there must not be written by who wants to create it: leases rest on this.
-        return StorageReport(locked_out=not exchange.put_new(COMMAND_FILE, b"other"))
-    except StoreError as error:
-        return StorageReport(write_error=_reason(error))
-
-
 def _data(task: NodeTask) -> DataReport:
     from simcvd.data.store import case_path, open_info
     from simcvd.errors import UserError
@@ -169,7 +111,7 @@ def _data(task: NodeTask) -> DataReport:
     try:
         digest = open_info(task.dataset).digest
     except (UserError, OSError) as error:
-        return DataReport(error=_reason(error))
+        return DataReport(error=reason_of(error))
     missing: list[str] = []
     sizes: dict[str, int] = {}
     for case_id, expected in task.sizes.items():
@@ -194,7 +136,7 @@ def _data_in_store(task: NodeTask, source: "Source") -> DataReport:
         digest = digest_of(source)
         there = source.files()
     except (UserError, OSError) as error:
-        return DataReport(error=_reason(error))
+        return DataReport(error=reason_of(error))
     found = {case_id: there.get(f"cases/{case_id}.h5") for case_id in task.sizes}
     missing = tuple(case_id for case_id, size in found.items() if size is None)
     sizes = {case_id: size for case_id, size in found.items() if size is not None and size != task.sizes[case_id]}
@@ -214,10 +156,5 @@ def _compare(task: NodeTask) -> tuple[tuple[str, str] | None, int]:
             if case_digest(task.dataset, case_id) != expected:
                 return (case_id, "its digest is not the one in dataset.json"), compared
         except UserError as error:
-            return (case_id, _reason(error)), compared
+            return (case_id, reason_of(error)), compared
     return None, len(task.digests)
-
-
-def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()).rstrip(".")

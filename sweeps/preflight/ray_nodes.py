@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import TOTAL_S, GpuReport, GpuTask, ask_gpus
 from sweeps.preflight.node import NodeReport, NodeTask, examine
+from sweeps.resources.nodes import this_node
 from sweeps.resources.placement import Node
 
 ANSWER_S = 60.0
@@ -34,9 +35,7 @@ def own_node(nodes: Sequence[Node]) -> dict[str, str]:
     Args:
         nodes: `ray.nodes()` or some of them.
     """
-    import ray
-
-    own = ray.get_runtime_context().get_node_id()
+    own = this_node()
     return {str(node["NodeID"]): OWN for node in nodes if node["NodeID"] == own}
 
 
@@ -46,9 +45,7 @@ def other_nodes(nodes: Sequence[Node]) -> dict[str, str]:
     Args:
         nodes: `ray.nodes()` or some of them.
     """
-    import ray
-
-    own = ray.get_runtime_context().get_node_id()
+    own = this_node()
     others = [node for node in nodes if node["NodeID"] != own]
     names = {str(node["NodeID"]): _name(node) for node in others}
     often = Counter([*names.values(), _name({"NodeManagerHostname": socket.gethostname()})])

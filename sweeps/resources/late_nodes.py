@@ -14,12 +14,13 @@ class UnfitNodeError(UserError):
     """Trials can't run on a node: it differs from those of the preflight, or its GPU failed and no other is left."""
 
 
-def check_node(expected: Mapping[str, str] | None, scratch: Path | None) -> None:
+def check_node(expected: Mapping[str, str] | None, scratch: Path, *, seen: bool) -> None:
     """Refuse this node where its results would not be those of the others, or would be lost.
 
     Args:
         expected: versions on the command's machine; none where no node can join.
-        scratch: folder of the command, which all nodes see; none where they share no folder.
+        scratch: folder of the command.
+        seen: whether this node sees of it what it needs.
 
     Raises:
         UnfitNodeError: with the node and what it lacks.
@@ -28,7 +29,7 @@ def check_node(expected: Mapping[str, str] | None, scratch: Path | None) -> None
         return
     node = socket.gethostname()
     what_to_do = "take it out of this Ray or set it right, then run the same command again"
-    if scratch is not None and not scratch.is_dir():
+    if not seen:
         raise UnfitNodeError(f"Node {node} joined, but does not see the runs folder ({scratch}); {what_to_do}.")
     if differing := differences(_found(), expected):
         there, here = differing

@@ -1,14 +1,19 @@
-"""What this machine has, for a prediction without Ray."""
+"""What this machine has, for a prediction that trains nothing on others."""
 
 import os
 
 from sweeps.resources.placement import CPU, GPU, place, this_machine
+from sweeps.resources.ray_session import ray_session, running_ray
 from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
 
+NOT_MEASURED = "Times are not predicted: trials get a GPU of the cluster, and this machine has none to measure on."
 
-def local_placement(request: ResourceRequest) -> tuple[Placement, int]:
-    """Return each worker's resources on this machine, and how many trials fit side by side.
+
+def measuring_placement(request: ResourceRequest) -> tuple[Placement, int] | None:
+    """Return each worker's resources, and how many trials fit side by side: here, or on the Ray that is joined.
+
+    None where trials get a GPU there, and this machine has none to measure on.
 
     Raises:
         UserError: no trial fits.
@@ -18,7 +23,13 @@ def local_placement(request: ResourceRequest) -> tuple[Placement, int]:
         import torch
 
         machine = {"Alive": True, "Resources": {CPU: os.cpu_count() or 1, GPU: torch.cuda.device_count()}}
-    return place(request, [machine])
+    if not running_ray(request.address):
+        return place(request, [machine])
+    with ray_session(request.address):
+        import ray
+
+        placement, slots = place(request, ray.nodes())  # type: ignore[no-untyped-call]
+    return None if placement.gpus and not machine["Resources"][GPU] else (placement, slots)
 
 
 def busy_notice(placement: Placement) -> str | None:

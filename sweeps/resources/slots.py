@@ -10,7 +10,7 @@ from sweeps.resources.request import ResourceRequest
 LOOK_S = 10.0
 
 
-class Room:
+class Slots:
     """Tell how many trials fit side by side; Ray is asked again every `LOOK_S` at most.
 
     Args:
@@ -25,9 +25,9 @@ class Room:
 
     @property
     def limit(self) -> int | None:
-        """Most trials that may ask Ray for a place; none: all, so that nodes that join later get some too.
+        """Most trials that may ask Ray for a slot; none: all, so that nodes that join later get some too.
 
-        An autoscaler starts nodes for those that find no place. The drivers of groups have their place on the head,
+        An autoscaler starts nodes for those that find none. The drivers of groups have theirs on the head,
         where too many would fill its memory.
         """
         open_ended = self._grows and self._request.workers == 1

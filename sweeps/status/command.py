@@ -1,11 +1,11 @@
 """The command that runs a sweep, as another one sees it: whether it lives, where, and how many trials it runs."""
 
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from simcvd.files import write_file
 from sweeps.status.lock import holder_of, is_held
 
 SLOTS_FILE: Final = "slots.txt"
@@ -59,9 +59,8 @@ def read_command(folder: Path) -> SweepCommand:
 
 def write_slots(scratch: Path, slots: int) -> None:
     """Say in a command's scratch folder how many trials it runs side by side; appears whole."""
-    partial = scratch / f"{SLOTS_FILE}.tmp"
-    partial.write_text(f"{slots}\n")
-    os.replace(partial, scratch / SLOTS_FILE)
+    # Not durable: it speaks of a command that lives.
+    write_file(scratch / SLOTS_FILE, f"{slots}\n", durable=False)
 
 
 def _slots(folder: Path) -> int | None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from analysis.runs.sweep import read_sweep
+from analysis.runs.sweep import read_sweep, sweep_names
+from analysis.runs.tried_setting import read_settings
 from sweeps.status.command import SweepCommand, read_command
 from sweeps.status.lock import is_held
-from sweeps.status.search import read_settings
-from sweeps.status.searched import SearchFolder
+from sweeps.status.searched import SearchFolder, shown
 from sweeps.status.trial import TrialState, read_trial, result_path, trial_folder
 
 OUTSIDE: Final = "outside any sweep"
@@ -166,7 +166,7 @@ class SweepReader:
 
     def __init__(self, runs: Path, name: str, planned: Sequence[Planned], slots: int | None = None) -> None:
         self._runs, self._name, self._planned, self.slots = runs, name, planned, slots
-        self._search = SearchFolder(runs / "sweeps" / name)
+        self._search = SearchFolder(runs, name)
         self._kept: dict[str, tuple[_Stamps, TrialState]] = {}
 
     @property
@@ -187,7 +187,7 @@ class SweepReader:
         for setting in self._search.settings():
             planned = Planned(setting.trial_id, f"search {setting.number}", seed_of(setting.trial_id), setting.steps)
             planned = replace(planned, search=setting.number)
-            rows.append(Row(planned, setting.shown(self._read_trial(planned, *there))))
+            rows.append(Row(planned, shown(setting, self._read_trial(planned, *there))))
         running = sum(row.trial.state in ACTIVE for row in rows)
         return SweepState(self._name, tuple(rows), self.slots or max(1, running))
 
@@ -220,7 +220,7 @@ def read_status(runs: Path, name: str | None = None) -> list[SweepState]:
     Raises:
         AnalysisError: there is no such sweep, or its file is damaged.
     """
-    names = [name] if name else sorted(path.parent.name for path in (runs / "sweeps").glob("*/sweep.yaml"))
+    names = [name] if name else sweep_names(runs)
     states = []
     for sweep in (read_sweep(runs, each) for each in names):
         planned = [

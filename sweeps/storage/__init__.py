@@ -1,1 +1,1 @@
-"""A runs folder in an object store: S3 and what speaks its protocol, Google Cloud Storage, Azure."""
+"""Where runs and data sets are: a folder that nodes share, or an object store (S3 and its like, Google's, Azure)."""

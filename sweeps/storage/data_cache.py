@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, ClassVar, Final, Protocol
 
 from simcvd.errors import DataError, UserError
 from sweeps.storage.data_source import INFO, TOLD_S, Source, StoreSource, digest_of, gigabytes
@@ -24,6 +24,7 @@ from sweeps.storage.store import Store, url_in
 if TYPE_CHECKING:
     from simcvd.data.dataset_info import DatasetInfo
 
+CACHE: Final = Path("~/.cache/simcvd")
 _MANIFEST: Final = "files.json"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPARE_BYTES: Final = 2**28
@@ -86,43 +87,93 @@ def cached_dataset(
     return folder
 
 
-@dataclass(frozen=True)
-class CachedData:
-    """A data set that each node copies to its own disk.
+class NodeData(Protocol):
+    """The way of a data set to the nodes."""
 
-    Attributes:
-        source: where it is copied from.
-        digest: `DatasetInfo.digest`.
-        cache: folder on each node's own disk; a `~` is each node's own.
-        in_place: where all nodes see it anyway; none for one in an object store.
-    """
+    @property
+    def folder(self) -> Path:
+        """The data set folder on the command's machine."""
 
-    source: Source
-    digest: str
-    cache: Path
-    in_place: Path | None = None
+    @property
+    def only_source(self) -> Source | None:
+        """What nodes copy it from that do not see `folder`; none where they do."""
 
     def here(self, tell: Tell, should_stop: Callable[[], bool]) -> Path:
         """Return the data set folder to train from on this node.
 
         Raises:
-            NoRoomError: there is no room for it, and no other place to read it from.
+            NoRoomError: there is no room for it, and nowhere else to read it from.
             DataError: what arrived is not what was prepared.
             StoppedError: `should_stop` said yes.
             StoreError: the object store can't be reached.
         """
+
+    def described_in(self, folder: Path) -> Path:
+        """Return a folder with the data set's `dataset.json`, for records of a trial that can't have the data.
+
+        Args:
+            folder: where to put it, if it is not here.
+        """
+
+
+@dataclass(frozen=True)
+class InPlace:
+    """A data set that all nodes read where it is.
+
+    Attributes:
+        folder: the data set folder.
+    """
+
+    only_source: ClassVar = None
+
+    folder: Path
+
+    def here(self, tell: Tell, should_stop: Callable[[], bool]) -> Path:
+        """Return the folder."""
+        return self.folder
+
+    def described_in(self, folder: Path) -> Path:
+        """Return the data set folder itself."""
+        return self.folder
+
+
+@dataclass(frozen=True)
+class CachedData:
+    """A data set that each node copies to its own disk.
+
+    Attributes:
+        folder: on the command's machine.
+        source: where it is copied from.
+        digest: `DatasetInfo.digest`.
+        cache: folder on each node's own disk; a `~` is each node's own.
+        in_place: whether all nodes see `folder` anyway.
+    """
+
+    folder: Path
+    source: Source
+    digest: str
+    cache: Path
+    in_place: bool = False
+
+    @property
+    def only_source(self) -> Source | None:
+        """The source, unless all nodes see the folder."""
+        return None if self.in_place else self.source
+
+    def here(self, tell: Tell, should_stop: Callable[[], bool]) -> Path:
+        """Return the copy, or the folder itself where there is no room for one."""
         try:
             return cached_dataset(self.source, self.digest, self.cache, tell, should_stop)
         except NoRoomError as error:
-            if self.in_place is None:
+            if not self.in_place:
                 raise
-            tell(f"{error} Until then its trials read {self.in_place}.")
-            return self.in_place
+            tell(f"{error} Until then its trials read {self.folder}.")
+            return self.folder
 
     def described_in(self, folder: Path) -> Path:
-        """Return a folder with the data set's `dataset.json` alone, for records of a trial that can't have the data."""
-        if self.in_place is not None:
-            return self.in_place
+        """Return a folder with the data set's `dataset.json` alone."""
+        if self.in_place:
+            return self.folder
         folder.mkdir(parents=True, exist_ok=True)
         self.source.copy(INFO, self.source.files()[INFO], folder / INFO, lambda count: None)
         return folder
@@ -231,16 +282,16 @@ def _try_lock(file: IO[str]) -> bool:
     return True
 
 
-def local_dataset(place: Path, cache: Path, tell: Tell) -> Path:
+def local_dataset(path: Path, cache: Path, tell: Tell) -> Path:
     """Return a data set folder on this machine for one that may be in an object store.
 
     Args:
-        place: a folder, or a URL as a path.
+        path: a folder, or a URL as a path.
         cache: folder on this machine's own disk, where one from a store is copied to.
         tell: gets sentences on the progress.
     """
-    url = url_in(place)
+    url = url_in(path)
     if url is None:
-        return place
+        return path
     source = StoreSource(Store(url))
     return cached_dataset(source, digest_of(source), cache, tell)

@@ -125,7 +125,7 @@ def digest_of(source: Source) -> str:
 def gigabytes(count: int) -> str:
     """Return a number of bytes for people.
 
-    >>> gigabytes(9_800_000_000)
-    '9.8 GB'
+    >>> gigabytes(1_234_567_890)
+    '1.23 GB'
     """
-    return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e9:.2f} GB" if count < 1e10 else f"{count / 1e9:.0f} GB"

@@ -1,9 +1,9 @@
 """Who may write a trial or run a sweep in an object store, where there are no file locks.
 
-A lease is an object with a number, `PLACE/lease/000007`, that can be created once: who creates it holds the place, in
-that epoch. The holder writes a heartbeat, `live/PLACE/000007`, again and again. A process that waits watches it with
-its own clock; when it has not changed for a while, the next number is free to be created. Clocks of hosts are never
-compared, and no more is asked of the store than to create an object once.
+A lease is an object with a number, `KEY/lease/000007`, that can be created once: who creates it holds the trial or
+sweep of that key, in that epoch. The holder writes a heartbeat, `live/KEY/000007`, again and again. A process that
+waits watches it with its own clock; when it has not changed for a while, the next number is free to be created. Clocks
+of hosts are never compared, and no more is asked of the store than to create an object once.
 
 A holder that can't write its heartbeat for a shorter while, or that finds the next number taken, ends its process: what
 it computed has been, or will be, computed by another.
@@ -52,34 +52,34 @@ class Claim:
     """A lease that was got.
 
     Attributes:
-        place: such as `trials/ID`.
+        key: such as `trials/ID`.
         epoch: its number.
         holder: what is known of who holds it.
     """
 
-    place: str
+    key: str
     epoch: int
     holder: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The lease object."""
-        return lease_name(self.place, self.epoch)
+        return lease_name(self.key, self.epoch)
 
     @property
     def live(self) -> str:
         """The heartbeat object."""
-        return f"{LIVE}/{self.place}/{self.epoch:06d}"
+        return f"{LIVE}/{self.key}/{self.epoch:06d}"
 
 
-def lease_name(place: str, epoch: int) -> str:
+def lease_name(key: str, epoch: int) -> str:
     """Return the name of a lease object."""
-    return f"{place}/lease/{epoch:06d}"
+    return f"{key}/lease/{epoch:06d}"
 
 
 def claim(
     store: Store,
-    place: str,
+    key: str,
     *,
     command: str | None = None,
     tell: Callable[[str], None] | None = None,
@@ -87,11 +87,11 @@ def claim(
     pace: Pace | None = None,
     is_dead: Callable[[int], bool] = lambda epoch: False,
 ) -> Claim:
-    """Get the lease of a place, once its last holder has given it up or shows no sign of life.
+    """Get the lease of a trial or a sweep, once its last holder has given it up or shows no sign of life.
 
     Args:
         store: the store.
-        place: such as `trials/ID`.
+        key: such as `trials/ID`.
         command: what tells this command from others; a holder of the same command is waited for longer: Ray ends it.
         tell: gets a sentence when someone else holds the lease.
         wait_s: how long to wait for a holder that is alive, in seconds.
@@ -107,36 +107,36 @@ def claim(
     seen: tuple[int, bytes | None] | None = None
     since, told, alive = began, False, False
     while True:
-        epoch, over = last_epoch(store, place)
+        epoch, over = last_epoch(store, key)
         if epoch == 0 or over or is_dead(epoch):
-            if mine := _create(store, place, epoch + 1, holder):
+            if mine := _create(store, key, epoch + 1, holder):
                 return mine
             continue
-        beat = store.read(Claim(place, epoch).live)
+        beat = store.read(Claim(key, epoch).live)
         now = time.monotonic()
         if (epoch, beat) != seen:
             alive = seen is not None
             seen, since = (epoch, beat), now
         if now - since > pace.lease_s:
-            if mine := _create(store, place, epoch + 1, holder):
+            if mine := _create(store, key, epoch + 1, holder):
                 return mine
             continue
-        other = _content(store.read(lease_name(place, epoch)))
+        other = _content(store.read(lease_name(key, epoch)))
         own = command is not None and other.get("command") == command
         limit_s = max(wait_s, OWN_WAIT_S if own else 0.0)
         if not alive:  # and perhaps about to be taken over
             limit_s = max(limit_s, pace.lease_s + 2 * pace.beat_s)
         if now - began > limit_s:
-            raise TrialBusyError(f"{_what(place)} is being run by {_named(other)}; wait for it to end, or stop it.")
+            raise TrialBusyError(f"{_what(key)} is being run by {_named(other)}; wait for it to end, or stop it.")
         if tell is not None and not told and now - began > 1:
-            tell(f"{_what(place)} is held by {_named(other)}; waiting up to {limit_s:.0f} s for it to end.")
+            tell(f"{_what(key)} is held by {_named(other)}; waiting up to {limit_s:.0f} s for it to end.")
             told = True
         time.sleep(min(_LOOK_S, pace.beat_s))
 
 
-def last_epoch(store: Store, place: str) -> tuple[int, bool]:
-    """Return the highest number of a place's leases, 0 where there is none, and whether it was given up."""
-    names = {PurePosixPath(name).name for name in store.entries(f"{place}/lease")}
+def last_epoch(store: Store, key: str) -> tuple[int, bool]:
+    """Return the highest number of a key's leases, 0 where there is none, and whether it was given up."""
+    names = {PurePosixPath(name).name for name in store.entries(f"{key}/lease")}
     epochs = [int(name) for name in names if name.isdecimal()]
     epoch = max(epochs, default=0)
     return epoch, f"{epoch:06d}{_OVER}" in names
@@ -199,7 +199,7 @@ class Held:
 
     def is_mine(self) -> bool:
         """Tell whether nobody has taken the lease over."""
-        return not self._store.has(lease_name(self.lease.place, self.lease.epoch + 1))
+        return not self._store.has(lease_name(self.lease.key, self.lease.epoch + 1))
 
     def ensure(self) -> None:
         """End this process if the lease has been taken over, or may have been."""
@@ -232,12 +232,12 @@ class Held:
                 return
 
 
-def _create(store: Store, place: str, epoch: int, holder: Mapping[str, Any]) -> Claim | None:
+def _create(store: Store, key: str, epoch: int, holder: Mapping[str, Any]) -> Claim | None:
     content = json.dumps(holder).encode()
-    name = lease_name(place, epoch)
+    name = lease_name(key, epoch)
     # A request that was answered too late is sent again, and then finds what it has written itself.
     if store.put_new(name, content) or store.read(name) == content:
-        return Claim(place, epoch, holder)
+        return Claim(key, epoch, holder)
     return None
 
 
@@ -249,8 +249,8 @@ def _content(text: bytes | None) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _what(place: str) -> str:
-    folder, _, name = place.partition("/")
+def _what(key: str) -> str:
+    folder, _, name = key.partition("/")
     return f"The {folder.rstrip('s')} {name}"
 
 

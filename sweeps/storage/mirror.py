@@ -8,18 +8,18 @@ import json
 import os
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from analysis.runs.files import write_whole
+from analysis.runs.sweep import SWEEP_FILE
+from simcvd.files import write_file
 from sweeps.status.lock import LIVE_FILE
 from sweeps.status.trial import read_result
 from sweeps.storage.lease import LIVE
-from sweeps.storage.object_runs import ObjectRuns, object_runs
-from sweeps.storage.store import Entry, Store, url_in
+from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.store import Entry
 
 _AT_ONCE: Final = 16
 _INDEX: Final = ".tags.json"
@@ -59,7 +59,7 @@ class Mirror:
             self._pull_results()
             wanted: dict[str, Entry] = {}
             for name, entry in self._store.entries("sweeps").items():
-                if PurePosixPath(name).name == "sweep.yaml":
+                if PurePosixPath(name).name == SWEEP_FILE:
                     wanted[name] = entry
             for trial_id in self._store.folders("trials"):
                 row = read_result(self.folder, trial_id)
@@ -131,21 +131,21 @@ class Mirror:
         latest: dict[str, tuple[str, Entry]] = {}
         for name, entry in sorted(self._store.entries(LIVE).items()):
             latest[name.removeprefix(f"{LIVE}/").rsplit("/", 1)[0]] = name, entry
-        for place, (name, entry) in latest.items():
-            if self._beats.get(place) == entry.tag:
+        for key, (name, entry) in latest.items():
+            if self._beats.get(key) == entry.tag:
                 continue
             if (text := self._store.read(name)) is None:
                 continue
             # Seen to change, it is alive now; seen for the first time, as old as the store says.
-            seen = time.time() if place in self._beats else entry.modified
-            self._beats[place] = entry.tag
-            self._show(self.folder / place, text, seen)
+            seen = time.time() if key in self._beats else entry.modified
+            self._beats[key] = entry.tag
+            self._show(self.folder / key, text, seen)
         for path in [*self.folder.glob(f"trials/*/{LIVE_FILE}"), *self.folder.glob(f"sweeps/*/{LIVE_FILE}")]:
-            place = path.parent.relative_to(self.folder).as_posix()
-            if place not in latest:
+            key = path.parent.relative_to(self.folder).as_posix()
+            if key not in latest:
                 path.unlink(missing_ok=True)
-                self._beats.pop(place, None)
-                if place.startswith("trials/"):
+                self._beats.pop(key, None)
+                if key.startswith("trials/"):
                     self._fetch(self._files(path.parent.name, {_LOG, "failure.txt"}))
 
     def _show(self, folder: Path, text: bytes, seen: float) -> None:
@@ -154,9 +154,9 @@ class Mirror:
         except ValueError:
             return
         if log := content.pop("log", ""):
-            write_whole(folder / _LOG, log.encode())
+            write_file(folder / _LOG, log)
             self._tags.pop(f"trials/{folder.name}/{_LOG}", None)
-        write_whole(folder / LIVE_FILE, json.dumps(content).encode())
+        write_file(folder / LIVE_FILE, json.dumps(content))
         os.utime(folder / LIVE_FILE, (seen, seen))
 
     def _fetch(self, entries: Mapping[str, Entry]) -> None:
@@ -173,49 +173,7 @@ class Mirror:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(bring, changed))
         if changed:
-            write_whole(self.folder / _INDEX, json.dumps(self._tags).encode())
-
-
-@contextmanager
-def shown_from(place: Path, name: str) -> Iterator[Path]:
-    """Yield a runs folder with all that a sweep's figures and report show; what they write goes to the store too.
-
-    Args:
-        place: a runs folder, or the URL of one in an object store as a path.
-        name: the sweep.
-    """
-    runs = object_runs(place)
-    if runs is None:
-        yield place
-        return
-    mirror = bring(runs, name)
-    mirror.pull_sweep(name, _trials_of(runs.mirror, name), pictures=True)
-    yield runs.mirror
-    mirror.push_sweep(name)
-
-
-def brought(place: Path) -> Path:
-    """Return a path as it is, or where what it names in an object store is on this machine, up to date.
-
-    Args:
-        place: RUNS, RUNS/NAME or RUNS/sweeps/NAME; in a store, RUNS is told by the `sweeps` and `trials` in it.
-    """
-    url = url_in(place)
-    if url is None:
-        return place
-    above, _, last = url.rpartition("/")
-    runs, inside = above.removesuffix("/sweeps"), Path("sweeps") / last
-    if above.endswith("/sweeps") or _is_sweep(runs, last):
-        found = ObjectRuns(Store(runs))
-        bring(found, last)
-        return found.mirror / inside
-    found = ObjectRuns(Store(url))
-    bring(found)
-    return found.mirror
-
-
-def _is_sweep(url: str, name: str) -> bool:
-    return url_in(url) is not None and Store(url).has(f"sweeps/{name}/sweep.yaml")
+            write_file(self.folder / _INDEX, json.dumps(self._tags))
 
 
 def bring(runs: ObjectRuns, name: str | None = None) -> Mirror:
@@ -225,14 +183,3 @@ def bring(runs: ObjectRuns, name: str | None = None) -> Mirror:
     if name is not None:
         mirror.pull_sweep(name)
     return mirror
-
-
-def _trials_of(runs: Path, name: str) -> list[str]:
-    from analysis.errors import AnalysisError
-    from analysis.runs.sweep import read_sweep
-
-    try:
-        sweep = read_sweep(runs, name)
-    except AnalysisError:  # the command says it
-        return []
-    return [trial for variant in sweep.variants for _, trial in variant.each_trial()]

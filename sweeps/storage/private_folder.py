@@ -15,7 +15,7 @@ _FORGOTTEN_S: Final = 7 * 86400.0
 
 
 @contextmanager
-def own_folder(folder: Path, left: Path | None = None) -> Iterator[None]:
+def private_folder(folder: Path, left: Path | None = None) -> Iterator[None]:
     """Make a folder, or take one over, that is locked from the moment it has its name."""
     made = folder.with_name(f".{folder.name}-{os.getpid()}") if left is None else left
     made.mkdir(parents=True, exist_ok=True)

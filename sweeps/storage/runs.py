@@ -1,120 +1,105 @@
-"""The files of a trial as its workers see them, in a runs folder that all nodes share or in an object store."""
+"""Where a sweep's runs are: what a command and its trials ask of a shared folder and of an object store alike."""
 
-import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Protocol
 
-from sweeps.status.trial import read_result, result_path
-from sweeps.storage.object_runs import ObjectRuns
-from sweeps.storage.store import StoreError
-from sweeps.storage.workspace import Workspace, follow_trial, open_trial
-from sweeps.trial.group import from_first
-
-PATIENCE_S: Final = 900.0
-"""How long a trial that begins waits for a store that does not answer."""
-
-_AGAIN_S: Final = 10.0
+from sweeps.channel.channel import Channel
+from sweeps.channel.folder_channel import FolderChannel
+from sweeps.status.lock import LOCK_WAIT_S
+from sweeps.storage.data_cache import NodeData, Tell
+from sweeps.storage.exchange import Exchange
 
 
 @dataclass(frozen=True)
 class TrialFiles:
-    """Where a trial's files are.
+    """The files of a trial as one of its workers has them.
 
     Attributes:
         runs: a runs folder.
         begun: to be called by each worker when it is known that the trial runs, before its files are read.
+        held: holds the trial alone for whoever records it without running it; a lease does so already.
     """
 
     runs: Path
     begun: Callable[[], None] = lambda: None
+    held: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
-@contextmanager
-def trial_files(
-    runs: Path,
-    remote: ObjectRuns | None,
-    trial_id: str,
-    command: str,
-    tell: Callable[[str], None],
-    should_stop: Callable[[], bool],
-) -> Iterator[TrialFiles]:
-    """Yield where this worker finds a trial's files; in an object store, the first worker holds its lease and pushes.
+class RunsStorage(Protocol):
+    """A runs folder; its text is what a user calls it. It is handed to every node."""
 
-    Args:
-        runs: the runs folder that all nodes share, where `remote` is none.
-        remote: the runs folder in an object store.
-        trial_id: the trial.
-        command: what tells the command from others.
-        tell: gets sentences for the user.
-        should_stop: ends the wait for a store that does not answer.
+    @property
+    def folder(self) -> Path:
+        """The runs folder as the command's machine sees it."""
 
-    Raises:
-        TrialBusyError: another live process holds the trial.
-        StoreError: the store did not answer for a long time.
-    """
-    if remote is None:
-        yield TrialFiles(runs)
-        return
-    from simcvd.training.distributed import rank_and_workers
+    @property
+    def disk(self) -> Path:
+        """Where trials write, on the node that asks."""
 
-    rank, workers = rank_and_workers()
-    opened: list[Workspace] = []
-    with ExitStack() as held:
+    @property
+    def needs_credentials(self) -> bool:
+        """Whether a process needs more than a path to reach it: what the environment of its own Ray holds."""
 
-        def hold() -> None:
-            once = lambda: held.enter_context(open_trial(remote, trial_id, command=command, tell=tell))  # noqa: E731
-            opened.append(_patiently(once, tell, should_stop))
+    def bring(self, name: str) -> None:
+        """Bring what is there to `folder`, with the files of one sweep."""
 
-        from_first(hold)
-        if rank:
-            opened.append(held.enter_context(follow_trial(remote, trial_id, rank)))
-        workspace = opened[0]
+    def held(self, name: str, tell: Tell) -> AbstractContextManager[Callable[[], None]]:
+        """Hold a sweep alone while the `with` block lasts; yield what brings to `folder` all that trials have recorded.
 
-        def begun() -> None:
-            if workers == 1:
-                return
-            from torch import distributed
+        Args:
+            name: the sweep's name.
+            tell: gets sentences for the user.
 
-            if rank == 0:
-                workspace.push()  # what a new attempt has deleted
-            distributed.barrier()
-            if rank:
-                workspace.pull()
+        Raises:
+            UserError: another command runs it.
+        """
 
-        yield TrialFiles(workspace.runs, begun)
+    def trial(
+        self,
+        trial_id: str,
+        *,
+        command: str | None = None,
+        tell: Tell = lambda sentence: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        wait_s: float = LOCK_WAIT_S,
+    ) -> AbstractContextManager[TrialFiles]:
+        """Yield the files of a trial on this node; each worker of the trial calls this alike.
 
+        Args:
+            trial_id: the trial.
+            command: what tells the command from others.
+            tell: gets sentences for the user.
+            should_stop: ends the wait for storage that does not answer.
+            wait_s: how long to wait for the holder of a lease, in seconds.
 
-def recorded_result(runs: Path, remote: ObjectRuns | None, trial_id: str) -> dict[str, Any] | None:
-    """Return what was recorded of a trial, as `read_result` does."""
-    if remote is None:
-        return read_result(runs, trial_id)
-    folder = remote.workspaces / f".row-{uuid.uuid4().hex[:12]}"
-    path = result_path(folder, trial_id)
-    name = path.relative_to(folder).as_posix()
-    try:
-        entry = remote.store.entry(name)
-        if entry is None:
-            return None
-        remote.store.fetch(name, entry.size, path)
-        return read_result(folder, trial_id)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        Raises:
+            TrialBusyError: another live process holds the trial.
+            StoreError: a store did not answer for a long time.
+        """
 
+    def recorded(self, trial_id: str) -> dict[str, Any] | None:
+        """Return what was recorded of a trial, as `read_result` does, from any node."""
 
-def _patiently(
-    open_it: Callable[[], Workspace], tell: Callable[[str], None], should_stop: Callable[[], bool]
-) -> Workspace:
-    until = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return open_it()
-        except StoreError as error:
-            if time.monotonic() > until or should_stop():
-                raise
-            tell(f"{error} Trying again.")
-            time.sleep(_AGAIN_S)
+    def sees(self, scratch: Path) -> bool:
+        """Tell whether this node sees what it needs of the command's scratch folder."""
+
+    def staying(self, kept: int) -> int:
+        """Return how many of the bytes that trials leave stay on the disk of `folder`."""
+
+    def exchange(self) -> AbstractContextManager[Exchange]:
+        """Begin to show to nodes, and be shown, what is written there."""
+
+    def data(self, given: Path, dataset: Path, tell: Tell) -> NodeData:
+        """Return the way of a data set to the nodes.
+
+        Args:
+            given: what the user named: a folder, or a URL as a path.
+            dataset: the data set folder on this machine.
+            tell: gets sentences on the progress.
+        """
+
+    def channel(self, local: FolderChannel) -> AbstractContextManager[Channel]:
+        """Let trials on all nodes use the command's own channel while the `with` block lasts."""

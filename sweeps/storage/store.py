@@ -7,7 +7,6 @@ is its URL alone, and is opened again where it arrives.
 import os
 import re
 import socket
-import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simcvd.errors import UserError
+from simcvd.files import replacing
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -62,14 +62,14 @@ class Entry:
     modified: float
 
 
-def url_in(place: "Path | str") -> str | None:
+def url_in(path: "Path | str") -> str | None:
     """Return the URL that a path was made from; none for a folder.
 
     >>> url_in(Path("s3://bucket/runs"))  # pathlib folds the two slashes
     's3://bucket/runs'
     >>> url_in(Path("runs/s3"))
     """
-    found = _URL.fullmatch(str(place))
+    found = _URL.fullmatch(str(path))
     return None if found is None else f"{found['scheme']}://{found['rest'].rstrip('/')}"
 
 
@@ -162,21 +162,13 @@ class Store:
         """
         import obstore
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = path.with_name(f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}")
-        try:
-            with half.open("wb") as file:
-                for start in range(0, size, _CHUNK_BYTES):
-                    with self._told(f"read at {name}"):
-                        length = min(_CHUNK_BYTES, size - start)
-                        content = memoryview(obstore.get_range(self._store, name, start=start, length=length))
-                    file.write(content)
-                    on_bytes(len(content))
-                file.flush()
-                os.fsync(file.fileno())
-            half.replace(path)
-        finally:
-            half.unlink(missing_ok=True)
+        with replacing(path) as half, half.open("wb") as file:
+            for start in range(0, size, _CHUNK_BYTES):
+                with self._told(f"read at {name}"):
+                    length = min(_CHUNK_BYTES, size - start)
+                    content = memoryview(obstore.get_range(self._store, name, start=start, length=length))
+                file.write(content)
+                on_bytes(len(content))
 
     def put(self, name: str, content: bytes | Path) -> None:
         """Write an object, which appears whole, in place of what was there."""

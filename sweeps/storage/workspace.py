@@ -19,7 +19,7 @@ from sweeps.status.lock import LOCK_WAIT_S
 from sweeps.status.trial import case_path, result_path, trial_folder
 from sweeps.storage.lease import Claim, Held, claim
 from sweeps.storage.object_runs import ObjectRuns
-from sweeps.storage.own_folder import delete, forget_old, is_left, own_folder
+from sweeps.storage.private_folder import delete, forget_old, is_left, private_folder
 from sweeps.storage.repeating import repeating
 from sweeps.storage.store import Store, StoreError
 
@@ -30,8 +30,8 @@ _CHECKPOINT: Final = "/checkpoint/"
 Stamp = tuple[int, int, int]
 
 
-def trial_place(trial_id: str) -> str:
-    """Return where a trial's files and its lease are in a store."""
+def trial_key(trial_id: str) -> str:
+    """Return what the names of a trial's files and its lease begin with in a store."""
     return f"trials/{trial_id}"
 
 
@@ -59,7 +59,7 @@ def open_trial(
         TrialBusyError: another live process holds the trial.
         StoreError: the store can't be reached.
     """
-    place = trial_place(trial_id)
+    key = trial_key(trial_id)
     forget_old(runs.workspaces)
 
     def folder_of(epoch: int) -> Path:
@@ -67,7 +67,7 @@ def open_trial(
 
     lease = claim(
         runs.store,
-        place,
+        key,
         command=command,
         tell=tell,
         wait_s=wait_s,
@@ -79,7 +79,7 @@ def open_trial(
     with ExitStack() as held:
         holding = held.enter_context(Held(runs.store, lease, runs.pace, shown=workspace.shown))
         adopted = is_left(left) and (left / _PULLED).exists() and not _given_up(runs.store, lease)
-        held.enter_context(own_folder(folder, left if adopted else None))
+        held.enter_context(private_folder(folder, left if adopted else None))
         for old in runs.workspaces.glob(f"{trial_id}.*"):
             if is_left(old):
                 delete(old)
@@ -169,12 +169,12 @@ class Workspace:
             return {}
 
     def _there(self) -> dict[str, Any]:
-        place = trial_place(self.trial_id)
-        entries = self._store.entries(place)
+        key = trial_key(self.trial_id)
+        entries = self._store.entries(key)
         for path in (case_path, masks_path, result_path):
             name = self._name(path(self.runs, self.trial_id))
             entries |= {found: entry for found, entry in _entry(self._store, name).items() if found == name}
-        return {name: entry for name, entry in entries.items() if not name.startswith(f"{place}/lease/")}
+        return {name: entry for name, entry in entries.items() if not name.startswith(f"{key}/lease/")}
 
     def _here(self) -> list[str]:
         names = [self._name(path) for path in sorted(self.trial.rglob("*")) if path.is_file() and _is_whole(path)]
@@ -195,7 +195,7 @@ class Workspace:
                 self._known[name] = stamp
 
     def _freeze(self, name: str) -> tuple[Path, Stamp | None]:
-        """Return a second name of a file as it is now, which a newer one that takes its place leaves alone."""
+        """Return a second name of a file as it is now, which a newer one that replaces it leaves alone."""
         frozen = self.runs / f".{os.path.basename(name)}.pushed"
         frozen.unlink(missing_ok=True)
         os.link(self.runs / name, frozen)
@@ -247,7 +247,7 @@ def follow_trial(runs: ObjectRuns, trial_id: str, rank: int) -> Iterator[Workspa
     shutil.rmtree(folder, ignore_errors=True)
     with ExitStack() as held:
         held.callback(shutil.rmtree, folder, ignore_errors=True)
-        held.enter_context(own_folder(folder))
+        held.enter_context(private_folder(folder))
         yield Workspace(runs.store, trial_id, folder)
 
 
@@ -269,4 +269,4 @@ def _stamp(path: Path) -> Stamp | None:
 
 
 def _given_up(store: Store, lease: Claim) -> bool:
-    return store.has(f"{Claim(lease.place, lease.epoch - 1).name}.over")
+    return store.has(f"{Claim(lease.key, lease.epoch - 1).name}.over")

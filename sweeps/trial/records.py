@@ -156,8 +156,8 @@ def clear_half_written(runs: Path, trial_id: str) -> None:
     folder = trial_folder(runs, trial_id)
     if not any(path.name != "lock" for path in folder.iterdir()):
         return
-    for place in (folder, folder / "checkpoint"):
-        for path in place.glob("*.tmp-*"):
+    for part in (folder, folder / "checkpoint"):
+        for path in part.glob("*.tmp-*"):
             path.unlink(missing_ok=True)
     for path in (case_path(runs, trial_id), result_path(runs, trial_id), masks_path(runs, trial_id)):
         for half in path.parent.glob(f".{path.name}.tmp-*"):

@@ -6,7 +6,6 @@ that all go on or all leave. None waits longer than the longest case takes, and 
 
 import functools
 import hashlib
-import os
 import traceback
 import zlib
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.runs.masks import MaskWriter
 from simcvd.device_errors import gpu_fault
+from simcvd.files import write_file
 from sweeps.trial.engine import Engine
 from sweeps.trial.failure_kinds import failure_kind, is_disk_full
 from sweeps.trial.group import from_all, from_first, rank_and_workers
@@ -91,9 +91,9 @@ def _scored(records: TrialRecords, dataset: Path, engine: Engine, device: str, m
         meeting.attend(case_id, mask if case_id in share else None)
 
     rows = records.rows("test", evaluate(on_case=on_case, only=share)) if share else []
-    place = {case_id: index for index, case_id in enumerate(cases)}
+    order = {case_id: index for index, case_id in enumerate(cases)}
     all_rows = meeting.wait([row for row in rows if row["case_id"] in share])
-    return sorted(all_rows, key=lambda row: place[row["case_id"]])
+    return sorted(all_rows, key=lambda row: order[row["case_id"]])
 
 
 @dataclass(frozen=True)
@@ -214,10 +214,7 @@ def _hand_out_student(folder: Path) -> None:
         content = from_first(path.read_bytes)
         if digests[rank_and_workers()[0]] != digests[0]:
             assert content is not None
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f"{name}.tmp-{os.getpid()}")
-            partial.write_bytes(content)
-            os.replace(partial, path)
+            write_file(path, content)
 
 
 def _digest(path: Path) -> str | None:

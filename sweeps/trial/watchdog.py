@@ -73,7 +73,7 @@ class Watchdog:
         return asked
 
 
-def hang_place(folder: Path) -> str | None:
+def hang_position(folder: Path) -> str | None:
     """Return where the trial hung when its process was last ended for it, such as `train_steps (loop.py:58)`."""
     for path in sorted(folder.glob("hang*.txt")):
         try:
@@ -81,7 +81,7 @@ def hang_place(folder: Path) -> str | None:
         except OSError:
             continue
         if text.strip():
-            return _place(text)
+            return _position(text)
     return None
 
 
@@ -90,10 +90,10 @@ def hang_report(folder: Path) -> str:
     return "\n".join(path.read_text(errors="replace") for path in sorted(folder.glob("hang*.txt")))
 
 
-def _place(text: str) -> str:
+def _position(text: str) -> str:
     """Return the innermost frame of the thread that ran the trial, and the innermost one of ours where it is another.
 
-    >>> _place('''Thread 0x1 (most recent call first):
+    >>> _position('''Thread 0x1 (most recent call first):
     ...   File "/lib/threading.py", line 9 in wait
     ...   File "/x/simcvd/training/loop.py", line 58 in train_steps
     ...   File "/x/sweeps/execute.py", line 99 in execute_trial''')

@@ -1,11 +1,19 @@
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from simcvd.data.store import Splits, build_info, write_case, write_info
+from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
+from sweeps.channel.folder_channel import FolderChannel
+from sweeps.on_ray.job import Job
+from sweeps.resources.ray_session import ray_is_running, ray_session
+from sweeps.resources.share import Placement
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
 from sweeps.trial.engine import Engine
 
 MakeEngine = Callable[..., Engine]
@@ -22,7 +30,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for index in range(6):
         image = generator.normal(size=label.shape).astype(np.float32)
         name = f"case{index}"
-        digests[name] = write_case(folder, name, image, label, (1, 1, 1), np.eye(4), label.shape, (0, 0, 0), classes=1)
+        digests[name] = write_case(folder, name, image, label, Grid((1, 1, 1), np.eye(4), label.shape), classes=1)
     ids = tuple(digests)
     splits = Splits(train_labeled=ids[:1], train_unlabeled=ids[1:2], val=ids[2:3], test=ids[3:])
     info = build_info(
@@ -33,8 +41,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         splits=splits,
         train_order=ids[:2],
         digests=digests,
-        source="made by a test",
-        preset="phantom",
+        origin=Origin("made by a test", preset="phantom"),
     )
     write_info(folder, info)
     return folder
@@ -124,6 +131,24 @@ def make_engine() -> MakeEngine:
     return make
 
 
+@pytest.fixture
+def make_job(dataset: Path) -> Callable[..., Job]:
+    """Return a factory of what trials share: in a shared folder, with one worker a trial, unless `changes` say else."""
+
+    def make(runs: Path, **changes: Any) -> Job:
+        given = {
+            "configs": {},
+            "data": InPlace(dataset),
+            "storage": SharedFolder(runs),
+            "channel": FolderChannel(runs),
+            "scratch": runs,
+            "placement": Placement(),
+        }
+        return Job(**given | changes)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def patience_s() -> float:
     """Seconds that nothing here takes, even on a busy machine."""
@@ -141,6 +166,20 @@ def wait(patience_s: float) -> Callable[[Callable[[], bool]], None]:
             time.sleep(0.05)
 
     return until
+
+
+@pytest.fixture(scope="session")
+def opened_rays() -> Iterator[ExitStack]:
+    """What ends the Rays of `local_ray` after the last test."""
+    with ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def local_ray(opened_rays: ExitStack) -> None:
+    """A Ray on this machine: the one that an earlier module has left open, else a new one, left open for later ones."""
+    if not ray_is_running():
+        opened_rays.enter_context(ray_session(None))
 
 
 class Gate:

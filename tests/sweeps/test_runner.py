@@ -1,5 +1,5 @@
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +8,11 @@ from rich.console import Console
 
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
-from sweeps.plan import plan_sweep
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.status.lock import trial_lock
 from sweeps.trial.engine import Engine
+from tests.asked import asked
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = pytest.mark.filterwarnings(
@@ -35,14 +35,6 @@ def _steps(runs: Path) -> dict[str, list[int]]:
     return {path.parent.name: [int(line) for line in path.read_text().split()] for path in files}
 
 
-@pytest.fixture(scope="module")
-def ray_started() -> Iterator[None]:
-    from sweeps.resources.ray_session import ray_session
-
-    with ray_session(None):
-        yield
-
-
 @pytest.fixture
 def run(dataset: Path, tmp_path: Path, make_engine: MakeEngine) -> Run:
     def call(
@@ -50,20 +42,18 @@ def run(dataset: Path, tmp_path: Path, make_engine: MakeEngine) -> Run:
     ) -> tuple[SweepOutcome, str]:
         out = io.StringIO()
         console = Console(file=out, width=100)
-        outcome = run_sweep(sweep, dataset, runs, console=console, engine=make_engine(step_s), **options)
+        outcome = run_sweep(asked(sweep, dataset, runs, **options), console=console, engine=make_engine(step_s))
         return outcome, out.getvalue()
 
     return call
 
 
-def test_a_plan_leaves_out_what_is_over_and_writes_nothing(dataset: Path, tmp_path: Path) -> None:
-    plan = plan_sweep(_sweep([0.0, 0.1], seeds=[0, 1]), dataset, tmp_path, seeds=[0])
-    assert [trial.variant for trial in plan.pending] == ["sdm=0.0", "sdm=0.1"]
-    assert plan.pending[0].config.data.crop_vox == (32, 32, 32)  # the data set's own preset
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_sweep_that_another_command_runs_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_sweep_that_another_command_runs_is_refused(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sweeps.storage.shared_folder.trial_lock", lambda folder, wait_s: trial_lock(folder, wait_s=0.1)
+    )
     with (
         trial_lock(tmp_path / "sweeps" / "mine"),
         pytest.raises(UserError, match="mine is being run by another command"),
@@ -72,7 +62,7 @@ def test_a_sweep_that_another_command_runs_is_refused(run: Run, tmp_path: Path) 
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_sweep_runs_records_failures_and_skips_all_of_it_the_second_time(run: Run, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1, 9.0, 7.0])
     outcome, text = run(sweep)
@@ -95,8 +85,26 @@ def test_a_sweep_runs_records_failures_and_skips_all_of_it_the_second_time(run: 
     assert {len(again[trial]) - len(computed[trial]) for trial in computed if "s0" in trial} == {0, 2}
 
 
+def test_hours_of_gpu_are_refused_on_the_cpu_before_anything_is_written(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--gpu-hours is 2, but trials run on the CPU"):
+        run(_sweep([0.0, 0.1, 0.2]), resources=ResourceRequest(device="cpu"), gpu_hours=2)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
+def test_a_number_of_trials_is_run_now_and_the_rest_by_the_next_command(run: Run) -> None:
+    sweep, resources = _sweep([0.0, 0.1, 0.2], steps=2), ResourceRequest(device="cpu")
+    outcome, text = run(sweep, resources=resources, max_trials=2)
+    assert "--max-trials 2: 1 of 3 trials wait." in text
+    assert (outcome.ran, outcome.left_out, outcome.interrupted, outcome.exit_code) == (2, 1, False, 130)
+    assert outcome.state.counts == {"finished": 2, "waiting": 1}
+    outcome, _ = run(sweep, resources=resources, max_trials=2)
+    assert (outcome.ran, outcome.left_out, outcome.exit_code) == (1, 0, 0)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("local_ray")
 def test_a_sweep_of_several_metrics_ends_with_all_of_them_in_one_table(run: Run, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1], also=["jaccard", "hd95_vox"])
     outcome, text = run(sweep, overrides={"training.steps": 4})
@@ -113,10 +121,10 @@ def test_a_sweep_of_several_metrics_ends_with_all_of_them_in_one_table(run: Run,
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_time_budget_ends_resumable(run: Run, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1, 0.2, 0.3], steps=40)
-    outcome, _ = run(sweep, step_s=0.5, time_budget_s=8)
+    outcome, _ = run(sweep, step_s=0.5, time_s=8)
     assert (outcome.exit_code, outcome.interrupted) == (130, True)
     counts = outcome.state.counts
     assert counts["finished"] == counts["failed"] == 0
@@ -126,17 +134,17 @@ def test_a_time_budget_ends_resumable(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_what_can_never_fit_is_refused_before_anything_starts(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is room for"):
-        run(_sweep([0.0, 0.1]), request=ResourceRequest(cpus_per_worker=10_000))
+        run(_sweep([0.0, 0.1]), resources=ResourceRequest(cpus_per_worker=10_000))
     assert not (tmp_path / "trials").exists()
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_two_workers_share_a_trial_and_one_of_them_writes(run: Run, tmp_path: Path) -> None:
-    outcome, _ = run(_sweep([0.0]), request=ResourceRequest(workers=2))
+    outcome, _ = run(_sweep([0.0]), resources=ResourceRequest(workers=2))
     assert outcome.exit_code == 0
     assert sorted(next(iter(_steps(tmp_path).values()))) == sorted([*range(1, 6), *range(1, 6)])  # both trained
     assert len(list((tmp_path / "results" / "trials").iterdir())) == 1

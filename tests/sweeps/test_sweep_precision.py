@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from simcvd.training.precision import has_fast_bfloat16
 from sweeps.definition.catalogue import SweepFile
 from sweeps.preflight.checks import Subject, preflight
 from sweeps.resources.placement import place
-from sweeps.resources.ray_session import ray_environment, ray_session
+from sweeps.resources.ray_session import ray_environment
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import run_sweep
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
 from sweeps.trial.engine import Engine
+from tests.asked import asked
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [
@@ -30,12 +33,6 @@ pytestmark = [
 SWEEP = SweepFile.model_validate({"name": "mine", "base": {"training.steps": 3}, "axes": {"loss.sdm": [0.0, 0.1]}})
 MEMORY = 100 * 2**20
 NO_BFLOAT16 = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
-
-
-@pytest.fixture(scope="module")
-def ray_started() -> Iterator[None]:
-    with ray_session(None):
-        yield
 
 
 @pytest.fixture
@@ -50,16 +47,10 @@ def run(
         return engine.evaluate(trial_dir, *given, **named)
 
     def call(*, fast: bool, **options: Any) -> str:
-        monkeypatch.setattr("sweeps.preflight.node._fast_bfloat16", lambda: fast)
+        monkeypatch.setattr("simcvd.training.precision.has_fast_bfloat16", lambda device: fast)
         out = io.StringIO()
-        outcome = run_sweep(
-            SWEEP,
-            dataset,
-            tmp_path,
-            console=Console(file=out, width=100),
-            engine=Engine(engine.train, evaluate),
-            **options,
-        )
+        request = asked(SWEEP, dataset, tmp_path, **options)
+        outcome = run_sweep(request, console=Console(file=out, width=100), engine=Engine(engine.train, evaluate))
         assert outcome.exit_code == 0
         return " ".join(out.getvalue().split())
 
@@ -76,14 +67,14 @@ def _ran_in(runs: Path) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(("fast", "name"), [(True, "bfloat16"), (False, "float32")])
 def test_all_trials_get_one_arithmetic(run: Callable[..., str], tmp_path: Path, fast: bool, name: str) -> None:
     assert "All trials run" not in run(fast=fast, seeds=[0])
     assert list(_ran_in(tmp_path).values()) == [[name] * 3] * 2
 
 
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_sweep_that_began_in_float32_stays_there(run: Callable[..., str], tmp_path: Path) -> None:
     run(fast=False, seeds=[0])
     text = run(fast=True, seeds=[0, 1])
@@ -91,7 +82,7 @@ def test_a_sweep_that_began_in_float32_stays_there(run: Callable[..., str], tmp_
     assert list(_ran_in(tmp_path).values()) == [["float32"] * 3] * 4
 
 
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_sweep_that_began_in_bfloat16_and_can_not_go_on_in_it_is_told(
     run: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -117,7 +108,7 @@ def test_one_machine_without_bfloat16_makes_all_trials_float32(dataset: Path, tm
             ray.shutdown()  # other tests may have left theirs open
             ray.init(address=cluster.address, log_to_driver=False)
             nodes, own = ray.nodes(), ray.get_runtime_context().get_node_id()
-            subject = Subject(dataset, tmp_path, [load_preset("phantom")])
+            subject = Subject(InPlace(dataset), SharedFolder(tmp_path), [load_preset("phantom")])
             findings = preflight(subject, *place(ResourceRequest(), nodes), nodes)
         finally:
             ray.shutdown()

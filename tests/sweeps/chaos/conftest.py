@@ -17,6 +17,7 @@ from sweeps.definition.catalogue import SweepFile
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.trial.engine import Engine
+from tests.asked import asked
 from tests.sweeps.chaos.chain import make_chain
 from tests.sweeps.chaos.disturbed import STEPS, DisturbedSweep, Ended
 
@@ -28,9 +29,9 @@ import pickle, sys
 from pathlib import Path
 from simcvd.errors import UserError
 from sweeps.runner import run_sweep
-job = pickle.loads(Path(sys.argv[1]).read_bytes())
+request, engine = pickle.loads(Path(sys.argv[1]).read_bytes())
 try:
-    sys.exit(run_sweep(**job).exit_code)
+    sys.exit(run_sweep(request, engine=engine).exit_code)
 except UserError as error:
     print(f"Error: {error}")
     sys.exit(2)
@@ -77,8 +78,9 @@ def run(dataset: Path, tmp_path: Path, shared_ray: str) -> Callable[..., tuple[S
         sweep: SweepFile, engine: Engine | None, runs: Path = tmp_path / "runs", **options: Any
     ) -> tuple[SweepOutcome, str]:
         out = io.StringIO()
-        options = {"dataset": dataset, "engine": engine} | options
-        outcome = run_sweep(sweep, runs=runs, console=Console(file=out, width=100), **options)
+        options = {"dataset": dataset} | options
+        request = asked(sweep, runs=runs, **options)
+        outcome = run_sweep(request, console=Console(file=out, width=100), engine=engine)
         return outcome, out.getvalue()
 
     return call
@@ -97,7 +99,7 @@ def undisturbed(
         key = sweep.model_dump_json()
         if key not in known:
             runs = tmp_path_factory.mktemp("undisturbed")
-            outcome = run_sweep(sweep, dataset, runs, console=Console(file=io.StringIO()), engine=make_chain())
+            outcome = run_sweep(asked(sweep, dataset, runs), console=Console(file=io.StringIO()), engine=make_chain())
             assert outcome.exit_code == 0
             known[key] = runs
         return known[key]
@@ -174,10 +176,9 @@ def start(dataset: Path, tmp_path: Path, wait: Callable[..., None]) -> Iterator[
     ) -> subprocess.Popen[str]:
         from ray import cloudpickle
 
-        job = {"sweep": sweep, "dataset": dataset, "runs": tmp_path / "runs", "engine": engine}
-        job["request"] = ResourceRequest(address=address)
+        given = {"dataset": dataset, "runs": tmp_path / "runs", "resources": ResourceRequest(address=address)} | options
         path = tmp_path / f"job{len(commands)}.pkl"
-        path.write_bytes(cloudpickle.dumps(job | options))
+        path.write_bytes(cloudpickle.dumps((asked(sweep, **given), engine)))
         for _ in range(RAY_ATTEMPTS):
             command = begin(path)
             wait(lambda command=command: until() or command.poll() is not None)

@@ -172,7 +172,7 @@ def test_a_group_of_workers_goes_on_after_a_gpu_error_and_fails_by_its_words_whe
 ) -> None:
     sweep: SweepFile = make_sweep(0.1).model_copy(update={"seeds": [0]})
     engine = _failing_on_rank_1(make_engine(), ASSERT if always else ILLEGAL, None if always else tmp_path / "once")
-    outcome, text = run(sweep, engine, request=ResourceRequest(workers=2))
+    outcome, text = run(sweep, engine, resources=ResourceRequest(workers=2))
     (row,) = outcome.state.rows
     if not always:
         assert (outcome.exit_code, row.trial.state) == (0, "finished"), text

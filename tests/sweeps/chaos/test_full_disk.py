@@ -79,10 +79,12 @@ def _filler() -> Callable[[Path], None]:
 def _checkpoint(folder: Path) -> None:
     from simcvd.config import apply_settings, load_preset
     from simcvd.methods.registry import create
-    from simcvd.training.checkpoint import Progress, save_checkpoint
+    from simcvd.training.checkpoint import CheckpointWriter, Progress
 
     config = apply_settings(load_preset("phantom"), {"network.width": 2})
-    save_checkpoint(folder / "file", create(config, 1, 2, lambda rows: rows), Progress(), "")
+    writer = CheckpointWriter(folder / "file", create(config, 1, 2, lambda rows: rows), "")
+    writer.save(Progress())
+    writer.finish()
 
 
 def _student(folder: Path) -> None:
@@ -113,9 +115,9 @@ def _masks(folder: Path) -> None:
 
 
 def _row(folder: Path) -> None:
-    from analysis.runs.files import write_whole
+    from simcvd.files import write_file
 
-    write_whole(folder / "row.parquet", bytes(10_000))
+    write_file(folder / "row.parquet", bytes(10_000))
 
 
 # TensorBoard's own thread dies of it too, which Python reports beside the error.

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from simcvd.errors import UserError
 from sweeps.cluster.cluster_file import load_cluster
@@ -111,3 +112,9 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path):
     path.write_bytes("cluster_name: Müller".encode("latin-1"))
     with pytest.raises(UserError, match="can't be read"):
         load_cluster(path)
+
+
+def test_the_file_of_the_repository_keeps_the_dashboard_on_the_head():
+    commands = yaml.safe_load(OURS.read_text())["head_start_ray_commands"]
+    assert "--dashboard-host=127.0.0.1" in commands[-1]
+    assert "--include-dashboard=false" not in commands[-1]

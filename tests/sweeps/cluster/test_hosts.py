@@ -1,27 +1,7 @@
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host, reach_all
-
-
-@pytest.fixture
-def cluster(tmp_path):
-    return ClusterFile(tmp_path / "c.yaml", "lab", "local", {"provider": {"type": "local"}, "auth": {"ssh_user": "me"}})
-
-
-@pytest.fixture
-def fake_ssh(tmp_path, monkeypatch):
-    """Put an `ssh` on the path that says and does what a test wants."""
-
-    def install(script):
-        path = tmp_path / "bin" / "ssh"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{script}\n")
-        path.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
-
-    return install
 
 
 def test_own_hosts_are_reached_by_known_keys_only(cluster):

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from sweeps.cluster.follow import FollowedSweep
+from sweeps.cluster.remote_events import FollowedSweep
 from sweeps.show.events import EventStream
 from sweeps.status.sweep import Planned, Row, SweepState
 from sweeps.status.trial import TrialState

@@ -1,17 +1,16 @@
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from simcvd.errors import UserError
-from sweeps.cluster import transfer
+from sweeps.cluster import sweep as remote
 from sweeps.cluster.cluster_file import ClusterFile
-from sweeps.cluster.hosts import Host
-from sweeps.cluster.sweep import RemoteSweep, sweep_on_cluster
-from sweeps.cluster.transfer import runs_on_head
-from sweeps.search.study import holds_password, shown_storage
-from sweeps.storage.object_runs import CACHE
+from sweeps.cluster.job import RemoteJob
+from sweeps.cluster.sweep import RemoteSweep, look_ahead_on_cluster, sweep_on_cluster
+from sweeps.show.marked_errors import MARK
 
 
 def _wanted(own: dict[str, str], *options: str, searches: bool = False, runs: str = "runs") -> RemoteSweep:
@@ -32,41 +31,10 @@ def test_the_cache_is_the_options_else_the_cluster_files(own, options, cache) ->
     assert _wanted(own, *options).cache == cache
 
 
-def test_the_head_has_an_image_of_a_store_in_its_cache_and_of_a_folder_the_folder() -> None:
-    class Head:
-        def run(self, command):
-            from types import SimpleNamespace
-
-            return SimpleNamespace(stdout="/home/me")
-
-    assert runs_on_head(Head(), "/shared/runs", CACHE) == "/shared/runs"
-    in_home = runs_on_head(Head(), "s3://bucket/runs", CACHE)
-    on_disk = runs_on_head(Head(), "s3://bucket/runs", Path("/disk"))
-    assert in_home.startswith("/home/me/.cache/simcvd/runs/")
-    assert on_disk == in_home.replace("/home/me/.cache/simcvd", "/disk")
-
-
 def test_a_password_is_not_sent_as_an_argument_of_a_job() -> None:
     with pytest.raises(UserError, match=r"--storage would be shown .* ~/\.pgpass") as refused:
         sweep_on_cluster(_wanted({"runs": "/r"}, "--storage=postgresql://me:s3cret@db/x"), Console())
     assert "s3cret" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "held"),
-    [
-        ("postgresql://me:s3cret@db/x", True),
-        ("postgresql://me:s3/cret@db/x", True),
-        ("postgresql://db/x?user=me&password=s3cret", True),
-        ("postgresql://me@db:5432/x", False),
-        ("sqlite:///study.db", False),
-        ("no url", False),
-    ],
-)
-def test_a_password_is_found_wherever_a_url_may_hold_it(url, held) -> None:
-    assert holds_password(url) is held
-    if held:
-        assert "s3" not in shown_storage(url).replace("***", "")
 
 
 @pytest.mark.parametrize(
@@ -86,17 +54,62 @@ def test_a_search_knows_no_cache_of_the_cluster_file() -> None:
     assert _wanted({"runs": "/r", "cache": "/disk"}, searches=True).cache is None
 
 
-def test_a_trial_that_is_finished_here_alone_is_not_overwritten(tmp_path, monkeypatch) -> None:
-    rules = []
+class _Head:
+    """A head that has a job's log ready, in place of one over SSH."""
 
-    def rsync(head, arguments):
-        merged = next(argument for argument in arguments if argument.startswith("merge "))
-        rules.extend(Path(merged.removeprefix("merge ")).read_text().splitlines())
+    address = "10.0.0.1"
 
-    monkeypatch.setattr(transfer, "_rsync", rsync)
-    monkeypatch.setattr(transfer, "read_result", lambda runs, trial: {"status": "finished"} if trial != "new" else None)
-    head = Host(_wanted({}).cluster, "h")
-    states = {"stopped-there": "interrupted", "both": "finished", "new": "failed"}
-    transfer.fetch_results(head, "/r", "mine", states, tmp_path / "runs")
-    brought = [rule for rule in rules if rule.startswith("+ /results/trials/") and rule.endswith(".parquet")]
-    assert sorted(brought) == ["+ /results/trials/both.parquet", "+ /results/trials/new.parquet"]
+    def __init__(self, lines: list[str], exit_code: int | None) -> None:
+        self.lines, self.exit_code = lines, exit_code
+        self.submitted: list[tuple[list[str], dict]] = []
+
+    def bring_up(self, cluster, tell):
+        return nullcontext((self, None))
+
+    def jobs(self, tunnel):
+        head = self
+
+        class Jobs:
+            def submit(self, arguments, shipment, **options):
+                assert (shipment / "cli.py").is_file()
+                head.submitted.append((arguments, options))
+                return RemoteJob("simcvd-1", running=True)
+
+            def lines(self, job, asked_to_leave):
+                yield from [f"Running entrypoint for job {job.id}: python", None, *head.lines]
+
+            def look(self, job):
+                return RemoteJob(job.id, running=False, exit_code=head.exit_code, message="Killed.")
+
+        return Jobs()
+
+
+@pytest.fixture
+def look(monkeypatch):
+    """Let a command look ahead on a head with these lines; return its job, what it printed and what it said."""
+
+    def call(lines, exit_code=0, wanted=None):
+        head = _Head(lines, exit_code)
+        monkeypatch.setattr(remote, "bring_up", head.bring_up)
+        monkeypatch.setattr(remote, "Jobs", head.jobs)
+        monkeypatch.setattr(remote, "runs_on_head", lambda *about: "/r")
+        printed, said = [], []
+        job = look_ahead_on_cluster(wanted or _wanted({"runs": "/r"}, "--dry-run"), 77, printed.append, said.append)
+        return head, job, printed, said
+
+    return call
+
+
+def test_a_look_ahead_prints_what_the_head_prints_and_says_what_it_says(look) -> None:
+    head, job, printed, said = look(["variant  what", f"{MARK}measuring: 1 of 2", "sdm=0  run"], exit_code=2)
+    assert printed == ["variant  what", "sdm=0  run"]
+    assert said == ["measuring: 1 of 2"]
+    assert job.exit_code == 2
+    ((arguments, options),) = head.submitted
+    assert arguments == ["sweep", "mine", "--out", "/r", "--dry-run"]
+    assert options == {"module": "sweeps.show.marked_errors", "environment": {"COLUMNS": "77"}}, "no sweep's job"
+
+
+def test_a_look_ahead_that_is_killed_on_the_head_says_so(look) -> None:
+    with pytest.raises(UserError, match=r"on the head, 10\.0\.0\.1, ended early \(Killed\)"):
+        look(["half of it"], exit_code=None)

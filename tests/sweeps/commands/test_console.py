@@ -1,44 +1,12 @@
 import json
-from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
-import yaml
 
-from simcvd.data.phantom import write_phantom
 from simcvd.errors import UserError
-from sweeps.runner import SweepOutcome
-from sweeps.status.lock import trial_lock
-from sweeps.status.sweep import Planned, Row, SweepState
-from sweeps.status.trial import TrialState, trial_folder
-
-
-@pytest.fixture
-def dataset(tmp_path):
-    folder = tmp_path / "data"
-    write_phantom(folder, labeled=1, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
-    return folder
-
-
-def _stub(monkeypatch: pytest.MonkeyPatch, end: "SweepOutcome | BaseException") -> None:
-    """Let a sweep say a sentence, print what nobody asked for, and end in a given way, without running."""
-
-    def run_sweep(*arguments: Any, console: Any, **options: Any) -> SweepOutcome:
-        console.print("Starting.", markup=False)
-        print("a stray line")
-        if isinstance(end, BaseException):
-            raise end
-        return end
-
-    monkeypatch.setattr("sweeps.runner.run_sweep", run_sweep)
-
-
-def _outcome(*trials: TrialState, interrupted: bool = False) -> SweepOutcome:
-    rows = tuple(Row(Planned(trial.id, trial.id, 0), trial) for trial in trials)
-    return SweepOutcome("dropout", SweepState("dropout", rows), len(rows), interrupted, 1.0)
-
-
-FAILED = TrialState("b", "failed", 3, 9, failure_kind="nan", failure_message="The loss is nan.")
+from sweeps.commands.console import ProgressLine, print_columns, print_json
+from sweeps.status.trial import TrialState
+from tests.sweeps.commands.ending import FAILED, outcome_of, stub_sweep
 
 
 @pytest.mark.parametrize(
@@ -50,7 +18,7 @@ FAILED = TrialState("b", "failed", 3, 9, failure_kind="nan", failure_message="Th
     ],
 )
 def test_json_puts_events_alone_on_standard_output(run, dataset, monkeypatch, trials, interrupted, code):
-    _stub(monkeypatch, _outcome(*trials, interrupted=interrupted))
+    stub_sweep(monkeypatch, outcome_of(*trials, interrupted=interrupted))
     done = run("sweep", "dropout", dataset, "--json")
     assert done.exit_code == code
     events = [json.loads(line) for line in done.stdout.splitlines()]
@@ -65,67 +33,34 @@ def test_json_puts_events_alone_on_standard_output(run, dataset, monkeypatch, tr
     [(UserError("No room."), 2, "No room."), (KeyboardInterrupt(), 130, "Interrupted; the same command continues.")],
 )
 def test_json_ends_with_an_event_however_the_sweep_ends(run, dataset, monkeypatch, error, code, message):
-    _stub(monkeypatch, error)
+    stub_sweep(monkeypatch, error)
     done = run("sweep", "dropout", dataset, "--json")
     assert done.exit_code == code
     end = json.loads(done.stdout.splitlines()[-1])
     assert (end["event"], end["exit_code"], end["message"]) == ("end", code, message)
 
 
-def test_a_sweep_ends_with_its_failures_by_kind(run, dataset, monkeypatch):
-    log = trial_folder(Path("runs"), "b") / "failure.txt"
-    _stub(monkeypatch, _outcome(TrialState("a", "finished"), FAILED))
-    trial_folder(Path("runs"), "b").mkdir(parents=True)
-    log.touch()
-    done = run("sweep", "dropout", dataset)
-    lines = done.stderr.splitlines()
-    assert lines[0] == "1 failed, not a number: The loss is nan."
-    assert lines[2] == f"  b seed 0: {log}"
-    assert lines[-1].endswith("--retry-failed runs the failed ones again.")
+def test_a_number_that_is_none_is_null_in_json(capsys):
+    print_json({"dice": float("nan"), "cases": [float("inf"), 1.5]})
+    assert json.loads(capsys.readouterr().out) == {"dice": None, "cases": [None, 1.5]}
 
 
-@pytest.fixture
-def runs(tmp_path):
-    """A sweep of which one trial is being trained and 60 wait."""
-    variants = [{"name": f"v{i}", "set": {}, "trials": [{"seed": 0, "id": f"t{i}"}]} for i in range(61)]
-    content = {"name": "mine", "metric": "dice", "reference": None, "dataset": {"name": "data"}, "variants": variants}
-    folder = tmp_path / "runs" / "sweeps" / "mine"
-    folder.mkdir(parents=True)
-    (folder / "sweep.yaml").write_text(yaml.safe_dump(content))
-    log = trial_folder(tmp_path / "runs", "t0") / "log.jsonl"
-    log.parent.mkdir(parents=True)
-    log.write_text(json.dumps({"step": 20, "steps": 100, "seconds": 10.0}) + "\n")
-    return tmp_path / "runs"
+def test_columns_have_texts_to_the_left_and_numbers_to_the_right(capsys):
+    print_columns([["case", 7, "a"], ["longer", 123, "b"]])
+    assert capsys.readouterr().out == "case      7  a\nlonger  123  b\n"
 
 
-def test_status_of_a_sweep_that_runs_in_another_terminal(run, runs):
-    with trial_lock(runs / "sweeps" / "mine"), trial_lock(trial_folder(runs, "t0")):
-        told = run("status", runs / "mine").stdout
-    assert "v0           0  running  20/100    2.00  40 s" in told
-    assert "mine: 0 of 61 finished, 1 running, 60 waiting, ETA 50 min 40 s" in told
-    assert "Run by process" in told
-    told = run("status", runs / "mine").stdout
-    assert "mine: 0 of 61 finished, 1 interrupted, 60 waiting\n" in told
-    assert "Not running; run the same command again to continue" in told
-
-
-def test_status_as_json_is_one_object(run, runs):
-    with trial_lock(trial_folder(runs, "t0")):
-        told = json.loads(run("status", runs, "--json").stdout)
-    (mine,) = told["sweeps"]
-    assert (mine["name"], mine["running"], mine["counts"]) == ("mine", False, {"running": 1, "waiting": 60})
-    first = mine["trials"][0]
-    assert [first[key] for key in ("id", "state", "step", "steps_per_second", "eta_seconds")] == [
-        *("t0", "running"),
-        *(20, 2.0, 40.0),
+def test_progress_beside_a_terminal_is_a_line_now_and_then_with_its_pace(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("sweeps.commands.console.time", SimpleNamespace(monotonic=lambda: now[0]))
+    with ProgressLine("training", "steps") as progress:
+        for seconds, done in ((1, 100), (3, 120), (8, 170), (14, 230)):
+            now[0] = seconds
+            progress(done, 430)
+        progress.say_once("Stopping.")
+        progress.say_once("Stopping.")
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 120 of 430 steps, 10 steps/s, 31 s left",
+        "training: 230 of 430 steps, 10 steps/s, 20 s left",
+        "Stopping.",
     ]
-    assert first["log"] == str(trial_folder(runs, "t0") / "log.jsonl")
-    assert mine["failures"] == []
-
-
-def test_status_on_a_terminal_counts_what_has_no_room(run, runs, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("LINES", "24")
-    monkeypatch.setenv("COLUMNS", "80")
-    assert len(run("status", runs / "mine").stdout.splitlines()) < 24
-    assert len(run("status", runs / "mine", "--all").stdout.splitlines()) > 61

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from analysis.runs.records import METRICS, write_cases, write_trial
+from analysis.runs.records import write_cases, write_trial
+from simcvd.metrics.names import METRICS
 
 Run = Callable[..., Any]
 CASES = {"c0": 0.8, "c1": 0.9, "c2": 0.7}

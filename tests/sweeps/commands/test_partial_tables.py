@@ -10,7 +10,8 @@ import pytest
 import yaml
 from scipy import stats
 
-from analysis.runs.records import METRICS, write_cases, write_trial
+from analysis.runs.records import write_cases, write_trial
+from simcvd.metrics.names import METRICS
 
 CASES = 12
 FINISHED = {("A", 0), ("A", 2), ("B", 0), ("B", 1), ("ref", 0), ("ref", 1)}

@@ -10,7 +10,8 @@ import yaml
 from typer.testing import CliRunner
 
 import cli
-from analysis.runs.records import METRICS, write_cases, write_trial
+from analysis.runs.records import write_cases, write_trial
+from simcvd.metrics.names import METRICS
 
 SHIFTS = {"SimCVD": 0.0, "UA-MT": -0.02, "DTC": 0.01}
 

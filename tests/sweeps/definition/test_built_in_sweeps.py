@@ -1,16 +1,16 @@
 """The built-in sweeps against the paper's tables: rows, settings and trials."""
 
 import hashlib
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
 
 from analysis.published import published_of
-from simcvd.config import PRESETS, config_hash, load_preset, trial_id
+from simcvd.config import PRESETS, load_preset, trial_id
 from simcvd.config.edit import flatten
-from simcvd.errors import UserError
 from sweeps.definition.catalogue import list_sweeps, load_sweep
+from sweeps.definition.changes import Changes
 from sweeps.definition.expand import Variant, all_trials, expand
 
 ON = {"local_shuffle": 0.5, "nonlinear_intensity": 0.9, "in_painting": 0.9, "out_painting": 0.9}
@@ -60,8 +60,9 @@ ABLATIONS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
 }
 
 
-def _variants(name: str, **options: Any) -> dict[str, Variant]:
-    return {variant.name: variant for variant in expand(load_sweep(name), "d", **options)}
+@cache
+def _variants(name: str, preset: str | None = None) -> dict[str, Variant]:
+    return {variant.name: variant for variant in expand(load_sweep(name), "d", Changes(preset=preset))}
 
 
 def _settings(variant: Variant) -> dict[str, Any]:
@@ -134,52 +135,12 @@ def test_the_paper_has_every_trial_of_its_tables_once(preset: str) -> None:
 
 def test_a_setting_for_all_of_the_paper_reaches_all_but_those_that_have_their_own() -> None:
     sweep, changes = load_sweep("paper"), {"data.labeled": 8}
-    variants = {variant.name: variant for variant in expand(sweep, "d", changes)}
+    variants = {variant.name: variant for variant in expand(sweep, "d", Changes(changes))}
     assert {_settings(v)["data.labeled"] for name, v in variants.items() if "upper" not in name} == {8}
     assert _settings(variants["Supervised (upper bound)"])["data.labeled"] == "all"
     assert sweep.kept(changes) == {"data.labeled": ["Supervised (upper bound)"]}
-    dropout = expand(load_sweep("dropout"), "d", changes)[0]
+    dropout = expand(load_sweep("dropout"), "d", Changes(changes))[0]
     assert variants["dropout=0.0"].trials == dropout.trials
-
-
-def _include(folder: Path, *files: str) -> str:
-    names = []
-    for number, content in enumerate(files):
-        path = folder / f"part{number}.yaml"
-        path.write_text(f"name: part{number}\n{content}")
-        names.append(str(path))
-    whole = folder / "whole.yaml"
-    whole.write_text(f"name: whole\ninclude: {names}")
-    return str(whole)
-
-
-def test_included_variants_keep_their_base_their_group_and_their_published_name(tmp_path: Path) -> None:
-    sweep = load_sweep(
-        _include(
-            tmp_path,
-            "base: {training.steps: 7}\naxes: {loss.sdm: [0, 1]}",
-            "variants: [{name: a, group: own, published: b, set: {loss.sdm: 0}}]",
-        )
-    )
-    variants = expand(sweep, "d")
-    assert [(variant.name, variant.group) for variant in variants] == [
-        ("sdm=0", "part0"),
-        ("sdm=1", "part0"),
-        ("a", "own"),
-    ]
-    assert [_settings(variant)["training.steps"] for variant in variants] == [7, 7, 6000]
-    assert variants[2].published == "b"
-    hashes = {config_hash(variant.trials[0].config, "d") for variant in variants}
-    assert len(hashes) == 3
-
-
-def test_different_included_variants_of_one_name_are_refused(tmp_path: Path) -> None:
-    sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {seed: 0}\naxes: {loss.sdm: [0]}"))
-    with pytest.raises(UserError, match="--seeds"):
-        expand(sweep, "d")
-    sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {ema.decay: 0.9}\naxes: {loss.sdm: [0]}"))
-    with pytest.raises(UserError, match="includes 2 different variants called 'sdm=0'"):
-        expand(sweep, "d")
 
 
 @pytest.mark.parametrize(

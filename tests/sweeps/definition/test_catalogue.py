@@ -4,7 +4,8 @@ import pytest
 
 from simcvd.errors import UserError
 from simcvd.methods.registry import METHODS
-from sweeps.definition.catalogue import SweepFile, list_sweeps, load_sweep, parse_seeds
+from sweeps.definition.catalogue import list_sweeps, load_sweep, parse_label_splits, parse_seeds
+from sweeps.definition.expand import expand
 
 
 def _write(folder: Path, text: str) -> str:
@@ -50,23 +51,6 @@ def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
 def test_a_misspelt_built_in_sweep_is_answered_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean dropout"):
         load_sweep("dropuot")
-
-
-def test_nested_settings_become_dotted(tmp_path: Path) -> None:
-    text = "name: mine\nbase: {training: {steps: 5}}\nvariants: [{name: a, set: {loss: {sdm: 0}}}]"
-    sweep = load_sweep(_write(tmp_path, text))
-    assert sweep.base == {"training.steps": 5}
-    assert sweep.swept == {"loss.sdm"}
-
-
-def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
-    rows = [{"name": "a", "set": {"loss.sdm": 1, "loss.contrast": 1}}, {"name": "b", "set": {"loss.sdm": 2}}]
-    sweep = SweepFile.model_validate({"name": "mine", "variants": rows})
-    assert sweep.swept == {"loss.sdm", "loss.contrast"}
-    assert sweep.set_by_all == {"loss.sdm"}
-    assert sweep.kept(["loss.sdm", "loss.contrast", "training.steps"]) == {"loss.contrast": ["a"]}
-    axes = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0, 1]}})
-    assert (axes.set_by_all, axes.kept(["loss.sdm", "training.steps"])) == ({"loss.sdm"}, {})
 
 
 @pytest.mark.parametrize(
@@ -120,3 +104,16 @@ def test_seeds_are_a_count_or_a_list() -> None:
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds"):
         parse_seeds(text)
+
+
+def test_label_splits_are_a_count_or_a_list() -> None:
+    assert (parse_label_splits("3"), parse_label_splits("0,2"), parse_label_splits("7,")) == ([0, 1, 2], [0, 2], [7])
+    with pytest.raises(UserError, match="--label-splits is '1,1', which names a label split twice"):
+        parse_label_splits("1,1")
+
+
+def test_parts_do_not_bring_their_label_splits(tmp_path: Path) -> None:
+    (tmp_path / "part.yaml").write_text("name: part\naxes: {loss.sdm: [0, 1]}\nlabel_splits: [0, 1]")
+    (tmp_path / "whole.yaml").write_text(f"name: whole\ninclude: [{tmp_path / 'part.yaml'}]\nlabel_splits: [5]")
+    sweep = load_sweep(str(tmp_path / "whole.yaml"))
+    assert [t.label_split for t in expand(sweep, "d")[0].trials] == [5]

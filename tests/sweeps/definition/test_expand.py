@@ -1,11 +1,13 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simcvd.config import trial_id
+from simcvd.config import config_hash, trial_id
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile, load_sweep
-from sweeps.definition.expand import all_trials, expand, resolved
+from sweeps.definition.changes import Changes
+from sweeps.definition.expand import all_trials, expand
 
 
 def _sweep(**content: Any) -> SweepFile:
@@ -30,7 +32,9 @@ def test_a_trial_has_the_identity_of_its_settings_and_data_set() -> None:
 
 def test_axes_give_all_combinations() -> None:
     variants = expand(
-        _sweep(axes={"loss.sdm": [0, 0.1], "data.crop_vox": [[32, 32, 32], [48, 48, 32]]}), "d", preset="phantom"
+        _sweep(axes={"loss.sdm": [0, 0.1], "data.crop_vox": [[32, 32, 32], [48, 48, 32]]}),
+        "d",
+        Changes(preset="phantom"),
     )
     assert [variant.name for variant in variants] == [
         "sdm=0, crop_vox=32x32x32",
@@ -50,23 +54,23 @@ def test_later_ones_win_over_preset_base_and_overrides() -> None:
         base={"preset": "pancreas", "training.steps": 7, "loss.contrast": 0.3},
         variants=[{"name": "a", "set": {"loss.sdm": 2}}],
     )
-    config = expand(sweep, "d", {"training.steps": 9})[0].trials[0].config
+    config = expand(sweep, "d", Changes({"training.steps": 9}))[0].trials[0].config
     assert config.data.crop_vox == (96, 96, 96)
     assert (config.training.steps, config.loss.contrast, config.loss.sdm) == (9, 0.3, 2.0)
-    assert expand(sweep, "d", preset="phantom")[0].trials[0].config.data.crop_vox == (32, 32, 32)
+    assert expand(sweep, "d", Changes(preset="phantom"))[0].trials[0].config.data.crop_vox == (32, 32, 32)
 
 
 def test_an_override_reaches_the_variants_that_do_not_set_its_key() -> None:
     rows = [{"name": "a", "set": {"loss.sdm": 2, "training.steps": 3}}, {"name": "b", "set": {"loss.sdm": 1}}]
     sweep = _sweep(variants=rows, base={"training.steps": 5})
-    configs = [variant.trials[0].config for variant in expand(sweep, "d", {"training.steps": 9})]
+    configs = [variant.trials[0].config for variant in expand(sweep, "d", Changes({"training.steps": 9}))]
     assert [config.training.steps for config in configs] == [3, 9]
     assert [config.training.steps for config in (v.trials[0].config for v in expand(sweep, "d"))] == [3, 5]
 
 
 def test_the_methods_sweep_has_twelve_rows_and_takes_a_number_of_labels() -> None:
     for overrides, labeled in (({}, None), ({"data.labeled": 8}, 8)):
-        variants = expand(load_sweep("methods"), "d", overrides)
+        variants = expand(load_sweep("methods"), "d", Changes(overrides))
         first = [variant.trials[0].config for variant in variants]
         assert [config.data.labeled for config in first] == ["all", *[labeled] * 11]
         assert [config.method for config in first[:2]] == ["supervised", "supervised"]
@@ -74,20 +78,8 @@ def test_the_methods_sweep_has_twelve_rows_and_takes_a_number_of_labels() -> Non
         assert len({trial.id for trial in all_trials(variants)}) == 36
 
 
-def test_groups_and_published_names_of_variants_reach_the_resolved_sweep() -> None:
-    rows = [
-        {"name": "a", "group": "weights", "set": {"loss.sdm": 0}, "published": "w/o SDM loss"},
-        {"name": "b", "group": "weights", "set": {"loss.contrast": 0}},
-        {"name": "c", "set": {}},
-    ]
-    sweep = _sweep(variants=rows)
-    content = resolved(sweep, expand(sweep, "d"), dataset_name="x", dataset_digest="d", dataset_path="/x")
-    assert [variant["group"] for variant in content["variants"]] == ["weights", "weights", None]
-    assert [variant["published"] for variant in content["variants"]] == ["w/o SDM loss", None, None]
-
-
 def test_seeds_of_the_call_replace_those_of_the_file() -> None:
-    variants = expand(load_sweep("dropout"), "d", seeds=[4, 2])
+    variants = expand(load_sweep("dropout"), "d", Changes(seeds=[4, 2]))
     assert [trial.seed for trial in variants[0].trials] == [4, 2]
 
 
@@ -127,7 +119,7 @@ def test_what_does_not_fit_together_is_refused(
     content: dict[str, Any], overrides: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=sentence):
-        expand(_sweep(**content), "d", overrides)
+        expand(_sweep(**content), "d", Changes(overrides))
 
 
 def test_a_reference_is_found_by_value_or_name() -> None:
@@ -136,20 +128,41 @@ def test_a_reference_is_found_by_value_or_name() -> None:
         assert [variant.reference for variant in variants] == [False, True]
 
 
-def test_the_resolved_sweep_names_every_trial() -> None:
-    sweep = load_sweep("dropout")
-    variants = expand(sweep, "d", seeds=[0])
-    changes = {"training": {"steps": 5}}
-    content = resolved(sweep, variants, changes, dataset_name="boxes", dataset_digest="d", dataset_path="/data/boxes")
-    assert content["reference"] == "dropout=0.1"
-    assert (content["metric"], content["also"]) == ("dice", ["jaccard", "hd95_vox", "asd_vox"])
-    assert content["published"] == "table-iv-dropout"
-    assert content["overrides"] == {"training.steps": 5}
-    assert content["dataset"] == {"name": "boxes", "digest": "d", "path": "/data/boxes"}
-    assert content["variants"][0] == {
-        "name": "dropout=0.0",
-        "group": None,
-        "published": None,
-        "set": {"projection.dropout": 0.0},
-        "trials": [{"seed": 0, "id": variants[0].trials[0].id}],
-    }
+def _include(folder: Path, *files: str) -> str:
+    names = []
+    for number, content in enumerate(files):
+        path = folder / f"part{number}.yaml"
+        path.write_text(f"name: part{number}\n{content}")
+        names.append(str(path))
+    whole = folder / "whole.yaml"
+    whole.write_text(f"name: whole\ninclude: {names}")
+    return str(whole)
+
+
+def test_included_variants_keep_their_base_their_group_and_their_published_name(tmp_path: Path) -> None:
+    sweep = load_sweep(
+        _include(
+            tmp_path,
+            "base: {training.steps: 7}\naxes: {loss.sdm: [0, 1]}",
+            "variants: [{name: a, group: own, published: b, set: {loss.sdm: 0}}]",
+        )
+    )
+    variants = expand(sweep, "d")
+    assert [(variant.name, variant.group) for variant in variants] == [
+        ("sdm=0", "part0"),
+        ("sdm=1", "part0"),
+        ("a", "own"),
+    ]
+    assert [variant.trials[0].config.training.steps for variant in variants] == [7, 7, 6000]
+    assert variants[2].published == "b"
+    hashes = {config_hash(variant.trials[0].config, "d") for variant in variants}
+    assert len(hashes) == 3
+
+
+def test_different_included_variants_of_one_name_are_refused(tmp_path: Path) -> None:
+    sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {seed: 0}\naxes: {loss.sdm: [0]}"))
+    with pytest.raises(UserError, match="--seeds"):
+        expand(sweep, "d")
+    sweep = load_sweep(_include(tmp_path, "axes: {loss.sdm: [0]}", "base: {ema.decay: 0.9}\naxes: {loss.sdm: [0]}"))
+    with pytest.raises(UserError, match="includes 2 different variants called 'sdm=0'"):
+        expand(sweep, "d")

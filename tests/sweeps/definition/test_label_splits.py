@@ -10,12 +10,13 @@ from analysis.runs.replicate import Replicate
 from analysis.runs.sweep import read_sweep
 from simcvd.data.store import open_info, open_training
 from simcvd.errors import UserError
-from sweeps.definition.catalogue import load_sweep, parse_label_splits
+from sweeps.definition.changes import Changes
 from sweeps.definition.expand import all_trials, expand
 from sweeps.definition.label_splits import labeled_cases
 from sweeps.definition.sweep_file import SweepFile
 from sweeps.plan import plan_sweep, write_resolved
 from sweeps.status.sweep import read_status
+from tests.asked import asked
 
 METHODS = {"axes": {"method": ["simcvd", "ua_mt"]}, "base": {"preset": "phantom", "data.labeled": 1}}
 
@@ -34,7 +35,10 @@ def test_every_variant_is_trained_with_each_seed_on_each_label_split() -> None:
 
 
 def test_label_splits_of_the_call_replace_those_of_the_file() -> None:
-    assert [t.label_split for t in expand(_sweep(label_splits=[3]), "d", label_splits=[1, 2])[0].trials] == [1, 2]
+    assert [t.label_split for t in expand(_sweep(label_splits=[3]), "d", Changes(label_splits=[1, 2]))[0].trials] == [
+        1,
+        2,
+    ]
 
 
 def test_a_trial_of_a_label_split_is_that_of_the_setting() -> None:
@@ -69,7 +73,7 @@ def test_a_variant_with_all_labels_is_trained_once_a_seed() -> None:
 )
 def test_labels_are_drawn_in_one_way(content: dict[str, Any], call: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        expand(_sweep(**content), "d", **call)
+        expand(_sweep(**content), "d", Changes(**call))
 
 
 def test_the_labelled_cases_are_recorded_as_training_draws_them(dataset: Path, tmp_path: Path) -> None:
@@ -78,10 +82,10 @@ def test_the_labelled_cases_are_recorded_as_training_draws_them(dataset: Path, t
     first = {next(iter(cases)): split for split, cases in reversed(wanted.items())}
     kept = sorted(first.values())
     assert len(kept) == 2, "the two training cases are each drawn by some split"
-    plan = plan_sweep(sweep, dataset, tmp_path, label_splits=kept)
+    plan = plan_sweep(asked(sweep, dataset, tmp_path, label_splits=kept))
     assert len(plan.pending) == 4
     assert {row.planned.label_split for row in plan.state.rows} == set(kept)
-    write_resolved(tmp_path / "sweeps" / "mine", sweep, plan.variants, dataset)
+    write_resolved(asked(sweep, dataset, tmp_path), plan.variants)
     content = yaml.safe_load((tmp_path / "sweeps" / "mine" / "sweep.yaml").read_text())
     assert content["label_splits"] == [{"label_split": k, "labeled": 1, "cases": sorted(wanted[k])} for k in kept]
     assert [trial["label_split"] for trial in content["variants"][0]["trials"]] == kept
@@ -90,8 +94,8 @@ def test_the_labelled_cases_are_recorded_as_training_draws_them(dataset: Path, t
 
 
 def test_without_label_splits_the_resolved_sweep_does_not_speak_of_them(dataset: Path, tmp_path: Path) -> None:
-    plan = plan_sweep(_sweep(), dataset, tmp_path)
-    write_resolved(tmp_path / "sweeps" / "mine", _sweep(), plan.variants, dataset)
+    plan = plan_sweep(asked(_sweep(), dataset, tmp_path))
+    write_resolved(asked(_sweep(), dataset, tmp_path), plan.variants)
     assert "label_split" not in (tmp_path / "sweeps" / "mine" / "sweep.yaml").read_text()
 
 
@@ -116,17 +120,4 @@ def test_label_splits_that_draw_nothing_are_refused_before_anything_starts(
     dataset: Path, tmp_path: Path, base: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=sentence):
-        plan_sweep(_sweep(base={"preset": "phantom", **base}, label_splits=[0, 1]), dataset, tmp_path)
-
-
-def test_label_splits_are_a_count_or_a_list() -> None:
-    assert (parse_label_splits("3"), parse_label_splits("0,2"), parse_label_splits("7,")) == ([0, 1, 2], [0, 2], [7])
-    with pytest.raises(UserError, match="--label-splits is '1,1', which names a label split twice"):
-        parse_label_splits("1,1")
-
-
-def test_parts_do_not_bring_their_label_splits(tmp_path: Path) -> None:
-    (tmp_path / "part.yaml").write_text("name: part\naxes: {loss.sdm: [0, 1]}\nlabel_splits: [0, 1]")
-    (tmp_path / "whole.yaml").write_text(f"name: whole\ninclude: [{tmp_path / 'part.yaml'}]\nlabel_splits: [5]")
-    sweep = load_sweep(str(tmp_path / "whole.yaml"))
-    assert [t.label_split for t in expand(sweep, "d")[0].trials] == [5]
+        plan_sweep(asked(_sweep(base={"preset": "phantom", **base}, label_splits=[0, 1]), dataset, tmp_path))

@@ -1,25 +1,19 @@
 """Mistakes in sweep files: each with its line and key, all of them at once."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from simcvd.errors import UserError
 from sweeps.definition.catalogue import load_sweep
 
-
-def _refused(folder: Path, text: str) -> str:
-    path = folder / "mine.yaml"
-    path.write_text(text)
-    with pytest.raises(UserError) as found:
-        load_sweep(str(path))
-    return str(found.value).replace(str(path), "mine.yaml")
+Refused = Callable[[str], str]
 
 
-def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_mistakes_are_told_in_the_order_of_the_file(refused: Refused) -> None:
     text = "name: x\nbase:\n  preset: lla\n  loss: {sdm: -1}\naxes:\n  # a comment\n  projection.dropot: [0.1]\n"
     text += "seeds: [0, 0]"
-    assert _refused(tmp_path, text) == (
+    assert refused(text) == (
         "The sweep file mine.yaml is wrong: "
         "line 3, base.preset: there is no preset 'lla', presets are la, pancreas, phantom; "
         "line 4, base.loss.sdm: is -1: input should be greater than or equal to 0; "
@@ -28,8 +22,8 @@ def test_all_mistakes_are_told_in_the_order_of_the_file(tmp_path: Path) -> None:
     )
 
 
-def test_of_many_mistakes_the_first_five_are_told(tmp_path: Path) -> None:
-    told = _refused(tmp_path, "name: x\naxes:\n" + "\n".join(f"  loss.smd{n}: [0]" for n in range(8)))
+def test_of_many_mistakes_the_first_five_are_told(refused: Refused) -> None:
+    told = refused("name: x\naxes:\n" + "\n".join(f"  loss.smd{n}: [0]" for n in range(8)))
     assert "line 7, axes.loss.smd4" in told
     assert "smd5" not in told
     assert told.endswith("; and 3 more.")
@@ -38,29 +32,14 @@ def test_of_many_mistakes_the_first_five_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["axes:", "  loss.sdm: [0, 1, -2]"], "line 3, axes.loss.sdm.2: is -2: input should be greater than or equal"),
-        (["axes:", "  loss.sdm: [a]"], "line 3, axes.loss.sdm.0: is 'a': input should be a valid number"),
-        (["axes:", "  loss: [1]"], "line 3, axes.loss: is a section; name one of its settings"),
         (
-            ["axes:", "  method: [simcvd, ua-mt]"],
-            "line 3, axes.method.1: there is no method 'ua-mt', did you mean ua_mt?",
+            ["base:", "  training.compile: yes", "axes: {loss.sdm: [0, 1]}"],
+            "line 3, base.training.compile: yes means different things in YAML 1.1 and 1.2; write true, false or",
         ),
         (["axes:", "  loss.sdm: {values: [1]}"], "line 3, axes.loss.sdm.when: field required"),
         (
             ["axes:", "  loss.sdm: {value: [1], when: {seed: 1}}"],
             "line 3, axes.loss.sdm.value: unknown key, known are values, when",
-        ),
-        (
-            ["axes:", "  method: [simcvd, dan]", "  loss.sdm:", "    values: [0]", "    when: {method: ict}"],
-            "line 6, axes.loss.sdm.when.method: is 'ict', which is none of the values under axes.method",
-        ),
-        (
-            ["axes:", "  loss.sdm:", "    values: [0]", "    when: {metod: ict}"],
-            "line 5, axes.loss.sdm.when.metod: unknown setting, did you mean method?",
-        ),
-        (
-            ["axes:", "  loss.sdm:", "    values: [0]", "    when: {loss.sdm: 0}"],
-            "line 5, axes.loss.sdm.when.loss.sdm: is the axis itself",
         ),
         (
             [
@@ -70,31 +49,9 @@ def test_of_many_mistakes_the_first_five_are_told(tmp_path: Path) -> None:
             ],
             "line 3, axes.loss.sdm.when: the conditions of loss.contrast and loss.sdm depend on each other; drop one",
         ),
-        (
-            ["variants:", "- {name: a}", "- name: b", "  set: {loss.smd: 1}"],
-            "line 5, variants.1.set.loss.smd: unknown setting",
-        ),
         (["variants:", "- {name: a}", "- {name: a}"], "line 4, variants.1: two variants have the same name"),
         (["variants:", "- {nam: a}"], "line 3, variants.0.name: field required"),
-        (
-            ["variants:", "- name: a", "  set: {loss.sdm: 1, loss: {sdm: 2}}"],
-            "sets loss.sdm, which variants.0.set.loss.sdm sets as well",
-        ),
-        (
-            ["ablation:", "  terms: [loss.sdm, loss.smd]"],
-            "line 3, ablation.terms.1: unknown setting, did you mean loss.sdm?",
-        ),
-        (
-            ["ablation:", "  terms: [projection.pool_size]"],
-            "line 3, ablation.terms.0: is 0: input should be greater than or equal to 1",
-        ),
-        (["ablation:", "  terms:", "    A: {loss.smd: 0}"], "line 4, ablation.terms.A.loss.smd: unknown setting"),
         (["ablation:", "  terms: [loss.sdm, 4]"], "line 3, ablation.terms.1: names no setting"),
-        (["search:", "  loss.smd: {uniform: [0, 1]}"], "line 3, search.loss.smd: unknown setting"),
-        (
-            ["search:", "  projection.dropout: {uniform: [0, 1]}"],
-            "line 3, search.projection.dropout.uniform.1: is 1: input should be less",
-        ),
         (
             ["search:", "  loss.sdm: {loguniform: [0, 1]}"],
             "line 3, search.loss.sdm: loguniform starts at 0, expected more than 0",
@@ -103,14 +60,6 @@ def test_of_many_mistakes_the_first_five_are_told(tmp_path: Path) -> None:
             ["search:", "  loss.sdm: {uniform: [0, 1], choice: [0, 1]}"],
             "expected one of uniform, loguniform, integer and choice",
         ),
-        (
-            ["search:", "  projection.pool_size: {uniform: [1, 9]}"],
-            "draws fractions, which projection.pool_size can't be",
-        ),
-        (
-            ["search:", "  projection.pooling: {choice: [max, min]}"],
-            "line 3, search.projection.pooling.choice.1: is 'min'",
-        ),
         (["search:", "  seed: {integer: [0, 9]}"], "line 3, search.seed: is luck, not a setting to search"),
         (["search:", "  data.label_split: {integer: [0, 9]}"], "is luck, not a setting to search"),
         (
@@ -118,15 +67,10 @@ def test_of_many_mistakes_the_first_five_are_told(tmp_path: Path) -> None:
             "line 3, label_splits: a search has one draw",
         ),
         (
-            ["search: {loss.sdm: {uniform: [0, 1]}}", "strategy: {start: [{loss.contrast: 1}]}"],
-            "start.0.loss.contrast: is not searched",
-        ),
-        (
             ["search: {loss.sdm: {uniform: [0, 1]}}", "strategy: {trails: 9}"],
             "line 3, strategy.trails: unknown key, known are trials",
         ),
         (["axes: {loss.sdm: [0]}", "strategy: {trials: 9}"], "line 3, strategy: belongs to a search"),
-        (["axes: {loss.sdm: [0]}", "reference: {loss.smd: 0}"], "line 3, reference.loss.smd: unknown setting"),
         (
             ["axes: {data.label_split: [0, 1]}", "label_splits: [0]"],
             "line 3, label_splits: data.label_split is set by the sweep itself",
@@ -148,8 +92,8 @@ def test_of_many_mistakes_the_first_five_are_told(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_has_its_line_and_key(tmp_path: Path, lines: list[str], told: str) -> None:
-    assert told in _refused(tmp_path, "\n".join(["name: mine", *lines]))
+def test_a_mistake_has_its_line_and_key(refused: Refused, lines: list[str], told: str) -> None:
+    assert told in refused("\n".join(["name: mine", *lines]))
 
 
 def test_anchors_merges_and_numbers_like_1e_3_are_read(tmp_path: Path) -> None:
@@ -161,9 +105,3 @@ def test_anchors_merges_and_numbers_like_1e_3_are_read(tmp_path: Path) -> None:
     rows = load_sweep(str(path)).rows
     assert rows[0].set == {"training.learning_rate": 0.001, "loss.sdm": 1}
     assert rows[1].set == {"training.learning_rate": 0.001, "loss.sdm": 2}
-
-
-def test_what_only_a_preset_can_make_fit_is_no_mistake_of_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("name: mine\naxes: {data.crop_vox: [[16, 16, 16], [32, 32, 32]]}")
-    assert len(load_sweep(str(path)).rows) == 2

@@ -6,17 +6,9 @@ import pytest
 import torch
 
 from simcvd.device_errors import GpuFault
-from sweeps.on_ray.channel import FolderChannel
-from sweeps.on_ray.gpu_failures import (
-    FOLDER,
-    GpuFailure,
-    failed_nodes,
-    gpu_failure_noted,
-    gpu_failures,
-    last_words,
-    newly_failed,
-    no_node_left,
-)
+from sweeps.channel.folder_channel import FolderChannel
+from sweeps.channel.gpu_failure import GpuFailure
+from sweeps.on_ray.gpu_failures import gpu_failure_noted, last_words, newly_failed, no_node_left
 from sweeps.trial.gpu_error import GpuError, fault_of
 
 ILLEGAL = "an illegal memory access was encountered"
@@ -40,26 +32,6 @@ def broken_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return answer
 
 
-def test_one_failure_of_a_node_is_no_reason_to_avoid_it_and_two_are() -> None:
-    assert failed_nodes([_failure(), _failure(node="b")]) == {}
-    found = failed_nodes([_failure(), _failure(node="b"), _failure("u")])
-    assert found == {"a": f"The GPU of node host-a failed twice ({ILLEGAL}); no more trials run there."}
-
-
-def test_two_failures_of_one_trial_count_and_one_failure_that_two_workers_met_does_not() -> None:
-    assert failed_nodes([_failure(attempt="1"), _failure(attempt="1")]) == {}
-    assert list(failed_nodes([_failure(attempt="1"), _failure(attempt="2")])) == ["a"]
-
-
-def test_all_that_failed_is_named() -> None:
-    (sentence,) = failed_nodes([_failure(), _failure("u", words="unknown error")]).values()
-    assert sentence == f"The GPU of node host-a failed twice ({ILLEGAL}; unknown error); no more trials run there."
-
-
-def test_asserts_of_trials_are_no_node_s_fault() -> None:
-    assert failed_nodes([_failure(trial, of_trial=True) for trial in "tuv"]) == {}
-
-
 def test_a_failure_is_noted_told_and_raised_with_its_node(tmp_path: Path) -> None:
     channel = FolderChannel(tmp_path)
     here = f"The GPU of node {socket.gethostname()} failed: {ILLEGAL}."
@@ -67,7 +39,7 @@ def test_a_failure_is_noted_told_and_raised_with_its_node(tmp_path: Path) -> Non
         raise RuntimeError(f"CUDA error: {ILLEGAL}\nCompile with `TORCH_USE_CUDA_DSA`")
     assert str(caught.value) == here
     assert isinstance(caught.value.__cause__, RuntimeError)
-    assert gpu_failures(tmp_path) == [GpuFailure("t", "1", "a", socket.gethostname(), ILLEGAL, False)]
+    assert FolderChannel(tmp_path).gpu_failures() == [GpuFailure("t", "1", "a", socket.gethostname(), ILLEGAL, False)]
     assert (tmp_path / "notices.txt").read_text() == f"{here} It ended the process of the trial t.\n"
     assert channel.failed_nodes() == frozenset()
     channel.note_gpu_failure(_failure("u"))
@@ -77,18 +49,12 @@ def test_a_failure_is_noted_told_and_raised_with_its_node(tmp_path: Path) -> Non
 def test_other_errors_pass_and_nothing_is_noted(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), gpu_failure_noted(FolderChannel(tmp_path), "t", "1", "a"):
         _ = 1 / 0
-    assert gpu_failures(tmp_path) == []
+    assert FolderChannel(tmp_path).gpu_failures() == []
 
 
 def test_a_failure_that_can_not_be_noted_is_told_all_the_same(tmp_path: Path) -> None:
     with pytest.raises(GpuError), gpu_failure_noted(FolderChannel(tmp_path / "absent"), "t", "1", "a"):
         raise RuntimeError("CUDA error: unknown error")
-
-
-def test_half_written_notes_are_not_read(tmp_path: Path) -> None:
-    (tmp_path / FOLDER).mkdir()
-    (tmp_path / FOLDER / "0123.tmp-7").write_text("{")
-    assert gpu_failures(tmp_path) == []
 
 
 def test_the_gpu_is_asked_where_a_library_s_error_is_vague(broken_gpu: Callable[[str], None]) -> None:
@@ -124,19 +90,19 @@ def test_a_worker_s_error_that_nobody_named_is_found_by_its_words() -> None:
 
 def test_a_node_that_fails_is_told_once(tmp_path: Path) -> None:
     channel, told = FolderChannel(tmp_path), set[str]()
-    assert newly_failed(tmp_path, told) == []
+    assert newly_failed(channel, told) == []
     for failure in (_failure(), _failure("u")):
         channel.note_gpu_failure(failure)
-    assert len(newly_failed(tmp_path, told)) == 1
+    assert len(newly_failed(channel, told)) == 1
     channel.note_gpu_failure(_failure("v"))
-    assert newly_failed(tmp_path, told) == []
+    assert newly_failed(channel, told) == []
 
 
 def test_the_end_of_a_command_without_nodes_names_them_and_what_to_do(tmp_path: Path) -> None:
     channel = FolderChannel(tmp_path)
     for failure in (_failure(), _failure("u"), _failure(node="b"), _failure("u", node="b")):
         channel.note_gpu_failure(failure)
-    message = str(no_node_left(tmp_path))
+    message = str(no_node_left(channel))
     assert "The GPU of node host-a failed twice" in message
     assert "The GPU of node host-b failed twice" in message
     assert message.endswith("run the same command again, it continues.")

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -5,9 +6,8 @@ import pytest
 from analysis.runs.records import read_trials
 from simcvd.config import load_preset, trial_id
 from simcvd.data.store import open_info
+from sweeps.on_ray.job import Job
 from sweeps.on_ray.lost import record_lost
-from sweeps.on_ray.trial import Job
-from sweeps.resources.share import Placement
 from sweeps.status.trial import trial_folder
 
 GPU = "The GPU of node b failed: uncorrectable ECC error."
@@ -34,11 +34,11 @@ THREE_TIMES = "The process of this trial ended 3 times without a result; the las
     ],
 )
 def test_a_trial_that_was_lost_too_often_is_recorded_by_its_last_reason(
-    dataset: Path, tmp_path: Path, reason: str, kind: str, message: str
+    dataset: Path, make_job: Callable[..., Job], tmp_path: Path, reason: str, kind: str, message: str
 ) -> None:
     config = load_preset("phantom")
     identity = trial_id(config, open_info(dataset).digest)
-    record_lost(Job({}, dataset, tmp_path, tmp_path, Placement()), config, identity, reason)
+    record_lost(make_job(tmp_path), config, identity, reason)
     row = read_trials(tmp_path).iloc[0]
     assert (row["status"], row["failure_kind"]) == ("failed", kind)
     assert row["failure_message"] == THREE_TIMES + message

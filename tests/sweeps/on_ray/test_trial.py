@@ -1,37 +1,54 @@
-"""Where a trial runs; what is run there is replaced, so no Ray is needed."""
+"""Where a trial runs; the workers are replaced, so no Ray is needed."""
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from sweeps.channel.channel import StopReason
+from sweeps.channel.gpu_failure import GpuFailure
 from sweeps.on_ray import trial
-from sweeps.on_ray.gpu_failures import GpuFailure
-from sweeps.on_ray.stopping import StopReason, allow_running
-from sweeps.on_ray.trial import Job, fit_trial
+from sweeps.on_ray.job import Job
+from sweeps.on_ray.trial import fit_trial
 from sweeps.resources.share import Placement
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Callable[..., Job]:
-    allow_running(tmp_path)
-    return lambda workers=1: Job({"t": "settings", "u": "others"}, tmp_path, tmp_path, tmp_path, Placement(workers))
+def job(tmp_path: Path, make_job: Callable[..., Job]) -> Callable[..., Job]:
+    def make(workers: int = 1) -> Job:
+        made = make_job(tmp_path, configs={"t": "settings", "u": "others"}, placement=Placement(workers))
+        if not made.channel.stop_reason():
+            made.channel.open()
+        return made
+
+    return make
 
 
 @pytest.fixture
 def done(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """On node `a`; the list holds what was run, and where."""
+    """On node `a`; the list holds what was run, with which settings, and where not."""
     seen: list[Any] = []
+    here = ["a"]
 
     def elsewhere(work: Callable[[], str], placement: Placement, avoid: frozenset[str], asked: Any) -> str:
         seen.append(("not on", sorted(avoid)))
+        here[0] = "c"
         return work()
 
-    monkeypatch.setattr(trial, "this_node", lambda: "a")
+    def trainer(worker: Any, trial_id: str, scratch: Path, placement: Placement, avoid: frozenset[str]) -> Any:
+        job = worker.args[1]
+        seen.append((trial_id, sorted(job.configs), sorted(avoid)))
+        return SimpleNamespace(fit=lambda: SimpleNamespace(return_value=SimpleNamespace(state="finished")))
+
+    monkeypatch.setattr(trial, "this_node", lambda: here[0])
+    monkeypatch.setattr(trial, "alive_nodes", lambda: {"a", "b", "c"})
     monkeypatch.setattr(trial, "room_without", lambda avoid, placement: len(avoid) < 2)
     monkeypatch.setattr(trial, "on_other_node", elsewhere)
-    monkeypatch.setattr(trial, "_fit", lambda trial_id, job, failed: seen.append((trial_id, sorted(failed))) or "done")
+    monkeypatch.setattr(trial, "torch_trainer", trainer)
     return seen
 
 
@@ -41,29 +58,31 @@ def _fail(job: Job, node: str) -> None:
 
 
 def test_a_trial_runs_where_tune_put_it(job: Callable[..., Job], done: list[Any]) -> None:
-    assert fit_trial("t", job()) == "done"
-    assert done == [("t", [])]
+    assert fit_trial("t", job()) == "finished"
+    assert done == [("t", ["t", "u"], [])]
+    assert job().channel.attempts("t") == [{"a"}]
 
 
 def test_a_trial_on_a_node_that_failed_runs_elsewhere_with_its_own_settings_alone(
-    job: Callable[..., Job], done: list[Any], monkeypatch: pytest.MonkeyPatch
+    job: Callable[..., Job], done: list[Any]
 ) -> None:
-    monkeypatch.setattr(trial, "_fit", lambda trial_id, job, failed: done.append(dict(job.configs)) or "done")
     _fail(job(), "a")
-    assert fit_trial("t", job()) == "done"
-    assert done == [("not on", ["a"]), {"t": "settings"}]
+    assert fit_trial("t", job()) == "finished"
+    assert done == [("not on", ["a"]), ("t", ["t"], ["a"])]
+    assert job().channel.attempts("t") == [{"c"}]
 
 
 def test_a_trial_on_another_node_than_the_one_that_failed_stays(job: Callable[..., Job], done: list[Any]) -> None:
     _fail(job(), "b")
-    assert fit_trial("t", job()) == "done"
-    assert done == [("t", ["b"])]
+    assert fit_trial("t", job()) == "finished"
+    assert done == [("t", ["t", "u"], ["b"])]
 
 
 def test_the_workers_of_a_group_avoid_the_node_that_failed(job: Callable[..., Job], done: list[Any]) -> None:
     _fail(job(), "a")
-    assert fit_trial("t", job(workers=2)) == "done"
-    assert done == [("t", ["a"])]
+    assert fit_trial("t", job(workers=2)) == "finished"
+    assert done == [("t", ["t", "u"], ["a"])]
+    assert job().channel.attempts("t") == [{"b", "c"}]
 
 
 def test_without_a_node_that_works_the_trial_waits_and_the_command_stops(

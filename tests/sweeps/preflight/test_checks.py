@@ -5,6 +5,7 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.changes import Changes
 from sweeps.definition.expand import all_trials, expand
 from sweeps.preflight.trials import check_trials
 from sweeps.resources.placement import place
@@ -87,7 +88,7 @@ def test_variants_that_differ_in_labels_by_name_alone_are_refused(dataset: Path)
     sweep = SweepFile.model_validate({"name": "mine", "variants": rows, "seeds": [0, 1]})
     check_trials(dataset, all_trials(expand(sweep, "d")), 1)
     with pytest.raises(UserError, match=r"'bound' and 'own' are one trial .* same 2 labelled cases"):
-        check_trials(dataset, all_trials(expand(sweep, "d", {"data.labeled": 2})), 1)
+        check_trials(dataset, all_trials(expand(sweep, "d", Changes({"data.labeled": 2}))), 1)
     other = [row | {"set": {**row["set"], "loss.sdm": i}} for i, row in enumerate(rows)]  # type: ignore[dict-item]
     sweep = SweepFile.model_validate({"name": "mine", "variants": other})
-    check_trials(dataset, all_trials(expand(sweep, "d", {"data.labeled": 2})), 1)
+    check_trials(dataset, all_trials(expand(sweep, "d", Changes({"data.labeled": 2}))), 1)

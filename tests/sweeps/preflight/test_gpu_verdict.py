@@ -8,7 +8,7 @@ import pytest
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import SILENT, GpuDevice, GpuReport
 from sweeps.preflight.gpu_verdict import judge_gpus, told
-from sweeps.preflight.verdict import HERE
+from sweeps.storage.exchange import HERE
 
 NODE = "node gpu02 (192.0.2.12)"
 TORCH = "2.13.0"

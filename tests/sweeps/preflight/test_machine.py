@@ -16,7 +16,7 @@ from simcvd.config import apply_settings, load_preset
 from simcvd.data.store import open_info
 from simcvd.errors import UserError
 from simcvd.methods.registry import METHODS, create
-from simcvd.training.checkpoint import Progress, save_checkpoint
+from simcvd.training.checkpoint import CheckpointWriter, Progress
 from sweeps.preflight.checks import Findings, Subject, check_alone, preflight
 from sweeps.preflight.disk import disk_need, judge_disk, state_bytes
 from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
@@ -24,6 +24,8 @@ from sweeps.resources import placement as placement_module
 from sweeps.resources.placement import check_machine
 from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
 
 PHANTOM = load_preset("phantom")
 SMALL = {"dan.discriminator_width": 4, "sassnet.discriminator_width": 4}
@@ -36,7 +38,7 @@ def data(dataset: Path, tmp_path: Path) -> Path:
 
 
 def _check(data: Path, runs: Path, **options: Any) -> Findings:
-    return preflight(Subject(data, runs, [PHANTOM], **options), Placement(), 2, [])
+    return preflight(Subject(InPlace(data), SharedFolder(runs), [PHANTOM], **options), Placement(), 2, [])
 
 
 def _case(data: Path, case_id: str) -> Path:
@@ -107,7 +109,9 @@ def test_the_content_of_test_cases_is_never_read(data: Path, tmp_path: Path) -> 
 
 def test_a_full_disk_is_told_with_what_is_needed(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000))
-    subject = Subject(data, tmp_path, [apply_settings(load_preset("la"), {"seed": seed}) for seed in range(3)])
+    subject = Subject(
+        InPlace(data), SharedFolder(tmp_path), [apply_settings(load_preset("la"), {"seed": seed}) for seed in range(3)]
+    )
     with pytest.raises(UserError) as told:
         preflight(subject, Placement(), 2, [])
     assert str(told.value) == (
@@ -125,7 +129,9 @@ def test_a_checkpoint_is_as_large_as_foretold(method: str, tmp_path: Path) -> No
         for weight in (weight for group in optimiser.param_groups for weight in group["params"]):
             weight.grad = torch.zeros_like(weight)
         optimiser.step()
-    save_checkpoint(tmp_path / "last.pt", made, Progress(), "")
+    writer = CheckpointWriter(tmp_path / "last.pt", made, "")
+    writer.save(Progress())
+    writer.finish()
     assert (tmp_path / "last.pt").stat().st_size == pytest.approx(state_bytes(config, 1, 2)[0], rel=0.05)
 
 
@@ -187,16 +193,16 @@ def test_this_machine_is_counted_as_ray_would() -> None:
 def test_checks_alone_start_no_ray(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, CPU=2.0)
     monkeypatch.setattr("sweeps.preflight.checks.ray_session", lambda _: pytest.fail("a Ray was started"))
-    findings = check_alone(Subject(data, tmp_path, [PHANTOM]), ResourceRequest())
+    findings = check_alone(Subject(InPlace(data), SharedFolder(tmp_path), [PHANTOM]), ResourceRequest())
     assert findings.lines["resources"] == "2 trial(s) side by side, each 1 worker(s) of 1 CPU"
     with pytest.raises(UserError, match="room for 0"):
-        check_alone(Subject(data, tmp_path, [PHANTOM]), ResourceRequest(cpus_per_worker=3))
+        check_alone(Subject(InPlace(data), SharedFolder(tmp_path), [PHANTOM]), ResourceRequest(cpus_per_worker=3))
 
 
 @pytest.mark.skipif(torch.version.cuda is not None or torch.version.hip is not None, reason="torch knows GPUs")
 def test_gpus_that_torch_can_not_use_are_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="of this machine is built without CUDA, but trials would get a GPU there"):
-        preflight(Subject(data, tmp_path, [PHANTOM]), Placement(gpus=0.5), 2, [])
+        preflight(Subject(InPlace(data), SharedFolder(tmp_path), [PHANTOM]), Placement(gpus=0.5), 2, [])
 
 
 def test_gpus_that_compute_are_told_with_the_arithmetic_of_all_trials(
@@ -211,7 +217,7 @@ def test_gpus_that_compute_are_told_with_the_arithmetic_of_all_trials(
 
     monkeypatch.setattr("sweeps.preflight.devices.ask_gpus", ask)
     others = [apply_settings(PHANTOM, {"method": method, "seed": 1}) for method in ("simcvd", "cps")]
-    findings = preflight(Subject(data, tmp_path, [PHANTOM, *others]), Placement(gpus=0.5), 2, [])
+    findings = preflight(Subject(InPlace(data), SharedFolder(tmp_path), [PHANTOM, *others]), Placement(gpus=0.5), 2, [])
     assert findings.lines["resources"].endswith("1 CPU and 0.5 GPU")
     assert findings.lines["gpus"] == "2 x NVIDIA H200, driver 570.86.10, cuDNN 9.10.2; tried on 1 machine(s)"
     assert findings.lines["precision"] == "bfloat16, this machine computes it fast and right"

@@ -18,6 +18,8 @@ from sweeps.preflight.checks import Findings, Subject, preflight
 from sweeps.resources.placement import place
 from sweeps.resources.ray_session import ray_environment
 from sweeps.resources.request import ResourceRequest
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [
@@ -79,7 +81,7 @@ def _check(dataset: Path, runs: Path, **options: Any) -> Findings:
     import ray
 
     nodes = ray.nodes()
-    subject = Subject(dataset, runs, [load_preset("phantom")], **options)
+    subject = Subject(InPlace(dataset), SharedFolder(runs), [load_preset("phantom")], **options)
     return preflight(subject, *place(ResourceRequest(), nodes), nodes)
 
 

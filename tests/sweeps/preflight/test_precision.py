@@ -10,7 +10,7 @@ from simcvd.config import apply_settings, load_preset
 from simcvd.errors import UserError
 from sweeps.preflight.gpu import GpuDevice, GpuReport
 from sweeps.preflight.precision import Hindrance, of_gpus, of_processors, recorded_precisions, resolve
-from sweeps.preflight.verdict import HERE
+from sweeps.storage.exchange import HERE
 
 NODE = "node gpu02 (192.0.2.12)"
 WRONG = "the 3x3x3 convolution from 16 to 16 channels has a weight gradient with a relative error of 0.8"

@@ -14,14 +14,18 @@ from rich.console import Console
 from simcvd.config import load_preset
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
-from sweeps.preflight import others
+from sweeps.preflight import ray_nodes
 from sweeps.preflight.checks import Findings, Subject, preflight
 from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
 from sweeps.preflight.node import NodeReport, NodeTask, examine
+from sweeps.request import SweepRequest
 from sweeps.resources.placement import place
 from sweeps.resources.ray_session import ray_environment
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import run_sweep
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.exchange import FolderExchange
+from sweeps.storage.shared_folder import SharedFolder
 from sweeps.trial.engine import Engine
 
 # Ray and its dependencies warn of each other's old ways.
@@ -54,7 +58,7 @@ def nodes() -> Iterator[list[dict[str, Any]]]:
 
 
 def _check(dataset: Path, runs: Path, nodes: list[dict[str, Any]]) -> Findings:
-    subject = Subject(dataset, runs, [load_preset("phantom")])
+    subject = Subject(InPlace(dataset), SharedFolder(runs), [load_preset("phantom")])
     return preflight(subject, *place(ResourceRequest(device="cpu"), nodes), nodes)
 
 
@@ -102,7 +106,7 @@ def test_the_node_at_fault_is_named(
         if fault == "lacks a module":
             raise ModuleNotFoundError("No module named 'sweeps'")
         if fault == "has no runs folder":
-            task = replace(task, exchange=Path("/nowhere"))
+            task = replace(task, exchange=FolderExchange(tmp_path, Path("/nowhere"), task.exchange.token))
         if fault == "has no data set":
             task = replace(task, dataset=Path("/nowhere"))
         report = examine(task, "elsewhere" if fault == "writes elsewhere" else reply)
@@ -110,9 +114,9 @@ def test_the_node_at_fault_is_named(
             report = replace(report, versions={**report.versions, "torch": "1.0"})
         return report
 
-    monkeypatch.setattr(others, "examine", faulty)
+    monkeypatch.setattr(ray_nodes, "examine", faulty)
     if fault == "hangs":
-        monkeypatch.setattr(others, "ANSWER_S", 15.0)
+        monkeypatch.setattr(ray_nodes, "ANSWER_S", 15.0)
     with pytest.raises(UserError) as told:
         _check(dataset, tmp_path, nodes)
     found = re.search(sentence, str(told.value))
@@ -150,11 +154,13 @@ def test_two_trials_share_a_gpu_side_by_side(
     def works(task: GpuTask) -> GpuReport:
         return GpuReport("CUDA 12.6", devices=(GpuDevice("0", "in name", "9.0", None, "right"),))
 
-    monkeypatch.setattr(others, "ask_gpus", works)
+    monkeypatch.setattr(ray_nodes, "ask_gpus", works)
     sweep = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0.0, 0.1]}, "seeds": [0]})
     out = Console(file=io.StringIO())
     outcome = run_sweep(
-        sweep, dataset, tmp_path / "runs", request=half, console=out, engine=replace(engine, train=train)
+        SweepRequest(sweep, dataset, tmp_path / "runs", resources=half),
+        console=out,
+        engine=replace(engine, train=train),
     )
     assert outcome.exit_code == 0
     assert [path.read_text() for path in met.iterdir()] == ["cuda 0", "cuda 0"]

@@ -10,13 +10,15 @@ import torch
 
 from simcvd.config import load_preset
 from simcvd.errors import UserError
-from sweeps.preflight import others
+from sweeps.preflight import ray_nodes
 from sweeps.preflight.checks import Findings, Subject, preflight
 from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
-from sweeps.preflight.others import ask_for_gpus
+from sweeps.preflight.ray_nodes import ask_for_gpus
 from sweeps.resources.placement import place
 from sweeps.resources.ray_session import ray_environment
 from sweeps.resources.request import ResourceRequest
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
 
 # Ray and its dependencies warn of each other's old ways.
 pytestmark = [
@@ -56,7 +58,7 @@ def _with(nodes: list[dict[str, Any]], gpus: float) -> str:
 
 
 def _check(dataset: Path, runs: Path, nodes: list[dict[str, Any]]) -> Findings:
-    subject = Subject(dataset, runs, [load_preset("phantom")])
+    subject = Subject(InPlace(dataset), SharedFolder(runs), [load_preset("phantom")])
     return preflight(subject, *place(ResourceRequest(), nodes), nodes)
 
 
@@ -74,7 +76,7 @@ def gpus_say(monkeypatch: pytest.MonkeyPatch, nodes: list[dict[str, Any]]) -> Ca
                 return GpuReport("CUDA 12.6", driver="570.86.10", cudnn="9.10.2", devices=right)
             return GpuReport("CUDA 12.6", driver="570.86.10", cudnn=cudnn, devices=(device,))
 
-        monkeypatch.setattr(others, "ask_gpus", say)
+        monkeypatch.setattr(ray_nodes, "ask_gpus", say)
 
     return use
 
@@ -90,7 +92,7 @@ def test_gpus_are_seen_as_their_node_was_started_although_none_is_taken(
     def seen(task: GpuTask) -> GpuReport:
         return GpuReport(error=f"{os.environ.get('CUDA_VISIBLE_DEVICES')} {os.environ.get('OMP_WAIT_POLICY')}")
 
-    monkeypatch.setattr(others, "ask_gpus", seen)
+    monkeypatch.setattr(ray_nodes, "ask_gpus", seen)
     node = _with(nodes, 2)
 
     @ray.remote(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False))
@@ -148,6 +150,6 @@ def test_a_gpu_that_ray_counts_and_torch_does_not_find_is_told(
     def one(task: GpuTask) -> GpuReport:
         return GpuReport("CUDA 12.6", devices=(GpuDevice("0", "NVIDIA H200", "9.0", None, "right"),))
 
-    monkeypatch.setattr(others, "ask_gpus", one)
+    monkeypatch.setattr(ray_nodes, "ask_gpus", one)
     with pytest.raises(UserError, match=rf"Ray hands out 2 GPUs of node .*{_with(nodes, 2)[:8]}, but torch finds 1"):
         _check(dataset, tmp_path, nodes)

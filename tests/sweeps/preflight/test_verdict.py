@@ -1,14 +1,15 @@
 """What nodes report is judged without nodes: each obstacle is one sentence that names the node."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.preflight.node import DataReport, NodeReport, StorageReport
-from sweeps.preflight.others import silent_sentence, unable_sentence
-from sweeps.preflight.verdict import HERE, judge_data, judge_storage, judge_versions
+from sweeps.preflight.node import DataReport, NodeReport
+from sweeps.preflight.ray_nodes import silent_sentence, unable_sentence
+from sweeps.preflight.verdict import judge_data, judge_versions
+from sweeps.storage.exchange import HERE, FolderExchange, StorageReport
 
 NODE = "node gpu02 (192.0.2.12)"
 RUNS, DATASET = Path("/shared/runs"), Path("/shared/la")
@@ -25,10 +26,15 @@ def _report(
     return NodeReport(VERSIONS | (changed or {}), None, storage or StorageReport(), data)
 
 
+def _judge_storage(reports: dict[str, NodeReport], unanswered: Sequence[str] = ()) -> list[str]:
+    exchange = FolderExchange(RUNS, RUNS / ".preflight", "a token")
+    return exchange.judge({name: report.storage for name, report in reports.items()}, unanswered)
+
+
 def test_nodes_that_agree_are_accepted() -> None:
     reports = {HERE: _report(), NODE: _report()}
     judge_versions(reports)
-    assert judge_storage(RUNS, reports) == []
+    assert _judge_storage(reports) == []
     judge_data(DATASET, "aa", SIZES, reports)
 
 
@@ -91,7 +97,7 @@ def test_what_a_node_lacks_is_one_sentence(report: NodeReport, sentence: str) ->
     reports = {HERE: _report(), NODE: report}
     judges: list[Callable[[], object]] = [
         lambda: judge_versions(reports),
-        lambda: judge_storage(RUNS, reports),
+        lambda: _judge_storage(reports),
         lambda: judge_data(DATASET, "aa", SIZES, reports),
     ]
     said = []
@@ -105,11 +111,11 @@ def test_what_a_node_lacks_is_one_sentence(report: NodeReport, sentence: str) ->
 
 def test_a_node_whose_file_is_not_seen_here_has_other_storage() -> None:
     with pytest.raises(UserError, match=r"not shared: this machine does not see what node gpu02 .* writes there"):
-        judge_storage(RUNS, {HERE: _report(), NODE: _report()}, [NODE])
+        _judge_storage({HERE: _report(), NODE: _report()}, [NODE])
 
 
 def test_locks_that_do_not_reach_a_node_are_a_notice() -> None:
-    (notice,) = judge_storage(RUNS, {HERE: _report(), NODE: _report(storage=StorageReport(locked_out=False))})
+    (notice,) = _judge_storage({HERE: _report(), NODE: _report(storage=StorageReport(locked_out=False))})
     assert notice == (
         "File locks in /shared/runs do not reach node gpu02 (192.0.2.12), so two commands could run one trial; "
         "start one command at a time on this runs folder."

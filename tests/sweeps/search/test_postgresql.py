@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from analysis.runs.tried_setting import TriedSetting
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
 from sweeps.search.study import SearchStudy, Suggestion
-from sweeps.status.search import SettingRecord
 
 pytestmark = pytest.mark.slow
 MakePlan = Callable[..., SearchPlan]
@@ -101,14 +101,14 @@ def test_a_study_lives_in_postgresql_goes_on_there_and_leaves_a_copy(
 ) -> None:
     study = open_study(make_plan(trials=4), tmp_path)
     first, second = _ask(study), _ask(study)
-    done = SettingRecord(first.number, first.settings, value=0.6, rungs={40: 0.5})
+    done = TriedSetting(first.number, first.settings, value=0.6, rungs={40: 0.5})
     study.tell(replace(done, state="complete"))
 
     again = open_study(make_plan(trials=4), tmp_path)
     assert _ask(again) == second
-    again.tell(SettingRecord(second.number, second.settings, state="pruned", value=0.3, rungs={40: 0.3}))
+    again.tell(TriedSetting(second.number, second.settings, state="pruned", value=0.3, rungs={40: 0.3}))
     third = _ask(again)
-    again.tell(SettingRecord(third.number, third.settings, state="failed"))
+    again.tell(TriedSetting(third.number, third.settings, state="failed"))
     assert _ask(again).number == 3
     assert again.ask() is None
     again.mirror()

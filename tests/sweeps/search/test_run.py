@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,14 @@ import pytest
 import yaml
 from rich.console import Console
 
+from analysis.runs.tried_setting import TriedSetting, read_settings
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
 from sweeps.runner import SweepOutcome
 from sweeps.search.run import run_search
-from sweeps.search.trial import val_scores, without_test
-from sweeps.status.search import SettingRecord, read_settings
 from sweeps.trial.engine import Engine
-from sweeps.trial.execute import execute_trial
+from tests.asked import asked
+from tests.sweeps.search.asking import search_of
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
@@ -29,31 +29,12 @@ pytestmark = pytest.mark.filterwarnings(
 Run = Callable[..., tuple[SweepOutcome, str]]
 
 
-def _search(**strategy: Any) -> SweepFile:
-    return SweepFile.model_validate(
-        {
-            "name": "mine",
-            "base": {"preset": "phantom", "training.steps": 9},
-            "search": {"loss.sdm": {"uniform": [0.0, 0.6]}, "loss.contrast": {"loguniform": [0.1, 1.0]}},
-            "strategy": {"trials": 12, "confirm_seeds": 2, "fidelity": "schedule", "rungs": [0.34]} | strategy,
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def ray_started() -> Iterator[None]:
-    from sweeps.resources.ray_session import ray_session
-
-    with ray_session(None):
-        yield
-
-
 @pytest.fixture
 def run(dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]) -> Run:
     def call(sweep: SweepFile, *, step_s: float = 0.0, runs: Path = tmp_path, **options: Any) -> Any:
         out = io.StringIO()
         console = Console(file=out, width=200)
-        outcome = run_search(sweep, dataset, runs, console=console, engine=make_engine(step_s), **options)
+        outcome = run_search(asked(sweep, dataset, runs, **options), console=console, engine=make_engine(step_s))
         return outcome, out.getvalue()
 
     return call
@@ -70,7 +51,7 @@ def _states(runs: Path) -> dict[str, int]:
     return pd.Series([trial.state.name for trial in _asked(runs)]).value_counts().to_dict()
 
 
-def _records(runs: Path) -> list[SettingRecord]:
+def _records(runs: Path) -> list[TriedSetting]:
     return read_settings(runs / "sweeps" / "mine" / "search")
 
 
@@ -79,65 +60,16 @@ def _statuses(runs: Path) -> dict[str, str]:
     return dict(zip(rows["trial_id"], rows["status"], strict=True))
 
 
-def test_a_search_without_val_cases_is_refused(run: Run, dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simcvd.data import store
-
-    info = store.open_info(dataset)
-    bare = info.model_copy(update={"splits": info.splits.model_copy(update={"val": ()})})
-    monkeypatch.setattr(store, "open_info", lambda folder: bare)
-    with pytest.raises(UserError, match="selects by val cases, but the data set has none"):
-        run(_search())
-
-
-def test_a_distance_can_not_select(run: Run) -> None:
-    sweep = _search().model_copy(update={"metric": "hd95_vox"})
-    with pytest.raises(UserError, match="missing where nothing is predicted"):
-        run(sweep)
-
-
 def test_a_base_outside_of_what_is_searched_is_refused_and_nothing_is_written(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"leaves out 2\.0, the value of the base"):
-        run(_search(), overrides={"loss.contrast": 2.0})
+        run(search_of(), overrides={"loss.contrast": 2.0})
     assert not list(tmp_path.glob("**/*.journal"))
 
 
-def test_the_search_path_can_not_score_test_cases(
-    dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]
-) -> None:
-    from simcvd.config import apply_settings, load_preset
-
-    config = apply_settings(load_preset("phantom"), {"training.steps": 3})
-    sealed = without_test(make_engine())
-    asked = {"trial_id": "a", "should_stop": lambda: False}
-    assert execute_trial(config, dataset, tmp_path, engine=sealed, test=False, **asked).state == "validated"
-    assert not (tmp_path / "trials" / "a" / "tested.txt").exists()
-    # Even where it is asked to, it has nothing to read them with.
-    reached = execute_trial(config, dataset, tmp_path, engine=sealed, test=True, **asked)
-    assert (reached.state, reached.kind) == ("failed", "AssertionError")
-    assert set(pd.read_parquet(tmp_path / "results" / "cases" / "a.parquet")["split"]) == {"val"}
-
-
-def test_scores_of_test_cases_are_not_read_where_they_are_there(tmp_path: Path) -> None:
-    path = tmp_path / "results" / "cases" / "a.parquet"
-    path.parent.mkdir(parents=True)
-    rows = [("val", "one", 0.5), ("val", "two", None), ("test", "three", 1.0), ("test", "one", 1.0)]
-    pd.DataFrame(rows, columns=["split", "case_id", "dice"]).to_parquet(path)
-    assert val_scores(tmp_path, "a", "dice") == {"one": 0.5}
-
-
-def test_a_base_that_is_no_number_is_refused_too(run: Run) -> None:
-    sweep = SweepFile.model_validate(
-        _search().model_dump(exclude_none=True, exclude={"search"})
-        | {"search": {"contrast.rows": {"integer": [64, 512]}}}
-    )
-    with pytest.raises(UserError, match="leaves out none, the value of the base"):
-        run(sweep)
-
-
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_search_by_schedules_finds_the_best_on_val_and_confirms_it_on_fresh_seeds(run: Run, tmp_path: Path) -> None:
-    outcome, text = run(_search())
+    outcome, text = run(search_of())
     assert (outcome.exit_code, outcome.interrupted) == (0, False), text
     records = _records(tmp_path)
     assert [record.number for record in records] == list(range(12))
@@ -165,14 +97,14 @@ def test_a_search_by_schedules_finds_the_best_on_val_and_confirms_it_on_fresh_se
     assert "The gain has vanished: keep the base's own settings." in text
     assert "best found" in text
 
-    again, _ = run(_search())
+    again, _ = run(search_of())
     assert (again.ran, again.exit_code) == (0, 0)
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_search_by_truncation_stops_trials_that_others_can_continue(run: Run, tmp_path: Path) -> None:
-    outcome, text = run(_search(fidelity="truncate", rungs=[0.5], confirm_seeds=0))
+    outcome, text = run(search_of(fidelity="truncate", rungs=[0.5], confirm_seeds=0))
     assert outcome.exit_code == 0, text
     pruned = [record for record in _records(tmp_path) if record.state == "pruned"]
     assert pruned
@@ -187,7 +119,7 @@ def test_a_search_by_truncation_stops_trials_that_others_can_continue(run: Run, 
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_all_trainings_of_a_search_share_one_arithmetic_also_where_it_goes_on_later(
     dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,9 +131,11 @@ def test_all_trainings_of_a_search_share_one_arithmetic_also_where_it_goes_on_la
         return outcome
 
     def search(settings: int, fast: bool) -> str:
-        monkeypatch.setattr("sweeps.preflight.node._fast_bfloat16", lambda: fast)
+        monkeypatch.setattr("simcvd.training.precision.has_fast_bfloat16", lambda device: fast)
         out, with_notes = io.StringIO(), Engine(train, engine.evaluate)
-        run_search(_search(), dataset, tmp_path, max_trials=settings, console=Console(file=out), engine=with_notes)
+        run_search(
+            asked(search_of(), dataset, tmp_path, max_trials=settings), console=Console(file=out), engine=with_notes
+        )
         return " ".join(out.getvalue().split())
 
     assert "All trials run" not in search(2, fast=False)
@@ -213,9 +147,9 @@ def test_all_trainings_of_a_search_share_one_arithmetic_also_where_it_goes_on_la
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_settings_that_fail_are_told_apart_from_those_that_do_badly(run: Run, tmp_path: Path) -> None:
-    sweep = _search(confirm_seeds=0).model_copy()
+    sweep = search_of(confirm_seeds=0).model_copy()
     wide = SweepFile.model_validate(
         sweep.model_dump(exclude_none=True, exclude={"search"}) | {"search": {"loss.sdm": {"uniform": [0.05, 1.0]}}}
     )
@@ -231,9 +165,10 @@ def test_settings_that_fail_are_told_apart_from_those_that_do_badly(run: Run, tm
 COMMAND = """
 import pickle, sys
 from pathlib import Path
+from sweeps.request import SweepRequest
 from sweeps.search.run import run_search
 sweep, dataset, runs, engine = pickle.loads(Path(sys.argv[1]).read_bytes())
-sys.exit(run_search(sweep, dataset, runs, engine=engine).exit_code)
+sys.exit(run_search(SweepRequest(sweep, dataset, runs), engine=engine).exit_code)
 """
 
 
@@ -250,14 +185,14 @@ def _cut_off_draws(runs: Path) -> set[int]:
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_a_killed_search_goes_on_where_it_was(
     run: Run, dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine], wait: Callable[..., None]
 ) -> None:
     from ray import cloudpickle
 
     runs = tmp_path / "runs"
-    sweep = _search(trials=6, confirm_seeds=0)
+    sweep = search_of(trials=6, confirm_seeds=0)
     (tmp_path / "job.pkl").write_bytes(cloudpickle.dumps((sweep, dataset, runs, make_engine(0.3))))
     command = subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(tmp_path / "job.pkl")],
@@ -290,13 +225,13 @@ def test_a_killed_search_goes_on_where_it_was(
 
 
 @pytest.mark.ray
-@pytest.mark.usefixtures("ray_started")
+@pytest.mark.usefixtures("local_ray")
 def test_another_search_of_the_same_name_moves_the_first_aside_and_finds_it_again(run: Run, tmp_path: Path) -> None:
-    run(_search(trials=3, confirm_seeds=0))
+    run(search_of(trials=3, confirm_seeds=0))
     first = _records(tmp_path)
-    run(_search(trials=3, confirm_seeds=0, reduction=2.0))
+    run(search_of(trials=3, confirm_seeds=0, reduction=2.0))
     assert _records(tmp_path)[0].trials == first[0].trials
-    outcome, _ = run(_search(trials=3, confirm_seeds=0))
+    outcome, _ = run(search_of(trials=3, confirm_seeds=0))
     assert outcome.ran == 0
     assert _records(tmp_path) == first
     assert json.loads((tmp_path / "sweeps" / "mine" / "search" / "identity.json").read_text())

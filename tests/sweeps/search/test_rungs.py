@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.runs.tried_setting import TriedSetting, read_setting, write_setting
 from sweeps.definition.search_space import Strategy
-from sweeps.search.rungs import Rung, RungJudge, among_best, by_case, not_worse
-from sweeps.status.search import RungEntry, SettingRecord, read_rung, read_setting, write_rung, write_setting
+from sweeps.search.rungs import Rung, RungEntry, RungJudge, among_best, by_case, not_worse, read_rung, write_rung
 
 
 def _cases(values):
@@ -72,7 +72,7 @@ class _Score:
 
 
 def test_the_judge_averages_classes_within_a_case_and_notes_what_it_saw(tmp_path):
-    write_setting(tmp_path, SettingRecord(4, {"loss.sdm": 0.2}))
+    write_setting(tmp_path, TriedSetting(4, {"loss.sdm": 0.2}))
     judge = RungJudge(tmp_path, 4, (40, 80), Strategy(), "dice")
     assert judge(40, [_Score("a", 0.4), _Score("a", 0.6), _Score("b", 0.9), _Score("b", float("nan"))])
     record = read_setting(tmp_path, 4)

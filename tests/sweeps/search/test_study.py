@@ -5,10 +5,10 @@ from pathlib import Path
 import optuna
 import pytest
 
+from analysis.runs.tried_setting import TriedSetting
 from simcvd.errors import UserError
 from sweeps.search.plan import SearchPlan
-from sweeps.search.study import SearchStudy, Suggestion, shown_storage
-from sweeps.status.search import SettingRecord
+from sweeps.search.study import SearchStudy, Suggestion, holds_password, shown_storage
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -20,7 +20,7 @@ def _ask(study: SearchStudy) -> Suggestion:
 
 
 def _finish(study: SearchStudy, suggestion: Suggestion, value: float, state: str = "complete") -> None:
-    record = SettingRecord(suggestion.number, suggestion.settings, value=value, rungs={40: value})
+    record = TriedSetting(suggestion.number, suggestion.settings, value=value, rungs={40: value})
     study.tell(replace(record, state=state))  # type: ignore[arg-type]
 
 
@@ -145,3 +145,20 @@ def test_a_storage_that_can_not_be_had_gets_a_sentence(make_plan: MakePlan, tmp_
 def test_a_password_is_never_shown() -> None:
     assert shown_storage("postgresql://lab:secret@host/name") == "postgresql://lab:***@host/name"
     assert shown_storage(None) == "study.journal"
+
+
+@pytest.mark.parametrize(
+    ("url", "held"),
+    [
+        ("postgresql://me:s3cret@db/x", True),
+        ("postgresql://me:s3/cret@db/x", True),
+        ("postgresql://db/x?user=me&password=s3cret", True),
+        ("postgresql://me@db:5432/x", False),
+        ("sqlite:///study.db", False),
+        ("no url", False),
+    ],
+)
+def test_a_password_is_found_wherever_a_url_may_hold_it(url, held) -> None:
+    assert holds_password(url) is held
+    if held:
+        assert "s3" not in shown_storage(url).replace("***", "")

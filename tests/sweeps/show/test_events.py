@@ -9,8 +9,7 @@ import pytest
 from rich.table import Table
 
 from sweeps.show.events import EventConsole, EventStream, status_fields, trial_fields
-from sweeps.show.progress import ProgressDisplay
-from sweeps.status.sweep import Planned, Row, SweepReader, SweepState
+from sweeps.status.sweep import Planned, Row, SweepState
 from sweeps.status.trial import TrialState
 
 RUNS = Path("/nowhere")
@@ -124,17 +123,6 @@ def test_sentences_become_notices_and_tables_go_to_standard_error(capsys: pytest
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "a column" in captured.err
-
-
-def test_a_display_on_an_event_console_writes_events_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = io.StringIO()
-    (tmp_path / "notices.txt").write_text("Mind the crop.\n")
-    reader = SweepReader(tmp_path, "mine", [Planned("a", "A", 0, 100)], slots=3)
-    with ProgressDisplay(reader, EventConsole(out), tmp_path / "notices.txt"):
-        pass
-    assert [event["event"] for event in _events(out)] == ["sweep", "trial", "progress", "notice"]
-    assert _events(out)[0]["slots"] == 3
-    assert capsys.readouterr() == ("", "")
 
 
 def test_a_reader_that_goes_away_ends_the_events_and_not_the_sweep() -> None:

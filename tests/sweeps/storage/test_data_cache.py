@@ -112,7 +112,9 @@ def test_a_data_set_that_changed_after_planning_is_refused(dataset: Path, tmp_pa
 def test_a_disk_without_room_is_one_sentence_before_anything_is_copied(dataset: Path, tmp_path, monkeypatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(data_cache.shutil, "disk_usage", lambda path: usage(1, 1, 2**28))
-    with pytest.raises(NoRoomError, match=r"has no room for the data set in .*: 0.0 GB are needed, 0.3 GB free; free"):
+    with pytest.raises(
+        NoRoomError, match=r"has no room for the data set in .*: 0.00 GB are needed, 0.27 GB free; free"
+    ):
         _cached(dataset, tmp_path)
     assert list(tmp_path.rglob("*.h5")) == []
 
@@ -134,7 +136,7 @@ def test_progress_is_told_in_sentences_and_a_stop_is_heard(dataset: Path, tmp_pa
     told: list[str] = []
     with pytest.raises(StoppedError):
         _cached(dataset, tmp_path, tell=told.append, should_stop=lambda: len(told) > 6)
-    assert "copies the data set: 0 of 6 cases, 0.0 of 0.0 GB" in told[0]
+    assert "copies the data set: 0 of 6 cases, 0.0 of 0.00 GB" in told[0]
     assert "copies the data set: 3 of 6 cases" in told[-1]
     _check(dataset, _cached(dataset, tmp_path))
 

@@ -8,24 +8,24 @@ from sweeps.status.lock import TrialBusyError
 from sweeps.storage.lease import Held, Pace, claim, last_epoch, lease_name
 from sweeps.storage.store import Store
 
-PLACE = "trials/t-s0"
+KEY = "trials/t-s0"
 FAST = Pace(beat_s=0.1, lease_s=1.5)
 
 
 def test_the_first_lease_is_number_one_and_the_next_holder_gets_number_two(store: Store) -> None:
-    with Held(store, claim(store, PLACE, command="c"), FAST) as held:
-        assert (held.lease.epoch, last_epoch(store, PLACE)) == (1, (1, False))
+    with Held(store, claim(store, KEY, command="c"), FAST) as held:
+        assert (held.lease.epoch, last_epoch(store, KEY)) == (1, (1, False))
         assert json.loads(store.read("live/trials/t-s0/000001") or b"")["command"] == "c"
-    assert last_epoch(store, PLACE) == (1, True)
+    assert last_epoch(store, KEY) == (1, True)
     assert store.entries("live") == {}
-    assert claim(store, PLACE).epoch == 2
+    assert claim(store, KEY).epoch == 2
 
 
 def test_of_many_that_want_a_lease_each_holds_it_alone(store: Store) -> None:
     inside: list[int] = []
 
     def one(number: int) -> int:
-        with Held(store, claim(store, PLACE, wait_s=60, pace=Pace(0.2, 60)), Pace(0.2, 60)) as held:
+        with Held(store, claim(store, KEY, wait_s=60, pace=Pace(0.2, 60)), Pace(0.2, 60)) as held:
             inside.append(number)
             time.sleep(0.2)
             assert inside == [number]
@@ -40,18 +40,18 @@ def test_a_holder_that_is_alive_keeps_its_lease(store: Store) -> None:
     told: list[str] = []
     lost: list[int] = []
     with (
-        Held(store, claim(store, PLACE), FAST, on_lost=lambda: lost.append(1)),
+        Held(store, claim(store, KEY), FAST, on_lost=lambda: lost.append(1)),
         pytest.raises(TrialBusyError, match=r"The trial t-s0 is being run by process \d+ on .*; wait for it to end"),
     ):
-        claim(store, PLACE, tell=told.append, wait_s=3, pace=FAST)
+        claim(store, KEY, tell=told.append, wait_s=3, pace=FAST)
     assert not lost
     assert "The trial t-s0 is held by process" in told[0]
 
 
 def test_a_lease_without_heartbeats_is_taken_over_and_its_late_holder_is_told_so(store: Store) -> None:
-    silent = claim(store, PLACE)
+    silent = claim(store, KEY)
     began = time.monotonic()
-    taken = claim(store, PLACE, pace=FAST)
+    taken = claim(store, KEY, pace=FAST)
     assert taken.epoch == 2
     assert FAST.lease_s < time.monotonic() - began < FAST.lease_s + 15
     lost: list[int] = []
@@ -63,19 +63,19 @@ def test_a_lease_without_heartbeats_is_taken_over_and_its_late_holder_is_told_so
     while len(lost) < 2:
         time.sleep(0.05)
     late.__exit__(None, None, None)
-    assert last_epoch(store, PLACE) == (2, False)  # the late one has not given up what is not its own
+    assert last_epoch(store, KEY) == (2, False)  # the late one has not given up what is not its own
 
 
 def test_a_lease_of_a_process_known_to_be_dead_is_taken_over_at_once(store: Store) -> None:
-    claim(store, PLACE)
+    claim(store, KEY)
     began = time.monotonic()
-    assert claim(store, PLACE, pace=Pace(5, 1000), is_dead=lambda epoch: epoch == 1).epoch == 2
+    assert claim(store, KEY, pace=Pace(5, 1000), is_dead=lambda epoch: epoch == 1).epoch == 2
     assert time.monotonic() - began < 5
 
 
 def test_a_holder_that_can_not_reach_the_store_ends_before_others_may_take_over(store: Store, monkeypatch) -> None:
     lost: list[float] = []
-    with Held(store, claim(store, PLACE), FAST, on_lost=lambda: lost.append(time.monotonic())):
+    with Held(store, claim(store, KEY), FAST, on_lost=lambda: lost.append(time.monotonic())):
         monkeypatch.setattr(store, "put", lambda *_: time.sleep(1000))
         cut = time.monotonic()
         while not lost:
@@ -88,8 +88,8 @@ def test_a_holder_that_can_not_reach_the_store_ends_before_others_may_take_over(
 def test_a_retried_request_knows_its_own_lease(store: Store, monkeypatch) -> None:
     put_new = store.put_new
     monkeypatch.setattr(store, "put_new", lambda *given: put_new(*given) and put_new(*given))
-    mine = claim(store, PLACE)
-    assert (mine.epoch, mine.name) == (1, lease_name(PLACE, 1))
+    mine = claim(store, KEY)
+    assert (mine.epoch, mine.name) == (1, lease_name(KEY, 1))
 
 
 def test_sweeps_and_trials_are_named_in_sentences(store: Store) -> None:

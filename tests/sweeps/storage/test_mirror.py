@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from sweeps.definition.catalogue import SweepFile
 from sweeps.definition.expand import Variant
 from sweeps.plan import plan_sweep, write_resolved
+from sweeps.request import SweepRequest
 from sweeps.status.lock import LIVE_FILE
 from sweeps.status.sweep import SweepState, read_status
 from sweeps.status.trial import TrialState
@@ -19,9 +20,10 @@ from sweeps.storage.lease import Held, Pace, claim
 from sweeps.storage.mirror import Mirror
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
-from sweeps.storage.workspace import open_trial, trial_place
+from sweeps.storage.workspace import open_trial, trial_key
 from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
+from sweeps.trial.terms import Terms
 
 Simcvd = Callable[..., Any]
 
@@ -38,8 +40,9 @@ def variants(runs: ObjectRuns, dataset: Path) -> tuple[Variant, ...]:
     content = {"name": "mine", "axes": {"loss.sdm": [0.0, 0.1]}, "reference": "sdm=0.0"}
     sweep = SweepFile.model_validate(content | {"base": {"training.steps": 5}})
     mirror = Mirror(runs)
-    variants = plan_sweep(sweep, dataset, runs.mirror).variants
-    write_resolved(mirror.folder / "sweeps" / "mine", sweep, variants, dataset)
+    request = SweepRequest(sweep, dataset, mirror.folder)
+    variants = plan_sweep(request).variants
+    write_resolved(request, variants)
     mirror.push_sweep("mine")
     return variants
 
@@ -54,7 +57,7 @@ def finish(
     def run(variant: Variant) -> None:
         trial = variant.trials[0]
         with open_trial(there, trial.id) as files:
-            execute_trial(trial.config, dataset, files.runs, trial_id=trial.id, engine=make_engine())
+            execute_trial(trial.config, dataset, files.runs, trial_id=trial.id, terms=Terms(engine=make_engine()))
 
     return run
 
@@ -84,7 +87,7 @@ def test_what_others_have_finished_is_seen_and_fetched_once(runs, variants, fini
 def test_a_trial_that_runs_elsewhere_shows_its_steps_until_it_is_silent(runs, variants, wait) -> None:
     trial = variants[0].trials[0]
     line = {"step": 3, "steps": 5, "seconds": 0.3}
-    place = trial_place(trial.id)
+    key = trial_key(trial.id)
     mirror = Mirror(runs)
 
     def steps() -> tuple[str, int]:
@@ -93,20 +96,20 @@ def test_a_trial_that_runs_elsewhere_shows_its_steps_until_it_is_silent(runs, va
         return first.state, first.step
 
     shown = lambda: {"log": json.dumps(line) + "\n"}  # noqa: E731
-    with Held(runs.store, claim(runs.store, place), runs.pace, shown=shown):
+    with Held(runs.store, claim(runs.store, key), runs.pace, shown=shown):
         assert steps() == ("running", 3)
         line["step"] = 4
         wait(lambda: steps() == ("running", 4))
         line["step"] = 5
         wait(lambda: steps() == ("evaluating", 5))
     assert steps() == ("interrupted", 5)
-    assert not (runs.mirror / place / LIVE_FILE).exists()
+    assert not (runs.mirror / key / LIVE_FILE).exists()
 
     # Of a holder that died, the heartbeat stays: it counts no more once it is old.
-    runs.store.put(f"live/{place}/000002", b"{}")
+    runs.store.put(f"live/{key}/000002", b"{}")
     assert steps()[0] == "evaluating"
     old = time.time() - 1000
-    os.utime(runs.mirror / place / LIVE_FILE, (old, old))
+    os.utime(runs.mirror / key / LIVE_FILE, (old, old))
     assert steps()[0] == "interrupted"
 
 

@@ -12,6 +12,7 @@ from sweeps.resources.share import Placement
 from sweeps.storage.data_cache import CachedData
 from sweeps.storage.data_source import StoreSource, put_dataset
 from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.object_storage import ObjectStorage
 from sweeps.storage.store import Store
 
 
@@ -21,8 +22,8 @@ def subject(dataset: Path, store: Store, tmp_path: Path) -> Subject:
     target = store.below("datasets/0")
     put_dataset(dataset, digest, target)
     runs = ObjectRuns(store, tmp_path / "cache")
-    data = CachedData(StoreSource(target), digest, runs.cache)
-    return Subject(dataset, runs.mirror, [load_preset("phantom")], data=data, remote=runs)
+    data = CachedData(dataset, StoreSource(target), digest, runs.cache)
+    return Subject(data, ObjectStorage(runs), [load_preset("phantom")])
 
 
 def _check(subject: Subject) -> Findings:

@@ -2,12 +2,12 @@ import shutil
 
 import pytest
 
-from sweeps.storage.own_folder import delete, is_left, own_folder
+from sweeps.storage.private_folder import delete, is_left, private_folder
 
 
 def test_half_a_deleted_folder_is_not_found_under_its_name(tmp_path, monkeypatch):
     folder = tmp_path / "trial.3"
-    with own_folder(folder):
+    with private_folder(folder):
         (folder / "results").mkdir()
     assert is_left(folder)
 
@@ -21,7 +21,7 @@ def test_half_a_deleted_folder_is_not_found_under_its_name(tmp_path, monkeypatch
         delete(folder)
     assert not folder.exists()
     monkeypatch.undo()
-    with own_folder(folder):
+    with private_folder(folder):
         pass
     delete(folder)
     assert list(tmp_path.iterdir()) == []

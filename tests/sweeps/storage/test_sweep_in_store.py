@@ -16,12 +16,14 @@ from rich.console import Console
 from analysis.runs.records import read_cases
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
+from sweeps.request import SweepRequest
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.storage.lease import Held, Pace, claim
-from sweeps.storage.object_runs import ObjectRuns, object_runs
+from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
 from sweeps.trial.engine import Engine
+from tests.asked import asked
 
 pytestmark = [
     pytest.mark.ray,
@@ -54,8 +56,9 @@ def run(dataset: Path, store: Store, tmp_path: Path, make_engine: MakeEngine, _r
         out = io.StringIO()
         console = Console(file=out, width=200)
         place = runs or Path(store.url)
-        options.setdefault("engine", make_engine(step_s))
-        outcome = run_sweep(sweep, dataset, place, console=console, cache=tmp_path / "cache", **options)
+        engine = options.pop("engine", None) or make_engine(step_s)
+        request = asked(sweep, dataset, place, cache=tmp_path / "cache", **options)
+        outcome = run_sweep(request, console=console, engine=engine)
         return outcome, out.getvalue()
 
     return call
@@ -91,7 +94,7 @@ def test_a_sweep_in_a_store_gives_the_rows_of_one_in_a_folder(run: Run, store: S
         assert not any("/checkpoint/" in name for name in store.entries(f"trials/{trial}"))
     assert store.has(f"trials/{trials[2]}/failure.txt")
     assert store.entries("live") == {}
-    assert list(object_runs(Path(store.url), tmp_path / "cache").workspaces.iterdir()) == []
+    assert list(ObjectRuns(store, tmp_path / "cache").workspaces.iterdir()) == []
     names = store.entries("")
     assert {name.split("/")[0] for name in names} == {"datasets", "results", "sweeps", "trials"}
     assert not [name for name in names if "/ray/" in name or b"a-secret" in (store.read(name) or b"")]
@@ -107,7 +110,7 @@ def test_a_sweep_in_a_store_gives_the_rows_of_one_in_a_folder(run: Run, store: S
 
 def test_another_machine_goes_on_where_a_time_budget_ended(run: Run, store: Store, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1], steps=40)
-    outcome, _ = run(sweep, step_s=0.4, time_budget_s=10)
+    outcome, _ = run(sweep, step_s=0.4, time_s=10)
     assert (outcome.exit_code, outcome.interrupted) == (130, True)
     (tmp_path / "cache").rename(tmp_path / "lost")
     outcome, _ = run(sweep)
@@ -127,7 +130,7 @@ def test_a_sweep_that_another_command_runs_is_refused(run: Run, store: Store) ->
 
 
 def test_two_workers_share_a_trial_and_the_first_pushes(run: Run, store: Store) -> None:
-    outcome, text = run(_sweep([0.0]), request=ResourceRequest(workers=2))
+    outcome, text = run(_sweep([0.0]), resources=ResourceRequest(workers=2))
     assert outcome.exit_code == 0, text
     (steps,) = _steps(store).values()
     assert steps == list(range(1, 6))  # the other worker's are in its own folder
@@ -159,7 +162,8 @@ COMMAND = """
 import pickle, sys
 from pathlib import Path
 from sweeps.runner import run_sweep
-sys.exit(run_sweep(**pickle.loads(Path(sys.argv[1]).read_bytes())).exit_code)
+request, engine = pickle.loads(Path(sys.argv[1]).read_bytes())
+sys.exit(run_sweep(request, engine=engine).exit_code)
 """
 
 
@@ -176,15 +180,14 @@ def test_a_killed_command_goes_on(
 
         return engine.train(config, dataset, trial_dir, report=held, **others)
 
-    given = {
-        "sweep": _sweep([0.0, 0.1, 0.2], steps=8),
-        "dataset": dataset,
-        "runs": Path(store.url),
-        "cache": tmp_path / "cache",
-        "engine": Engine(train, engine.evaluate),
-        "request": ResourceRequest(max_concurrent=1),
-    }
-    (tmp_path / "given").write_bytes(cloudpickle.dumps(given))
+    request = SweepRequest(
+        _sweep([0.0, 0.1, 0.2], steps=8),
+        dataset,
+        Path(store.url),
+        resources=ResourceRequest(max_concurrent=1),
+        cache=tmp_path / "cache",
+    )
+    (tmp_path / "given").write_bytes(cloudpickle.dumps((request, Engine(train, engine.evaluate))))
     command = [sys.executable, "-c", COMMAND, str(tmp_path / "given")]
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
     try:

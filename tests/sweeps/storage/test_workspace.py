@@ -9,14 +9,12 @@ import pytest
 
 from simcvd.config import load_preset
 from sweeps.on_ray.lost import record_lost
-from sweeps.on_ray.trial import Job
-from sweeps.resources.share import Placement
 from sweeps.status.trial import case_path, result_path
 from sweeps.storage.lease import Held, Pace, claim, lease_name
 from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.object_storage import ObjectStorage
 from sweeps.storage.store import Store, StoreError
-from sweeps.storage.trial_files import recorded_result
-from sweeps.storage.workspace import Workspace, open_trial, trial_place
+from sweeps.storage.workspace import Workspace, open_trial, trial_key
 
 TRIAL = "simcvd-s0-abc"
 FAST = Pace(beat_s=0.1, lease_s=3)
@@ -154,11 +152,11 @@ def test_a_trial_that_was_taken_over_pushes_no_result(node: Node, store: Store, 
     def lose() -> None:
         raise LostError  # in place of the end of the process
 
-    place = trial_place(TRIAL)
-    held = Held(store, claim(store, place), Pace(60, 100), on_lost=lose)
+    key = trial_key(TRIAL)
+    held = Held(store, claim(store, key), Pace(60, 100), on_lost=lose)
     late = Workspace(store, TRIAL, tmp_path / "late")
     _write(late.runs / "results" / "trials", **{f"{TRIAL}.parquet": "late"})
-    assert store.put_new(lease_name(place, 2), b"{}")
+    assert store.put_new(lease_name(key, 2), b"{}")
     with pytest.raises(LostError):
         late.push(held.ensure)
     assert not store.has(f"results/trials/{TRIAL}.parquet")
@@ -214,13 +212,11 @@ def test_results_that_can_not_be_pushed_stay_and_are_pushed_later(node: Node, st
     assert store.read(f"trials/{TRIAL}/weights") == b"trained"
 
 
-def test_a_trial_that_was_lost_too_often_is_recorded_in_the_store(node: Node, store: Store, dataset, tmp_path) -> None:
-    config = load_preset("phantom")
-    runs = node("command")
-    job = Job({}, dataset, runs.mirror, tmp_path / "scratch", Placement(), remote=runs)
-    record_lost(job, config, TRIAL, "it died\nof hunger")
-    row = recorded_result(runs.mirror, runs, TRIAL)
+def test_a_trial_that_was_lost_too_often_is_recorded_in_the_store(node: Node, make_job, tmp_path: Path) -> None:
+    storage = ObjectStorage(node("command"))
+    record_lost(make_job(tmp_path, storage=storage), load_preset("phantom"), TRIAL, "it died\nof hunger")
+    row = storage.recorded(TRIAL)
     assert row is not None
     assert (row["status"], row["failure_kind"]) == ("failed", "worker_lost")
     assert row["failure_message"].endswith("ended 3 times without a result; the last time: of hunger")
-    assert recorded_result(runs.mirror, runs, "another") is None
+    assert storage.recorded("another") is None

@@ -22,6 +22,7 @@ from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.failure_kinds import DiskFullError
 from sweeps.trial.records import TrialStatus, record_failure
+from sweeps.trial.terms import Contact, Device, Terms
 
 Execute = Callable[..., TrialStatus]
 
@@ -34,10 +35,23 @@ def _config(**changes: Any) -> TrialConfig:
 def execute(dataset: Path, tmp_path: Path, make_engine: Callable[..., Engine]) -> Execute:
     """Run a trial of fake training in `tmp_path`."""
 
-    def run(config: TrialConfig, runs: Path = tmp_path, **options: Any) -> TrialStatus:
-        identity = trial_id(config, open_info(dataset).digest)
-        options.setdefault("engine", make_engine())
-        return execute_trial(config, dataset, runs, trial_id=identity, **options)
+    def run(
+        config: TrialConfig,
+        runs: Path = tmp_path,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+        threads: int | None = None,
+        **terms: Any,
+    ) -> TrialStatus:
+        return execute_trial(
+            config,
+            dataset,
+            runs,
+            trial_id=trial_id(config, open_info(dataset).digest),
+            device=Device(threads=threads),
+            contact=Contact(should_stop=should_stop),
+            terms=Terms(**{"engine": make_engine()} | terms),
+        )
 
     return run
 

@@ -14,6 +14,7 @@ from sweeps.status.trial import trial_folder
 from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.records import TrialStatus
+from sweeps.trial.terms import Terms
 
 ERROR = (
     "CUDA error: an illegal memory access was encountered\nCompile with `TORCH_USE_CUDA_DSA` to enable assertions.\n"
@@ -22,10 +23,11 @@ ERROR = (
 
 @pytest.fixture
 def execute(dataset: Path, tmp_path: Path) -> Callable[..., TrialStatus]:
-    def run(engine: Engine, **options: Any) -> TrialStatus:
+    def run(engine: Engine, command: str | None = None, **terms: Any) -> TrialStatus:
         config = apply_settings(load_preset("phantom"), {"training.steps": 5})
         identity = trial_id(config, open_info(dataset).digest)
-        return execute_trial(config, dataset, tmp_path, trial_id=identity, engine=engine, **options)
+        given = Terms(engine=engine, **terms)
+        return execute_trial(config, dataset, tmp_path, trial_id=identity, terms=given, command=command)
 
     return run
 
@@ -80,7 +82,7 @@ def test_where_the_process_is_to_end_nothing_is_recorded(
     execute: Callable[..., TrialStatus], make_engine: Callable[[], Engine], tmp_path: Path
 ) -> None:
     with pytest.raises(RuntimeError, match="illegal memory access"):
-        execute(_failing(make_engine(), ERROR), gpu_errors_pass=True)
+        execute(_failing(make_engine(), ERROR), command="a sweep's")
     assert read_trials(tmp_path).empty
     assert not list((tmp_path / "trials").glob("*/failure.txt"))
 
@@ -96,7 +98,7 @@ def test_where_the_process_is_to_end_nothing_is_recorded(
 def test_what_leaves_the_process_usable_is_recorded_in_a_sweep_too(
     execute: Callable[..., TrialStatus], make_engine: Callable[[], Engine], text: str, kind: str
 ) -> None:
-    status = execute(_failing(make_engine(), text), gpu_errors_pass=True)
+    status = execute(_failing(make_engine(), text), command="a sweep's")
     assert (status.state, status.kind) == ("failed", kind)
 
 
@@ -109,7 +111,7 @@ def test_simcvd_train_ends_with_one_sentence_and_exit_code_1(
         raise RuntimeError(ERROR)
 
     monkeypatch.setattr("simcvd.training.run.run_training", train)
-    monkeypatch.setattr(cli, "hide_gpus", lambda: None)  # from this process, which goes on
+    monkeypatch.setattr("sweeps.commands.options.hide_gpus", lambda: None)  # from this process, which goes on
     result = CliRunner().invoke(cli.app, ["train", str(dataset), "--out", str(tmp_path), "--device", "cpu"])
     assert result.exit_code == 1
     last = result.stderr.strip().splitlines()[-1]

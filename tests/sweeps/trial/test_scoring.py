@@ -26,11 +26,13 @@ from simcvd.training.run import TrainingFailed
 from sweeps.status.trial import trial_folder
 from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
+from sweeps.trial.terms import Contact, Device, Terms
 
 Said = dict[str, dict[str, Any]]
 Hook = Callable[[str], None]
 
 ID = "t"
+CPU = Device("cpu")
 REAL = {
     "data.crop_vox": [32, 32, 16],
     "inference.stride_vox": [32, 32, 16],
@@ -107,7 +109,13 @@ def say(dataset: Path, runs: Path, engine: Engine, **options: Any) -> dict[str, 
 
     try:
         status = execute_trial(
-            config(), dataset, runs, trial_id=ID, engine=engine, should_stop=should_stop, gpu_errors_pass=True
+            config(),
+            dataset,
+            runs,
+            trial_id=ID,
+            contact=Contact(should_stop=should_stop),
+            terms=Terms(engine=engine),
+            command="a sweep's",
         )
         return said | {"state": status.state, "message": status.message}
     except Exception as error:
@@ -146,7 +154,7 @@ def work(rank: int, port: str, folder: Path, dataset: Path) -> None:
 def score_for_real(rank: int, port: str, runs: Path, dataset: Path) -> None:
     distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     try:
-        assert execute_trial(config(**REAL), dataset, runs, trial_id=ID, device="cpu").state == "finished"
+        assert execute_trial(config(**REAL), dataset, runs, trial_id=ID, device=CPU).state == "finished"
     finally:
         distributed.destroy_process_group()
 
@@ -255,9 +263,10 @@ def test_a_worker_without_a_case_of_its_own_waits_for_the_others(folder: Path, s
 def test_two_workers_score_a_real_student_bit_for_bit_like_one(tmp_path: Path) -> None:
     data = tmp_path / "data"
     write_phantom(data)
-    execute_trial(config(**REAL), data, tmp_path / "one", trial_id=ID, device="cpu", threads=1, test=False)
+    one_thread, untested = Device("cpu", threads=1), Terms(test=False)
+    execute_trial(config(**REAL), data, tmp_path / "one", trial_id=ID, device=one_thread, terms=untested)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
-    assert execute_trial(config(**REAL), data, tmp_path / "one", trial_id=ID, device="cpu").state == "finished"
+    assert execute_trial(config(**REAL), data, tmp_path / "one", trial_id=ID, device=CPU).state == "finished"
     by_two(score_for_real, tmp_path / "two", data)
     assert len(read_cases(tmp_path / "one").query("split == 'test'")) > 2
     check_same(tmp_path / "two", tmp_path / "one")

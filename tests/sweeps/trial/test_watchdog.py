@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.trial import watchdog
-from sweeps.trial.watchdog import Watchdog, hang_place, hang_report
+from sweeps.trial.watchdog import Watchdog, hang_position, hang_report
 
 HANG = """
 import sys, threading
@@ -30,9 +30,9 @@ def test_a_process_that_hangs_is_ended_and_says_where(tmp_path: Path) -> None:
     script.write_text(HANG)
     path = {"PYTHONPATH": str(Path(__file__).parents[3])}
     assert subprocess.run([sys.executable, script, tmp_path], env=path, timeout=60).returncode == 1
-    place = hang_place(tmp_path)
-    assert place is not None
-    assert place.startswith("wait (threading.py:")
+    position = hang_position(tmp_path)
+    assert position is not None
+    assert position.startswith("wait (threading.py:")
     assert "train" in hang_report(tmp_path)
 
 
@@ -58,7 +58,7 @@ def test_the_timer_is_wound_up_now_and_then_and_is_off_in_the_end(
         should_stop()
         assert timer == ["60 s"] * 2
     assert timer == ["60 s", "60 s", "off"]
-    assert hang_place(tmp_path) is None
+    assert hang_position(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -90,10 +90,10 @@ Thread 0x00007f2 (most recent call first):
 """
 
 
-def test_the_place_is_that_of_the_thread_that_ran_the_trial(tmp_path: Path) -> None:
+def test_the_position_is_that_of_the_thread_that_ran_the_trial(tmp_path: Path) -> None:
     (tmp_path / "hang.txt").write_text(REPORT)
-    assert hang_place(tmp_path) == "conv3d (functional.py:10), called from train_steps (loop.py:52)"
+    assert hang_position(tmp_path) == "conv3d (functional.py:10), called from train_steps (loop.py:52)"
     (tmp_path / "hang.txt").write_text(
         "Timeout (0:00:06)!\nThread 0x1 (most recent call first):\n  <no Python frame>\n"
     )
-    assert hang_place(tmp_path) == "a place that is not known"
+    assert hang_position(tmp_path) == "a place that is not known"

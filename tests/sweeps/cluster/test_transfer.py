@@ -1,0 +1,81 @@
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from analysis.runs.records import write_trial
+from simcvd.errors import UserError
+from sweeps.cluster.cluster_file import ClusterFile
+from sweeps.cluster.hosts import Host
+from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
+from sweeps.storage.data_cache import CACHE
+
+Install = Callable[[str], None]
+
+
+@pytest.fixture
+def head(cluster: ClusterFile) -> Host:
+    return Host(cluster, "10.0.0.1")
+
+
+@pytest.fixture
+def rsync(fake_program: Callable[[str, str], None], tmp_path: Path) -> Callable[[], list[str]]:
+    """An `rsync` that copies nothing; return the calls of it, each with the rules that it was given."""
+    log = tmp_path / "rsync.log"
+    fake_program(
+        "rsync",
+        f"""echo "$@" >> {log}
+for each; do case "$each" in merge*) cat "${{each#merge }}" >> {log};; esac; done""",
+    )
+    return lambda: log.read_text().splitlines()
+
+
+def test_the_head_has_an_image_of_a_store_in_its_cache_and_of_a_folder_the_folder() -> None:
+    class Head:
+        def run(self, command):
+            return SimpleNamespace(stdout="/home/me")
+
+    assert runs_on_head(Head(), "/shared/runs", CACHE) == "/shared/runs"
+    in_home = runs_on_head(Head(), "s3://bucket/runs", CACHE)
+    on_disk = runs_on_head(Head(), "s3://bucket/runs", Path("/disk"))
+    assert in_home.startswith("/home/me/.cache/simcvd/runs/")
+    assert on_disk == in_home.replace("/home/me/.cache/simcvd", "/disk")
+
+
+def test_a_trial_that_is_finished_here_alone_is_not_overwritten(head: Host, rsync, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    for trial, status in (("stopped-there", "finished"), ("both", "finished"), ("failed-here", "failed")):
+        write_trial(runs, {"trial_id": trial, "config_hash": "h", "method": "simcvd", "seed": 0, "status": status})
+    states = {"stopped-there": "interrupted", "both": "finished", "failed-here": "failed", "new": "failed"}
+    fetch_results(head, "/r", "mine", states, runs)
+    brought = [rule for rule in rsync() if rule.startswith("+ /results/trials/") and rule.endswith(".parquet")]
+    assert sorted(brought) == [f"+ /results/trials/{name}.parquet" for name in ("both", "failed-here", "new")]
+
+
+def test_what_says_that_a_data_set_is_there_is_copied_last_and_once(
+    head: Host, rsync, fake_ssh: Install, tmp_path: Path
+) -> None:
+    fake_ssh('case "$*" in *test*) exit 1;; esac')
+    assert bring_dataset(head, tmp_path / "data", "0123456789abcdef0", "/r") == "/r/datasets/0123456789abcdef"
+    first, second = rsync()
+    assert "--exclude /dataset.json" in first
+    assert second.endswith(f"{tmp_path}/data/dataset.json me@10.0.0.1:/r/datasets/0123456789abcdef/")
+    fake_ssh("exit 0")
+    bring_dataset(head, tmp_path / "data", "0123456789abcdef0", "/r")
+    assert len(rsync()) == 2
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo No space left >&2; exit 11", "could not be copied between this machine and 10.0.0.1: No space left"),
+        ("echo Host key verification failed. >&2; exit 255", "The host key of 10.0.0.1 is not known here"),
+    ],
+)
+def test_a_copy_that_fails_is_told_by_its_last_words(
+    head: Host, fake_program: Callable[[str, str], None], tmp_path: Path, script: str, told: str
+) -> None:
+    fake_program("rsync", script)
+    with pytest.raises(UserError, match=told):
+        fetch_results(head, "/r", "mine", {}, tmp_path / "runs")

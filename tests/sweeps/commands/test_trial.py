@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from simcvd.methods.registry import METHODS
+from sweeps.trial.records import TrialStatus
+
+
+def test_methods_lists_every_method_with_its_paper_in_80_columns(run):
+    done = run("methods")
+    assert done.exit_code == 0
+    lines = done.output.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(METHODS)
+    for entry, first, second in zip(METHODS.values(), lines[::2], lines[1::2], strict=True):
+        assert first.endswith(f"  {entry.summary}")
+        assert second.split("  ")[-1] == f"{entry.paper}, doi {entry.doi}"
+    assert max(map(len, lines)) <= 80
+    assert "\x1b" not in done.output
+
+
+def test_unknown_method_is_refused_with_the_known_ones(run, dataset):
+    done = run("train", dataset, "--method", "simcdv")
+    assert done.exit_code == 2
+    assert "There is no method 'simcdv'" in done.output
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_can_be_named(run, dataset, stub_trial, method):
+    stub_trial(TrialStatus("t", "finished", steps=7))
+    done = run("train", dataset, "--method", method, "--out", "results")
+    assert done.exit_code == 0
+    assert done.output.startswith(f"{method}, seed 0, ")
+
+
+def test_finished_trial_ends_with_0(run, dataset, stub_trial):
+    stub_trial(TrialStatus("t", "finished", skipped=True, steps=7))
+    done = run("train", dataset)
+    assert done.exit_code == 0
+    assert "Finished before" in done.output
+
+
+def test_failed_trial_ends_with_1_and_its_reason(run, dataset, stub_trial):
+    stub_trial(TrialStatus("t", "failed", kind="nan", message="The term contrast is nan at step 3."))
+    done = run("train", dataset)
+    assert done.exit_code == 1
+    assert "The trial failed (nan): The term contrast is nan at step 3;" in done.output
+
+
+def test_interrupted_trial_ends_with_130_and_says_how_to_continue(run, dataset, stub_trial):
+    stub_trial(
+        TrialStatus("t", "interrupted", message="Stopped after step 3 of 9; run the same command again to continue.")
+    )
+    done = run("train", dataset)
+    assert done.exit_code == 130
+    assert "run the same command again to continue" in done.output

@@ -1,0 +1,28 @@
+from sweeps.definition.changes import Changes
+from sweeps.definition.expand import expand
+from sweeps.definition.sweep_file import SweepFile
+
+
+def test_nested_settings_become_dotted() -> None:
+    rows = [{"name": "a", "set": {"loss": {"sdm": 0}}}]
+    sweep = SweepFile.model_validate({"name": "mine", "base": {"training": {"steps": 5}}, "variants": rows})
+    assert sweep.base == {"training.steps": 5}
+    assert sweep.swept == {"loss.sdm"}
+
+
+def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
+    rows = [{"name": "a", "set": {"loss.sdm": 1, "loss.contrast": 1}}, {"name": "b", "set": {"loss.sdm": 2}}]
+    sweep = SweepFile.model_validate({"name": "mine", "variants": rows})
+    assert sweep.swept == {"loss.sdm", "loss.contrast"}
+    assert sweep.set_by_all == {"loss.sdm"}
+    assert sweep.kept(["loss.sdm", "loss.contrast", "training.steps"]) == {"loss.contrast": ["a"]}
+    axes = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0, 1]}})
+    assert (axes.set_by_all, axes.kept(["loss.sdm", "training.steps"])) == ({"loss.sdm"}, {})
+
+
+def test_what_some_rows_set_is_kept_there_and_taken_elsewhere() -> None:
+    axes = {"method": ["simcvd", "dan"], "loss.sdm": {"values": [0, 1], "when": {"method": "simcvd"}}}
+    sweep = SweepFile.model_validate({"name": "mine", "axes": axes})
+    assert sweep.set_by_all == {"method"}
+    assert sweep.kept(["loss.sdm"]) == {"loss.sdm": ["method=simcvd, sdm=0", "method=simcvd, sdm=1"]}
+    assert [v.trials[0].config.loss.sdm for v in expand(sweep, "d", Changes({"loss.sdm": 0.7}))] == [0, 1, 0.7]

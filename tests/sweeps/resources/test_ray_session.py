@@ -1,0 +1,100 @@
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simcvd.errors import UserError
+from sweeps.resources.ray_session import ray_environment, ray_is_running, ray_session, running_ray
+
+# Ray and its dependencies warn of each other's old ways.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """Let Ray start in a way, an error a try; return how it was started and ended."""
+    import ray
+
+    def stand(*errors: Exception) -> list[Any]:
+        calls: list[Any] = []
+        left = list(errors)
+
+        def init(**given: Any) -> None:
+            calls.append(given["address"])
+            if left:
+                raise left.pop(0)
+
+        monkeypatch.delenv("RAY_ADDRESS", raising=False)
+        monkeypatch.setattr("sweeps.resources.ray_session.ray_is_running", lambda: False)
+        monkeypatch.setattr(ray, "init", init)
+        monkeypatch.setattr(ray, "shutdown", lambda: calls.append("shutdown"))
+        return calls
+
+    return stand
+
+
+def test_the_address_of_the_command_comes_before_that_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    assert running_ray(None) is None
+    assert running_ray("a:1") == "a:1"
+    monkeypatch.setenv("RAY_ADDRESS", "b:1")
+    assert (running_ray(None), running_ray("a:1")) == ("b:1", "a:1")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    assert running_ray(None) is None
+
+
+def test_what_the_user_has_set_stays_and_the_rest_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_CHDIR_TO_TRIAL_DIR", "9")
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    with ray_environment():
+        assert (os.environ["RAY_CHDIR_TO_TRIAL_DIR"], os.environ["RAY_USAGE_STATS_ENABLED"]) == ("9", "0")
+    assert os.environ["RAY_CHDIR_TO_TRIAL_DIR"] == "9"
+    assert "RAY_USAGE_STATS_ENABLED" not in os.environ
+
+
+def test_one_is_started_for_the_command_and_ended_with_it(started: Callable[..., list[Any]]) -> None:
+    calls = started()
+    with ray_session(None):
+        assert calls == ["local"]
+    assert calls == ["local", "shutdown"]
+
+
+def test_the_one_at_an_address_is_joined(started: Callable[..., list[Any]]) -> None:
+    calls = started()
+    with ray_session("a:1"):
+        assert calls == ["a:1"]
+
+
+def test_the_one_that_is_there_is_used_and_left_open(started, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = started()
+    monkeypatch.setattr("sweeps.resources.ray_session.ray_is_running", lambda: True)
+    with ray_session(None):
+        pass
+    assert calls == []
+
+
+def test_one_that_was_too_slow_to_start_is_tried_once_more(started: Callable[..., list[Any]]) -> None:
+    slow = Exception("The current node timed out during startup.")
+    calls = started(slow)
+    with ray_session(None):
+        assert calls == ["local", "shutdown", "local"]
+    started(slow, slow)
+    with pytest.raises(UserError, match="Ray can't be started on this machine: The current node timed out"):
+        ray_session(None).__enter__()
+
+
+def test_one_that_can_not_be_reached_is_told_with_its_address(started: Callable[..., list[Any]]) -> None:
+    started(ConnectionError("no\n  route"))
+    with pytest.raises(UserError, match=r"Ray at a:1 can't be reached: no route\."):
+        ray_session("a:1").__enter__()
+
+
+def test_a_ray_that_nobody_started_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    for running in (True, False):
+        monkeypatch.setattr(ray, "is_initialized", lambda running=running: running)
+        assert ray_is_running() is running

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+from simcvd.errors import UserError
+from sweeps.search.plan import resolve_search
+from tests.asked import asked
+from tests.sweeps.search.asking import search_of
+
+
+def test_a_search_without_val_cases_is_refused(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simcvd.data import store
+
+    info = store.open_info(dataset)
+    bare = info.model_copy(update={"splits": info.splits.model_copy(update={"val": ()})})
+    monkeypatch.setattr(store, "open_info", lambda folder: bare)
+    with pytest.raises(UserError, match="selects by val cases, but the data set has none"):
+        resolve_search(asked(search_of(), dataset, tmp_path))
+
+
+def test_a_distance_can_not_select(dataset: Path, tmp_path: Path) -> None:
+    sweep = search_of().model_copy(update={"metric": "hd95_vox"})
+    with pytest.raises(UserError, match="missing where nothing is predicted"):
+        resolve_search(asked(sweep, dataset, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        ({"loss.consistency": 1.0}, "sets loss.consistency, which is not searched"),
+        ({"loss.sdm": 0.9}, "has loss.sdm = 0.9, which is outside of what is searched"),
+    ],
+)
+def test_what_to_start_with_lies_in_what_is_searched(dataset: Path, tmp_path: Path, start: dict, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        resolve_search(asked(search_of(start=[start]), dataset, tmp_path))
+
+
+def test_rungs_are_steps_of_the_training_and_by_default_of_the_ramp_up(make_plan) -> None:
+    steps, ramp_up = make_plan().steps, make_plan().base.loss.ramp_up_fraction
+    assert make_plan(fidelity="full").rungs == ()
+    assert make_plan(fidelity="schedule").rungs == (round(0.6 * steps),)
+    assert make_plan(fidelity="truncate").rungs == tuple(round(part * ramp_up * steps) for part in (0.6, 0.8))
+    assert make_plan(rungs=[0.25, 0.5]).rungs == (round(0.25 * steps), round(0.5 * steps))
+
+
+def test_a_search_goes_on_with_what_was_found_unless_what_is_tried_differs(make_plan) -> None:
+    assert make_plan(trials=9, confirm_seeds=0).identity == make_plan().identity
+    assert make_plan(reduction=2.0).identity != make_plan().identity

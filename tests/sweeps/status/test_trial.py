@@ -1,0 +1,89 @@
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from analysis.runs.records import write_trial
+from simcvd.config import apply_settings, load_preset
+from sweeps.status.lock import trial_lock
+from sweeps.status.trial import TrialState, read_trial, trial_folder
+from sweeps.trial.engine import Engine
+from sweeps.trial.execute import execute_trial
+from sweeps.trial.terms import Terms
+from tests.sweeps.status.logs import write_log
+
+
+def test_a_trial_without_files_waits(tmp_path: Path) -> None:
+    assert read_trial(tmp_path, "a", steps=7) == TrialState("a", "waiting", steps=7)
+
+
+def test_a_held_trial_runs_at_its_recent_rate(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0), (40, 110.0), (60, 120.0))
+    with trial_lock(trial_folder(tmp_path, "a")):
+        state = read_trial(tmp_path, "a")
+    assert (state.state, state.step, state.steps) == ("running", 60, 100)
+    assert (state.steps_per_second, state.eta_seconds) == (2.0, 20.0)
+
+
+def test_a_trial_whose_process_was_killed_is_interrupted(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0))
+    assert read_trial(tmp_path, "a").state == "interrupted"
+
+
+def test_a_fresh_log_counts_where_the_lock_of_another_host_is_unseen(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0))
+    (trial_folder(tmp_path, "a") / "lock").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    assert read_trial(tmp_path, "a").state == "running"
+
+
+def test_a_record_after_the_last_line_says_that_a_trial_of_another_host_has_ended(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0))
+    folder = trial_folder(tmp_path, "a")
+    (folder / "lock").write_text(json.dumps({"host": "elsewhere", "pid": 1}))
+    now = time.time()
+    os.utime(folder / "log.jsonl", (now - 2, now - 2))
+    row = {"trial_id": "a", "config_hash": "h", "method": "simcvd", "seed": 0, "status": "interrupted"}
+    write_trial(tmp_path, row)
+    assert read_trial(tmp_path, "a").state == "interrupted"
+    os.utime(folder / "log.jsonl", (now + 2, now + 2))  # continued
+    assert read_trial(tmp_path, "a").state == "running"
+
+
+def test_a_trial_at_its_last_step_is_being_evaluated(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (100, 50.0))
+    with trial_lock(trial_folder(tmp_path, "a")):
+        assert read_trial(tmp_path, "a").state == "evaluating"
+
+
+def test_a_log_line_cut_off_by_a_kill_is_passed_over(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0))
+    with (trial_folder(tmp_path, "a") / "log.jsonl").open("a") as file:
+        file.write('{"step": 40, "st')
+    assert read_trial(tmp_path, "a").step == 20
+
+
+def test_validation_dice_of_the_predicting_network_is_shown(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0))
+    with (trial_folder(tmp_path, "a") / "log.jsonl").open("a") as file:
+        line = {"step": 40, "steps": 100, "seconds": 110, "val": {"student_dice": 0.6, "teacher_dice": 0.7}}
+        file.write(json.dumps(line) + "\n")
+    state = read_trial(tmp_path, "a")
+    assert (state.dice, state.dice_split) == (0.6, "val")
+
+
+@pytest.fixture
+def runs(tmp_path: Path, dataset: Path, make_engine: Callable[..., Engine]) -> Path:
+    """A sweep with a finished, a failed and a waiting trial, and a trial outside it."""
+    base = apply_settings(load_preset("phantom"), {"training.steps": 5})
+    for name, sdm in (("fine", 0.1), ("broken", 9.0), ("simcvd-s3-abc", 0.2)):
+        config = apply_settings(base, {"loss.sdm": sdm})
+        execute_trial(config, dataset, tmp_path, trial_id=name, terms=Terms(engine=make_engine()))
+    variants = [{"name": name, "set": {}, "trials": [{"seed": 0, "id": name}]} for name in ("fine", "broken", "later")]
+    content = {"name": "mine", "metric": "dice", "reference": None, "dataset": {"name": "boxes"}, "variants": variants}
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    (tmp_path / "sweeps" / "mine" / "sweep.yaml").write_text(yaml.safe_dump(content))
+    return tmp_path

@@ -1,0 +1,89 @@
+"""What a session does around its trials; how trials run in one is tested with whoever runs them."""
+
+import io
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from simcvd.config import load_preset
+from simcvd.errors import UserError
+from sweeps import session
+from sweeps.channel.channel import StopReason
+from sweeps.preflight.checks import Subject
+from sweeps.resources.request import ResourceRequest
+from sweeps.session import Session, open_session
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
+from sweeps.trial.failure_kinds import DiskFullError
+from sweeps.trial.terms import Terms
+
+# Ray and its dependencies warn of each other's old ways.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+)
+Open = Callable[..., AbstractContextManager[Session]]
+
+
+@pytest.fixture
+def opened(dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Open a session on a Ray of two CPUs that is not really there, and whose preflight finds nothing, or `refusal`."""
+    import ray
+
+    node = {"Alive": True, "NodeID": "a", "Resources": {"CPU": 2.0}}
+    found = SimpleNamespace(notices=("Mind the crop.",), precision="float32", newcomers=None)
+
+    def preflight(*given: object, refusal: UserError | None) -> SimpleNamespace:
+        if refusal is not None:
+            raise refusal
+        return found
+
+    def call(refusal: UserError | None = None, out: io.StringIO | None = None, **terms: float):
+        monkeypatch.setattr(session, "ray_is_running", lambda: False)
+        monkeypatch.setattr(session, "check_machine", lambda request: None)
+        monkeypatch.setattr(session, "ray_session", lambda address: nullcontext())
+        monkeypatch.setattr(session, "preflight", partial(preflight, refusal=refusal))
+        monkeypatch.setattr(ray, "nodes", lambda: [node])
+        subject = Subject(InPlace(dataset), SharedFolder(tmp_path), [load_preset("phantom")])
+        console = Console(file=out or io.StringIO(), width=100)
+        return open_session("mine", subject, ResourceRequest(), Terms(**terms), console)
+
+    return call
+
+
+def test_what_trials_share_is_made_and_deleted_with_what_a_killed_command_left(opened: Open, tmp_path: Path) -> None:
+    left = tmp_path / "sweeps" / "mine" / "ray" / "elsewhere-1"
+    left.mkdir(parents=True)
+    out = io.StringIO()
+    with opened(out=out) as running:
+        assert not left.exists()
+        assert running.job.scratch.is_dir()
+        assert running.slots() == 2
+        assert not running.stopped()
+    assert out.getvalue().splitlines() == ["Starting Ray ...", "Mind the crop."]
+    assert not (tmp_path / "sweeps" / "mine" / "ray").exists()
+
+
+def test_nothing_is_left_where_the_preflight_refuses(opened: Open, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="a disk is full"), opened(refusal=UserError("a disk is full")):
+        pytest.fail("it was opened")
+    assert not (tmp_path / "sweeps" / "mine" / "ray").exists()
+
+
+def test_a_session_stops_when_its_time_is_over_or_a_trial_asks_for_it(opened: Open) -> None:
+    with opened(deadline=time.time() - 1) as running:
+        assert running.stopped()
+    with opened(deadline=time.time() + 60) as running:
+        assert not running.stopped()
+        running.job.channel.request_stop(StopReason.asked)
+        assert running.stopped()
+
+
+def test_a_disk_that_got_full_ends_the_session_with_a_sentence(opened: Open) -> None:
+    with pytest.raises(DiskFullError), opened() as running:
+        running.job.channel.request_stop(StopReason.disk_full)
