@@ -1,18 +1,26 @@
 """What a sweep would do here: its trials, which of them are over, and the `sweep.yaml` that says so."""
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from sweeps.definition.catalogue import SweepFile
-from sweeps.definition.expand import TrialSpec, Variant, all_trials, expand, resolved
+from analysis.errors import AnalysisError
+from analysis.runs.replicate import Replicate
+from analysis.runs.search_section import SearchSection
+from analysis.runs.sweep import PlannedVariant, Sweep, read_sweep, write_sweep
+from simcvd.config import TrialConfig
+from simcvd.nested import dotted
+from sweeps.definition.expand import TrialSpec, Variant, all_trials, expand
+from sweeps.preflight.precision import recorded_precisions
 from sweeps.preflight.trials import check_trials
-from sweeps.resources.request import ResourceRequest, check_request
+from sweeps.request import SweepRequest
+from sweeps.resources.request import check_request
 from sweeps.status.sweep import Planned, SweepReader, SweepState
+from sweeps.storage.data_cache import CACHE, local_dataset
+from sweeps.storage.location import refuse_search, runs_storage
+from sweeps.storage.runs import RunsStorage
+
+Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -31,51 +39,67 @@ class SweepPlan:
     state: SweepState
     pending: tuple[TrialSpec, ...]
 
+    @property
+    def configs(self) -> list[TrialConfig]:
+        """Settings of the trials to run."""
+        return [trial.config for trial in self.pending]
 
-def plan_sweep(
-    sweep: SweepFile,
-    dataset: Path,
-    runs: Path,
-    *,
-    overrides: Mapping[str, Any] | None = None,
-    seeds: Sequence[int] | None = None,
-    label_splits: Sequence[int] | None = None,
-    preset: str | None = None,
-    retry_failed: bool = False,
-    request: ResourceRequest | None = None,
-) -> SweepPlan:
+    def recorded(self, runs: Path) -> dict[str, int]:
+        """Return how many trials with `training.precision=auto` ran before, by what they ran in."""
+        return recorded_precisions(runs, {trial.id: trial.config for trial in all_trials(self.variants)})
+
+
+def runs_here(request: SweepRequest) -> RunsStorage:
+    """Return the storage of a request's runs.
+
+    Raises:
+        UserError: a store can't be reached, or a search is to run in one.
+    """
+    if request.sweep.search is not None:
+        refuse_search(request.runs, request.cache)
+    return runs_storage(request.runs, request.cache)
+
+
+def here(request: SweepRequest, tell: Tell = lambda sentence: None) -> tuple[SweepRequest, RunsStorage]:
+    """Return a request whose data set and runs are folders of this machine, and the storage of the runs.
+
+    What a store holds is brought: of the runs what is shown, of a data set what describes it.
+
+    Args:
+        request: as the command got it.
+        tell: gets sentences for the user.
+
+    Raises:
+        UserError: a store can't be reached, a search is to run in one, or there is no data set.
+    """
+    storage = runs_here(request)
+    dataset = local_dataset(request.dataset, request.cache or CACHE, tell).resolve()
+    storage.bring(request.sweep.name)
+    return replace(request, dataset=dataset, runs=storage.folder), storage
+
+
+def plan_sweep(request: SweepRequest) -> SweepPlan:
     """Resolve a sweep against a data set and what is finished; nothing is written or started.
 
     Args:
-        sweep: the sweep file.
-        dataset: data set folder.
-        runs: runs folder.
-        overrides: dotted settings for all variants.
-        seeds: taken in place of the sweep's own.
-        label_splits: taken in place of the sweep's own.
-        preset: taken in place of the data set's own, which is taken in place of the sweep's.
-        retry_failed: failed trials are to run again.
-        request: resources, for what can be checked without a cluster.
+        request: with folders of this machine.
 
     Raises:
-        UserError: the sweep, the data set or the request is wrong.
+        UserError: the sweep, the data set or the resources are wrong.
     """
     from simcvd.data.store import open_info
     from sweeps.definition.label_splits import labeled_cases
 
-    request = request or ResourceRequest()
-    check_request(request)
-    info = open_info(dataset)
-    variants = expand(
-        sweep, info.digest, overrides, preset=preset or info.preset, seeds=seeds, label_splits=label_splits
-    )
+    check_request(request.resources)
+    info = open_info(request.dataset)
+    variants = expand(request.sweep, info.digest, request.changes.on_dataset(info.preset))
     labeled_cases(info, variants)
     trials = all_trials(variants)
-    check_trials(dataset, trials, request.workers)
-    state = planned_reader(sweep.name, runs, variants).read()
-    done = {"finished"} if retry_failed else {"finished", "failed"}
+    check_trials(request.dataset, trials, request.resources.workers)
+    state = planned_reader(request.sweep.name, request.runs, variants).read()
+    done = {"finished"} if request.retry_failed else {"finished", "failed"}
     over = {row.planned.id for row in state.rows if row.trial.state in done}
-    return SweepPlan(sweep.name, tuple(variants), state, tuple(trial for trial in trials if trial.id not in over))
+    return SweepPlan(request.sweep.name, tuple(variants), state, tuple(t for t in trials if t.id not in over))
 
 
 def planned_reader(name: str, runs: Path, variants: Sequence[Variant], slots: int | None = None) -> SweepReader:
@@ -87,49 +111,35 @@ def planned_reader(name: str, runs: Path, variants: Sequence[Variant], slots: in
     return SweepReader(runs, name, list(once.values()), slots)
 
 
-def write_resolved(
-    folder: Path,
-    sweep: SweepFile,
-    variants: Sequence[Variant],
-    dataset: Path,
-    overrides: Mapping[str, Any] | None = None,
-    search: Mapping[str, Any] | None = None,
-) -> bool:
+def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: SearchSection | None = None) -> bool:
     """Write `sweep.yaml`, with what a search has found; tell whether it named other trials before."""
     from simcvd.data.store import open_info
     from sweeps.definition.label_splits import labeled_cases
 
-    info = open_info(dataset)
-    content = resolved(
-        sweep,
-        variants,
-        overrides,
-        dataset_name=info.name,
+    sweep, info = request.sweep, open_info(request.dataset)
+    resolved = Sweep(
+        name=sweep.name,
+        description=sweep.description,
+        metric=sweep.metric,
+        also=tuple(sweep.also),
+        reference=next((variant.name for variant in variants if variant.reference), None),
+        dataset=info.name,
         dataset_digest=info.digest,
-        dataset_path=str(dataset),
-        labeled_cases=labeled_cases(info, variants),
+        dataset_folder=request.dataset,
+        training_cases={"labeled": len(info.splits.train_labeled), "unlabeled": len(info.splits.train_unlabeled)},
+        label_splits=tuple(labeled_cases(info, variants)),
+        published=sweep.published,
+        overrides=dotted(request.changes.overrides),
+        variants=tuple(_row(variant) for variant in variants),
     )
-    # For tables made where the data set is not.
-    content["dataset"]["training_cases"] = {
-        "labeled": len(info.splits.train_labeled),
-        "unlabeled": len(info.splits.train_unlabeled),
-    }
-    if search is not None:
-        content["search"] = dict(search)
-    path = folder / "sweep.yaml"
-    changed = path.exists() and not _same_trials(path, content)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.tmp-{os.getpid()}")
-    partial.write_text(yaml.safe_dump(content, sort_keys=False))
-    os.replace(partial, path)
-    return changed
-
-
-def _same_trials(path: Path, content: Mapping[str, Any]) -> bool:
-    """Tell whether every trial that the file names is in `content` too."""
     try:
-        before = yaml.safe_load(path.read_text())
-        old = {trial["id"] for variant in before["variants"] for trial in variant["trials"]}
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return True
-    return old <= {trial["id"] for variant in content["variants"] for trial in variant["trials"]}
+        before = read_sweep(request.runs, sweep.name).trial_ids
+    except AnalysisError:  # there is none, or it is damaged
+        before = []
+    write_sweep(request.runs, resolved, search)
+    return not set(before) <= set(resolved.trial_ids)
+
+
+def _row(variant: Variant) -> PlannedVariant:
+    trials = {Replicate(trial.seed, trial.label_split): trial.id for trial in variant.trials}
+    return PlannedVariant(variant.name, trials, variant.group, variant.published, variant.settings)

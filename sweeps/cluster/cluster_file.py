@@ -1,6 +1,5 @@
 """The cluster file: what Ray's launcher reads, checked before anything is started."""
 
-import difflib
 import json
 import os
 from collections.abc import Iterator
@@ -10,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from simcvd.errors import UserError
-from sweeps.definition.yaml_text import Path as Place
-from sweeps.definition.yaml_text import Problem, YamlText, parse_yaml
+from simcvd.nearest import did_you_mean
+from simcvd.yaml_text import KeyPath, Problem, YamlText, parse_yaml
 from sweeps.storage.store import url_in
 
 OWN_SECTION: Final = "simcvd"
@@ -123,8 +122,7 @@ def _schema_problems(text: YamlText) -> Iterator[Problem]:
         if error.validator == "additionalProperties":
             known = list(error.schema.get("properties", {}))
             for key in [key for key in error.instance if key not in known]:
-                meant = difflib.get_close_matches(str(key), known, n=1)
-                told = f"did you mean {meant[0]}?" if meant else f"known are {', '.join(known)}"
+                told = did_you_mean(str(key), known, most=1) or f"known are {', '.join(known)}"
                 yield Problem((*path, key), f"unknown key, {told}")
         elif error.validator == "required":
             for key in [key for key in error.validator_value if key not in error.instance]:
@@ -149,32 +147,32 @@ def _own_problems(text: YamlText) -> Iterator[Problem]:
     if provider["type"] == "local":
         yield from _local_problems(provider)
     own = text.content.get("metadata", {}).get(OWN_SECTION, {})
-    place: Place = ("metadata", OWN_SECTION)
+    path: KeyPath = ("metadata", OWN_SECTION)
     if not isinstance(own, dict):
-        yield Problem(place, f"expected {', '.join(_OWN_KEYS)}, found {own!r}")
+        yield Problem(path, f"expected {', '.join(_OWN_KEYS)}, found {own!r}")
         return
     for key in own.keys() - set(_OWN_KEYS):
-        yield Problem((*place, key), f"unknown key, known are {', '.join(_OWN_KEYS)}")
+        yield Problem((*path, key), f"unknown key, known are {', '.join(_OWN_KEYS)}")
     runs, cache = own.get("runs"), own.get("cache")
     if runs is not None and not (isinstance(runs, str) and (runs.startswith("/") or url_in(runs))):
         yield Problem(
-            (*place, "runs"), f"expected an absolute path that all hosts share, or s3://BUCKET/PREFIX, found {runs!r}"
+            (*path, "runs"), f"expected an absolute path that all hosts share, or s3://BUCKET/PREFIX, found {runs!r}"
         )
     if cache is not None and not (isinstance(cache, str) and cache.startswith(("/", "~/"))):
-        yield Problem((*place, "cache"), f"expected an absolute path on each host's own disk, found {cache!r}")
+        yield Problem((*path, "cache"), f"expected an absolute path on each host's own disk, found {cache!r}")
 
 
-def _not_filled_in(value: Any, place: Place = ()) -> Iterator[Problem]:
-    """Yield the places where the recipe's mark still stands."""
+def _not_filled_in(value: Any, path: KeyPath = ()) -> Iterator[Problem]:
+    """Yield the keys where the recipe's mark still stands."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _not_filled_in(inner, (*place, key))
+            yield from _not_filled_in(inner, (*path, key))
     elif isinstance(value, list):
         for number, inner in enumerate(value):
-            yield from _not_filled_in(inner, (*place, number))
+            yield from _not_filled_in(inner, (*path, number))
     elif isinstance(value, str) and FILL_IN in value:
         shown = value if len(value) <= 60 else f"...{value[max(0, value.index(FILL_IN) - 25) :][:55]}..."
-        yield Problem(place, f"fill this in, found {' '.join(shown.split())}")
+        yield Problem(path, f"fill this in, found {' '.join(shown.split())}")
 
 
 def _local_problems(provider: dict[str, Any]) -> Iterator[Problem]:
@@ -184,18 +182,18 @@ def _local_problems(provider: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(("provider", "worker_ips"), f"expected a list of addresses, found {provider['worker_ips']!r}")
         return
     workers = provider.get("worker_ips") or []
-    places: list[tuple[Place, Any]] = [(("provider", "head_ip"), provider.get("head_ip"))]
-    places += [(("provider", "worker_ips", number), worker) for number, worker in enumerate(workers)]
+    addresses: list[tuple[KeyPath, Any]] = [(("provider", "head_ip"), provider.get("head_ip"))]
+    addresses += [(("provider", "worker_ips", number), worker) for number, worker in enumerate(workers)]
     seen: set[str] = set()
-    for place, address in places:
+    for path, address in addresses:
         if address is None:
             continue
         if str(address).startswith(_PLACEHOLDERS):
-            yield Problem(place, f"{address} is the example's address; fill in a host of yours")
+            yield Problem(path, f"{address} is the example's address; fill in a host of yours")
         elif str(address).startswith("127.") or address == "localhost":
-            yield Problem(place, f"{address} is each host itself; fill in the address that the others reach it by")
+            yield Problem(path, f"{address} is each host itself; fill in the address that the others reach it by")
         elif str(address) in seen:
-            yield Problem(place, f"{address} is named twice; a host is head or worker once")
+            yield Problem(path, f"{address} is named twice; a host is head or worker once")
         seen.add(str(address))
 
 

@@ -1,13 +1,9 @@
 """A sweep as a job on the head: sent once, found again, followed line by line, asked to stop."""
 
-import asyncio
 import hashlib
-import http.client
 import logging
 import os
-import re
 import shlex
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,8 +13,9 @@ from typing import Any, Final
 
 from simcvd.errors import UserError
 from sweeps.cluster.hosts import UnreachableError
-from sweeps.cluster.token import ENVIRONMENT
-from sweeps.cluster.tunnel import Tunnel
+from sweeps.cluster.job_log import JobLog
+from sweeps.cluster.token import ENVIRONMENT, UNAUTHORISED, WRONG_TOKEN
+from sweeps.cluster.tunnel import Tunnel, answers
 from sweeps.resources.environment import environment
 
 SWEEP_KEY: Final = "simcvd_sweep"
@@ -34,9 +31,6 @@ _TALKATIVE: Final = (
     "ray.dashboard.modules.job.sdk",
     "ray._private.runtime_env.packaging",
 )
-_UNAUTHORISED: Final = re.compile(r"\b(401|403)\b")
-_TRIES: Final = 3
-_ANSWER_S: Final = 10.0
 _LOOPBACK: Final = "127.0.0.1"
 
 
@@ -88,27 +82,39 @@ class Jobs:
             jobs = [job for job in self._client.list_jobs() if str(job.status.value) not in _OVER]
         return sorted(key for job in jobs if (key := (job.metadata or {}).get(SWEEP_KEY)))
 
-    def submit(self, sweep: str, arguments: Sequence[str], shipment: Path) -> RemoteJob:
+    def submit(
+        self,
+        arguments: Sequence[str],
+        shipment: Path,
+        *,
+        sweep: str | None = None,
+        module: str = "cli",
+        environment: Mapping[str, str] | None = None,
+    ) -> RemoteJob:
         """Send a command of this project to the head.
 
         Args:
-            sweep: what `sweep_key` says of the sweep.
             arguments: of `simcvd`.
             shipment: folder to run it from, on every node.
+            sweep: what `sweep_key` says of the sweep that it runs; none runs no sweep.
+            module: what is run with these arguments.
+            environment: further variables.
         """
-        environment = {
+        variables = {
             **ENVIRONMENT,
             # Asked to stop, a sweep ends as after Ctrl-C.
             "RAY_JOB_STOP_SIGNAL": "SIGINT",
             "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S),
             "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
         }
+        name = "simcvd-" + hashlib.sha256((sweep or shlex.join(arguments)).encode()).hexdigest()[:8]
         with _asking():
             job_id = self._client.submit_job(
-                entrypoint=f"{_PYTHON} -m cli {shlex.join(arguments)}",
-                submission_id=f"simcvd-{hashlib.sha256(sweep.encode()).hexdigest()[:8]}-{int(time.time())}",
-                runtime_env={"working_dir": str(shipment), "env_vars": environment},
-                metadata={SWEEP_KEY: sweep},
+                entrypoint=f"{_PYTHON} -m {module} {shlex.join(arguments)}",
+                submission_id=f"{name}-{int(time.time())}",
+                runtime_env={"working_dir": str(shipment), "env_vars": variables},
+                metadata={} if sweep is None else {SWEEP_KEY: sweep},
             )
         return RemoteJob(job_id, running=True)
 
@@ -158,10 +164,10 @@ class Jobs:
         told = 0
         broken_since: float | None = None
         while not asked_to_leave():
-            tail = _Tail(self._client, job.id)
+            log = JobLog(self._client, job.id)
             try:
                 seen = 0
-                for line in tail.lines(asked_to_leave):
+                for line in log.lines(asked_to_leave):
                     if line is None:
                         yield None
                         continue
@@ -181,12 +187,12 @@ class Jobs:
                 yield None
                 time.sleep(1)
             finally:
-                tail.close()
+                log.close()
 
     def _open_again(self, error: Exception, silent_s: float) -> None:
         with suppress(UnreachableError):
             self._tunnel.open()
-            if silent_s > _GONE_S and _answers(self._tunnel) is False:
+            if silent_s > _GONE_S and answers(self._tunnel) is False:
                 raise UserError(
                     "Ray on the head has ended, as when the host was started again; run the same command again: it "
                     "starts the cluster and continues, nothing finished is lost."
@@ -198,118 +204,9 @@ class Jobs:
             ) from error
 
 
-class _Tail:
-    """The log of a job, read in a thread: Ray hands it out to coroutines only."""
-
-    def __init__(self, client: Any, job_id: str) -> None:
-        self._client, self._job_id = client, job_id
-        self._ready = threading.Condition()
-        self._lines: list[str] = []
-        self._error: Exception | None = None
-        self._ended = False
-        self._loop = asyncio.new_event_loop()
-        self._task: asyncio.Task[None] | None = None
-        self._thread = threading.Thread(target=self._run, name="job log", daemon=True)
-        self._thread.start()
-
-    def lines(self, asked_to_leave: Callable[[], bool]) -> Iterator[str | None]:
-        while True:
-            with self._ready:
-                if not self._lines and not self._ended:
-                    self._ready.wait(1)
-                lines, self._lines = self._lines, []
-                ended, error = self._ended, self._error
-            yield from lines
-            if ended and not self._lines:
-                if error is not None:
-                    raise ConnectionError(str(error) or type(error).__name__) from error
-                return
-            if asked_to_leave():
-                return
-            yield None
-
-    def close(self) -> None:
-        def cancel() -> None:
-            if self._task is not None:
-                self._task.cancel()
-
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(cancel)
-        self._thread.join(5)
-
-    def _run(self) -> None:
-        try:
-            self._task = self._loop.create_task(self._read())
-            self._loop.run_until_complete(self._task)
-        except asyncio.CancelledError:
-            pass
-        except Exception as error:  # handed over to who reads the lines
-            self._error = error
-        finally:
-            self._loop.close()
-            with self._ready:
-                self._ended = True
-                self._ready.notify()
-
-    async def _read(self) -> None:
-        rest = ""
-        async for chunk in self._client.tail_job_logs(self._job_id):
-            *whole, rest = (rest + chunk).split("\n")
-            self._hand_over(whole)
-        if rest:
-            self._hand_over([rest])
-
-    def _hand_over(self, lines: Sequence[str]) -> None:
-        with self._ready:
-            self._lines += lines
-            self._ready.notify()
-
-
 def sweep_key(name: str, runs: str) -> str:
-    """Return what tells a sweep from others on its cluster."""
+    """Return the key of a sweep among the jobs of its cluster."""
     return f"{runs}/sweeps/{name}"
-
-
-def is_up(tunnel: Tunnel) -> bool:
-    """Tell whether a Ray with this machine's token answers at the other end.
-
-    Raises:
-        UserError: a Ray answers that has another token, or something is there that does not answer in time.
-    """
-    for _ in range(_TRIES):
-        if (answer := _answers(tunnel)) is not None:
-            return answer
-        time.sleep(1)
-    raise UnreachableError(
-        f"The dashboard of the head is there, but did not answer {_TRIES} times; try again when the head is less busy."
-    )
-
-
-def _answers(tunnel: Tunnel) -> bool | None:
-    """Tell whether a Ray answers: no where nothing listens, None where it is too slow or confused to tell."""
-    import urllib.error
-    import urllib.request
-
-    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser().read_text().strip()
-    request = urllib.request.Request(f"{tunnel.address}/api/version", headers={"Authorization": f"Bearer {token}"})
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is for nobody else
-    try:
-        with direct.open(request, timeout=_ANSWER_S):
-            return True
-    except urllib.error.HTTPError as error:
-        if _UNAUTHORISED.search(str(error.code)):
-            raise UserError(_WRONG_TOKEN) from error
-    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ConnectionError):
-            return False
-    return None
-
-
-_WRONG_TOKEN: Final = (
-    "The Ray on the head has another token than ~/.ray/auth_token here; copy that file from the machine that started "
-    "the cluster, or take the cluster down from there."
-)
 
 
 def _connect(address: str) -> Any:
@@ -320,8 +217,8 @@ def _connect(address: str) -> Any:
             client = JobSubmissionClient(address)
         except (RuntimeError, ConnectionError, OSError) as error:
             text = " ".join(str(error).split())
-            if _UNAUTHORISED.search(text):
-                raise UserError(_WRONG_TOKEN) from error
+            if UNAUTHORISED.search(text):
+                raise UserError(WRONG_TOKEN) from error
             raise UserError(f"The head's Ray does not answer: {text[:200]}.") from error
         for name in _TALKATIVE:  # what matters comes back as an exception
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -337,8 +234,8 @@ def _asking() -> Iterator[None]:
         raise
     except Exception as error:
         text = " ".join(str(error).split())
-        if _UNAUTHORISED.search(text) or type(error).__name__ == "AuthenticationError":
-            raise UserError(_WRONG_TOKEN) from error
+        if UNAUTHORISED.search(text) or type(error).__name__ == "AuthenticationError":
+            raise UserError(WRONG_TOKEN) from error
         raise UnreachableError(
             f"The head's Ray gave no answer ({text[:200].rstrip('.')}); a sweep that runs there goes on. Try the same "
             "command again."

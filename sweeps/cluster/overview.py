@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simcvd.errors import UserError
+from sweeps.cluster.bring_up import connected
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.job import STOP_WAIT_S, Jobs, sweep_key
 from sweeps.cluster.launch import expected_nodes
-from sweeps.cluster.up import connected
 
 _POLL_S: Final = 1.0
 

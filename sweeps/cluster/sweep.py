@@ -10,19 +10,22 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from simcvd.errors import UserError
+from sweeps.cluster.bring_up import bring_up
 from sweeps.cluster.cluster_file import ClusterFile
-from sweeps.cluster.follow import FollowedSweep
 from sweeps.cluster.hosts import Host
 from sweeps.cluster.job import Jobs, RemoteJob, sweep_key
+from sweeps.cluster.remote_events import FollowedSweep
 from sweeps.cluster.shipment import SWEEP_FILE, packed
 from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
-from sweeps.cluster.up import bring_up
 from sweeps.runner import show_table
 from sweeps.search.study import holds_password
 from sweeps.session import say
-from sweeps.show.views import View, view_on
+from sweeps.show import marked_errors
+from sweeps.show.marked_errors import MARK
+from sweeps.show.views import LiveView, view_on
 from sweeps.status.sweep import SweepState
-from sweeps.storage.object_runs import CACHE, refuse_search, refuse_store
+from sweeps.storage.data_cache import CACHE
+from sweeps.storage.location import refuse_search, refuse_store
 from sweeps.storage.store import url_in
 
 if TYPE_CHECKING:
@@ -94,6 +97,12 @@ class RemoteSweep:
         own = None if self.searches else self.cluster.cache
         return given[-1] if given else own
 
+    def arguments(self, dataset: str | None) -> list[str]:
+        """Return the command for the head; `dataset` is where the hosts have the data set."""
+        named = [SWEEP_FILE if self.file else self.name, *([] if dataset is None else [dataset])]
+        cache = [] if self.cache is None else [f"{_CACHE}{self.cache}"]
+        return ["sweep", *named, "--out", self.remote_runs, *self.options, *cache]
+
     def check(self) -> None:
         """Refuse what the head would refuse, or what would be found only after the sweep.
 
@@ -130,12 +139,10 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
         if job is not None and job.running:
             say(console, f"The sweep {wanted.name} runs on {wanted.cluster.name} already; following it.")
         else:
-            place = _dataset_there(head, wanted.dataset, dataset, seen_there, console)
-            arguments = ["sweep", SWEEP_FILE if wanted.file else wanted.name, *([place] if place else [])]
-            arguments += ["--out", remote_runs, "--json", *wanted.options]
-            arguments += [] if wanted.cache is None else [f"{_CACHE}{wanted.cache}"]
+            there = _dataset_there(head, wanted.dataset, dataset, seen_there, lambda text: say(console, text))
             with packed(wanted.file) as shipment:
-                job = jobs.submit(sweep_key(wanted.name, remote_runs), arguments, shipment)
+                arguments = [*wanted.arguments(there), "--json"]
+                job = jobs.submit(arguments, shipment, sweep=sweep_key(wanted.name, remote_runs))
         followed, left = follow(jobs, job, wanted.name, console, Path(remote_runs))
         if left:
             return RemoteOutcome(130, followed.state, detached=True)
@@ -147,11 +154,52 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
         return outcome
 
 
+def look_ahead_on_cluster(
+    wanted: RemoteSweep, width: int, out: Callable[[str], None], tell: Callable[[str], None]
+) -> RemoteJob:
+    """Run a command on the head that only looks, such as a dry run, and hand on what it prints; Ctrl-C ends it.
+
+    Args:
+        wanted: what to look at, with the options that say so.
+        width: columns to print in.
+        out: gets its lines.
+        tell: gets what it says beside them.
+
+    Returns:
+        The job at its end.
+
+    Raises:
+        UserError: the cluster can't be had, it does not answer any more, or an option holds a password.
+    """
+    wanted.check()
+    dataset = None if wanted.dataset is None else _dataset_here(wanted.dataset)
+    with bring_up(wanted.cluster, tell) as (head, tunnel):
+        jobs = Jobs(tunnel)
+        seen_there = runs_on_head(head, wanted.remote_runs, CACHE if wanted.cache is None else Path(wanted.cache))
+        there = _dataset_there(head, wanted.dataset, dataset, seen_there, tell)
+        with packed(wanted.file) as shipment:
+            columns = {"COLUMNS": str(width)}
+            job = jobs.submit(wanted.arguments(there), shipment, module=marked_errors.__name__, environment=columns)
+        with _leaving() as asked_to_leave:
+            for line in jobs.lines(job, asked_to_leave):
+                if line is None or line.startswith(f"Running entrypoint for job {job.id}"):  # Ray's own first line
+                    continue
+                tell(line.removeprefix(MARK)) if line.startswith(MARK) else out(line)
+            if asked_to_leave():
+                jobs.stop(job)
+                raise KeyboardInterrupt
+        ended = jobs.look(job)
+    if ended is None or ended.exit_code is None:
+        reason = f" ({ended.message.rstrip('.')[:300]})" if ended is not None and ended.message else ""
+        raise UserError(f"The command on the head, {head.address}, ended early{reason}; run it again.")
+    return ended
+
+
 def follow(jobs: Jobs, job: RemoteJob, name: str, console: "Console", runs: Path) -> tuple[FollowedSweep, bool]:
     """Show a sweep's progress until it ends or the user leaves; return what is known of it, and whether he left."""
     followed = FollowedSweep(name)
     with _leaving() as asked_to_leave, ExitStack() as shown:
-        view: View | None = None
+        view: LiveView | None = None
         last = 0.0
         for line in jobs.lines(job, asked_to_leave):
             sentence = None if line is None else followed.take(line)
@@ -196,14 +244,14 @@ def _check_secrets(options: Sequence[str]) -> None:
 
 
 def _dataset_here(dataset: Path) -> str | None:
-    """Return the digest of a data set on this machine; None where there is none at this place."""
+    """Return the digest of a data set on this machine; None where there is none."""
     from simcvd.data.store import open_info
 
     return open_info(dataset).digest if (dataset / "dataset.json").is_file() else None
 
 
 def _dataset_there(
-    head: Host, dataset: Path | None, digest: str | None, remote_runs: str, console: "Console"
+    head: Host, dataset: Path | None, digest: str | None, remote_runs: str, tell: Callable[[str], None]
 ) -> str | None:
     """Return the path of the data set on the hosts, brought there where only this machine has it."""
     if dataset is None:
@@ -214,13 +262,13 @@ def _dataset_there(
         if not dataset.is_absolute():
             raise UserError(f"There is no data set in {dataset} here; a path on the hosts begins with /.")
         return str(dataset)
-    say(console, f"Copying the data set {dataset} to the cluster, unless it is there ...")
+    tell(f"Copying the data set {dataset} to the cluster, unless it is there ...")
     return bring_dataset(head, dataset, digest, remote_runs)
 
 
 @contextmanager
 def _leaving() -> Iterator[Callable[[], bool]]:
-    """Yield what tells whether Ctrl-C was pressed; pressed again it ends the command at once."""
+    """Yield a question: was Ctrl-C pressed? Pressed again it ends the command at once."""
     asked: list[int] = []
 
     def leave(number: int, frame: FrameType | None) -> None:

@@ -1,6 +1,7 @@
 """The token that every part of a cluster's Ray asks for: made once, kept in a file that only its owner reads."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,12 @@ TOKEN_FILE: Final = "~/.ray/auth_token"
 
 ENVIRONMENT: Final = {"RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
 """What Ray's own commands read, here and on the hosts."""
+
+UNAUTHORISED: Final = re.compile(r"\b(401|403)\b")
+WRONG_TOKEN: Final = (
+    "The Ray on the head has another token than ~/.ray/auth_token here; copy that file from the machine that started "
+    "the cluster, or take the cluster down from there."
+)
 
 
 def ensure_token() -> Path:

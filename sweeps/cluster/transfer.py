@@ -9,12 +9,12 @@ from typing import Final
 
 from simcvd.errors import UserError
 from sweeps.cluster.hosts import Host
-from sweeps.session import sweep_lock
 from sweeps.status.lock import LIVE_FILE
 from sweeps.status.trial import read_result
 from sweeps.storage.object_runs import ObjectRuns
+from sweeps.storage.object_storage import EPOCH_FILE
+from sweeps.storage.shared_folder import sweep_lock
 from sweeps.storage.store import Store, url_in
-from sweeps.storage.sweep_in_store import EPOCH_FILE
 
 DATASETS: Final = "datasets"
 """Folder in RUNS for data sets that were brought there, each under its digest."""

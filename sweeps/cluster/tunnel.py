@@ -1,17 +1,27 @@
 """A tunnel to the dashboard of the head, which listens on the head itself only."""
 
+import http.client
+import os
 import socket
 import subprocess
 import tempfile
 import time
+import urllib.error
+import urllib.request
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
 from simcvd.errors import UserError
 from sweeps.cluster.hosts import CONNECT_S, NO_SSH, Host, UnreachableError
+from sweeps.cluster.token import UNAUTHORISED, WRONG_TOKEN
 
 DASHBOARD_PORT: Final = 8265
+ANSWER_S: Final = 10.0
+"""How long the dashboard may take to answer, in seconds."""
+
+_TRIES: Final = 3
 
 
 class Tunnel:
@@ -107,3 +117,36 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def is_up(tunnel: Tunnel) -> bool:
+    """Tell whether a Ray with this machine's token answers at the other end.
+
+    Raises:
+        UserError: a Ray answers that has another token, or something is there that does not answer in time.
+    """
+    for _ in range(_TRIES):
+        if (answer := answers(tunnel)) is not None:
+            return answer
+        time.sleep(1)
+    raise UnreachableError(
+        f"The dashboard of the head is there, but did not answer {_TRIES} times; try again when the head is less busy."
+    )
+
+
+def answers(tunnel: Tunnel) -> bool | None:
+    """Tell whether a Ray answers: no where nothing listens, None where it is too slow or confused to tell."""
+    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or "~/.ray/auth_token").expanduser().read_text().strip()
+    request = urllib.request.Request(f"{tunnel.address}/api/version", headers={"Authorization": f"Bearer {token}"})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # the token is for nobody else
+    try:
+        with direct.open(request, timeout=ANSWER_S):
+            return True
+    except urllib.error.HTTPError as error:
+        if UNAUTHORISED.search(str(error.code)):
+            raise UserError(WRONG_TOKEN) from error
+    except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, ConnectionError):
+            return False
+    return None

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from simcvd.config import dotted_keys
+from simcvd.nested import leaves
 from sweeps.definition.variant_entry import SweepModel, VariantEntry, short_names
 
 Name = Annotated[str, Field(min_length=1)]
@@ -20,14 +21,14 @@ class OffSetting:
     Attributes:
         path: where `terms` says so.
         term: the term's name; None where it is named after its settings.
-        place: the term's number.
+        number: the term's number.
         key: the setting, dotted.
         value: what it is set to.
     """
 
     path: tuple[str | int, ...]
     term: str | None
-    place: int
+    number: int
     key: str
     value: Any
 
@@ -50,7 +51,7 @@ class Ablation(SweepModel):
         if not (self.leave_one_out or self.add_one_in or self.build_up):
             raise ValueError("switches off leave_one_out, add_one_in and build_up; one of them makes the rows")
         switched = list(off_settings(self.terms))
-        if lacking := set(range(len(self.terms))) - {each.place for each in switched}:
+        if lacking := set(range(len(self.terms))) - {each.number for each in switched}:
             part = min(lacking) if isinstance(self.terms, list) else list(self.terms)[min(lacking)]
             raise _problem("names no setting; expected a setting's key, or settings with their values", part)
         named = self.switched_off
@@ -59,7 +60,7 @@ class Ablation(SweepModel):
         if self.add_one_in or self.build_up:
             first: dict[str, OffSetting] = {}
             for each in switched:
-                if (other := first.setdefault(each.key, each)).place != each.place:
+                if (other := first.setdefault(each.key, each)).number != each.number:
                     raise _problem(f"{each.key} is in two terms, so neither can stand alone", *other.path)
         return self
 
@@ -70,7 +71,7 @@ class Ablation(SweepModel):
         names = short_names(dict.fromkeys(each.key for each in switched))
         terms: dict[int, list[OffSetting]] = {}
         for each in switched:
-            terms.setdefault(each.place, []).append(each)
+            terms.setdefault(each.number, []).append(each)
         return {
             own[0].term or " and ".join(names[each.key] for each in own): {each.key: each.value for each in own}
             for own in terms.values()
@@ -101,38 +102,28 @@ def off_settings(terms: Any) -> Iterator[OffSetting]:
     """Yield what each term switches off; what has no such form is passed over."""
     known = dotted_keys()
 
-    def plain(path: tuple[str | int, ...], term: str | None, place: int, key: str) -> OffSetting:
-        return OffSetting(path, term, place, key, False if isinstance(known.get(key), bool) else 0)
+    def plain(path: tuple[str | int, ...], term: str | None, number: int, key: str) -> OffSetting:
+        return OffSetting(path, term, number, key, False if isinstance(known.get(key), bool) else 0)
 
     if isinstance(terms, list):
-        for place, entry in enumerate(terms):
+        for number, entry in enumerate(terms):
             if isinstance(entry, str):
-                yield plain((place,), None, place, entry)
+                yield plain((number,), None, number, entry)
             elif isinstance(entry, Mapping):
-                for path, key, value in _nested(entry, (place,)):
-                    yield OffSetting(path, None, place, key, value)
+                for keys, value in leaves(entry):
+                    yield OffSetting((number, *keys), None, number, ".".join(map(str, keys)), value)
     elif isinstance(terms, Mapping):
-        for place, (name, entry) in enumerate(terms.items()):
+        for number, (name, entry) in enumerate(terms.items()):
             if isinstance(entry, Mapping):
-                for path, key, value in _nested(entry, (name,)):
-                    yield OffSetting(path, str(name), place, key, value)
+                for keys, value in leaves(entry):
+                    yield OffSetting((name, *keys), str(name), number, ".".join(map(str, keys)), value)
             elif name in known or not isinstance(entry, str | list):
-                yield OffSetting((name,), None, place, str(name), entry)
+                yield OffSetting((name,), None, number, str(name), entry)
             elif isinstance(entry, str):
-                yield plain((name,), str(name), place, entry)
+                yield plain((name,), str(name), number, entry)
             else:
                 for index, key in enumerate(entry):
-                    yield plain((name, index), str(name), place, str(key))
-
-
-def _nested(
-    settings: Mapping[Any, Any], path: tuple[str | int, ...], prefix: str = ""
-) -> Iterator[tuple[tuple[str | int, ...], str, Any]]:
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _nested(value, (*path, key), f"{prefix}{key}.")
-        else:
-            yield (*path, key), f"{prefix}{key}", value
+                    yield plain((name, index), str(name), number, str(key))
 
 
 def _without(terms: Mapping[str, Mapping[str, Any]], kept: tuple[str, ...]) -> dict[str, Any]:

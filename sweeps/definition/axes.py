@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
-from sweeps.definition.variant_entry import DEFAULT_ROW, SweepModel, VariantEntry, dotted, short_names
+from simcvd.nested import dotted
+from sweeps.definition.variant_entry import DEFAULT_ROW, SweepModel, VariantEntry, short_names
 
 
 class ConditionalAxis(SweepModel):

@@ -1,27 +1,31 @@
 """Sweeps by name or path: what to compare, read and checked before anything runs."""
 
-import difflib
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 from pydantic import ValidationError
 
 from simcvd.errors import UserError
-from sweeps.definition.schema_problems import parse_sweep, schema_problems
+from simcvd.nearest import did_you_mean
+from simcvd.yaml_text import YamlText, parse_yaml, read_yaml
+from sweeps.definition.schema_problems import schema_problems
 from sweeps.definition.setting_checks import setting_problems
 from sweeps.definition.sweep_file import LABEL_SPLIT, SweepFile
-from sweeps.definition.variant_entry import VariantEntry, dotted
+from sweeps.definition.variant_entry import VariantEntry
 
 __all__ = [
     "LABEL_SPLIT",
     "SweepFile",
     "VariantEntry",
-    "dotted",
     "list_sweeps",
     "load_sweep",
     "parse_label_splits",
     "parse_seeds",
 ]
+
+_KIND: Final = "sweep file"
+_KEYS: Final = "name, base, axes and seeds"
 
 
 def load_sweep(name_or_path: str) -> SweepFile:
@@ -107,16 +111,15 @@ def is_path(name_or_path: str) -> bool:
 
 def _read_sweep(name_or_path: str) -> SweepFile:
     if is_path(name_or_path):
-        return _parse(_read(Path(name_or_path)), name_or_path)
+        return _checked(read_yaml(Path(name_or_path), _KIND, _KEYS))
     entries = _catalogue()
     if name_or_path not in entries:
-        near = difflib.get_close_matches(name_or_path, entries, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ";"
+        told = did_you_mean(name_or_path, entries, most=1)
         raise UserError(
-            f"There is no built-in sweep '{name_or_path}'{hint} built in: {', '.join(entries)}; "
+            f"There is no built-in sweep '{name_or_path}'; {told}{' ' if told else ''}built in: {', '.join(entries)}; "
             "or give a path ending in .yaml."
         )
-    return _parse(entries[name_or_path], f"sweep {name_or_path}")
+    return _checked(parse_yaml(entries[name_or_path], f"sweep {name_or_path}", _KIND, _KEYS))
 
 
 def _catalogue() -> dict[str, str]:
@@ -125,16 +128,7 @@ def _catalogue() -> dict[str, str]:
     return {name: files[name].read_text() for name in sorted(files)}
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UserError(f"The sweep file {path} can't be read: {reason}.") from error
-
-
-def _parse(text: str, origin: str) -> SweepFile:
-    parsed = parse_sweep(text, origin)
+def _checked(parsed: YamlText) -> SweepFile:
     problems = list(setting_problems(parsed.content))
     try:
         sweep = SweepFile.model_validate(parsed.content)

@@ -9,8 +9,10 @@ from typing import Any
 from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
+from simcvd.nested import dotted
+from sweeps.definition.changes import NO_CHANGES, Changes
 from sweeps.definition.sweep_file import LABEL_SPLIT, SweepFile
-from sweeps.definition.variant_entry import VariantEntry, dotted
+from sweeps.definition.variant_entry import VariantEntry
 
 
 @dataclass(frozen=True)
@@ -57,49 +59,42 @@ class Variant:
 def expand(
     sweep: SweepFile,
     dataset_digest: str,
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    preset: str | None = None,
-    seeds: Sequence[int] | None = None,
-    label_splits: Sequence[int] | None = None,
+    changes: Changes = NO_CHANGES,
 ) -> list[Variant]:
     """Resolve a sweep to its variants and trials.
 
-    Later ones win: preset, the sweep's base, `overrides`, the variant's settings, the seed and the label split. An
-    override that no variant would take is refused; where only some variants set the key, these keep their value and the
-    others take it. A sweep that includes others has each variant once, where it comes first.
+    Later ones win: preset, the sweep's base, the command's overrides, the variant's settings, the seed and the label
+    split. An override that no variant would take is refused; where only some variants set the key, these keep their
+    value and the others take it. A sweep that includes others has each variant once, where it comes first.
 
     Args:
         sweep: the sweep file.
         dataset_digest: `DatasetInfo.digest`.
-        overrides: dotted settings for all variants that don't set them themselves.
-        preset: taken in place of the sweep's own.
-        seeds: taken in place of the sweep's own.
-        label_splits: taken in place of the sweep's own.
+        changes: what the command changes.
 
     Raises:
         UserError: a setting is unknown, out of range, or overridden though every variant sets it; two variants are the
             same; the reference is not exactly one variant; the labelled cases are drawn in two ways.
     """
-    changes = dotted(overrides or {})
-    if both := sorted(sweep.set_by_all & changes.keys()):
+    overrides = dotted(changes.overrides)
+    if both := sorted(sweep.set_by_all & overrides.keys()):
         raise UserError(
             f"{', '.join(both)} is varied by the sweep {sweep.name} and can't be set for all of it as well; "
             "drop it from --set, or write a sweep file without it."
         )
-    if "seed" in {*changes, *sweep.swept, *sweep.base}:
+    if "seed" in {*overrides, *sweep.swept, *sweep.base}:
         raise UserError(f"seed is given as a setting in the sweep {sweep.name}; name seeds under seeds or --seeds.")
-    splits = label_splits or sweep.label_splits
+    splits = changes.label_splits or sweep.label_splits
     if splits is not None:
-        _check_label_splits(sweep, changes)
-    base = apply_settings(load_preset(preset or sweep.preset), sweep.base_settings | changes)
+        _check_label_splits(sweep, overrides)
+    base = apply_settings(load_preset(changes.preset or sweep.preset), sweep.base_settings | overrides)
 
     rows = [(row, _configured(sweep, base, row)) for row in sweep.rows_on(flatten(base))]
     if sweep.include is not None:
         rows = _each_once(rows, dataset_digest)
-    _refuse_doubles(sweep, rows, dataset_digest, changes)
+    _refuse_doubles(sweep, rows, dataset_digest, overrides)
     reference = _reference(sweep, base, {row.name: config for row, config in rows})
-    replicates = [(seed, split) for seed in seeds or sweep.seeds for split in splits or (None,)]
+    replicates = [(seed, split) for seed in changes.seeds or sweep.seeds for split in splits or (None,)]
     return [
         Variant(
             name=row.name,
@@ -121,51 +116,6 @@ def all_trials(variants: Sequence[Variant]) -> list[TrialSpec]:
         if trial is not None:
             once.setdefault(trial.id, trial)
     return list(once.values())
-
-
-def resolved(
-    sweep: SweepFile,
-    variants: Sequence[Variant],
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    dataset_name: str,
-    dataset_digest: str,
-    dataset_path: str,
-    labeled_cases: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """Return what `sweeps/NAME/sweep.yaml` holds: variants and their trial ids, in JSON types.
-
-    Args:
-        sweep: the sweep file.
-        variants: what `expand` made of it.
-        overrides: settings that the command gave for all variants.
-        dataset_name: the data set's name.
-        dataset_digest: its digest.
-        dataset_path: where it is.
-        labeled_cases: what `sweeps.definition.label_splits.labeled_cases` returns.
-    """
-    return {
-        "name": sweep.name,
-        "description": sweep.description,
-        "metric": sweep.metric,
-        "also": list(sweep.also),
-        "reference": next((variant.name for variant in variants if variant.reference), None),
-        "dataset": {"name": dataset_name, "digest": dataset_digest, "path": dataset_path},
-        "seeds": list(dict.fromkeys(trial.seed for trial in variants[0].trials)),
-        **({"label_splits": [dict(each) for each in labeled_cases]} if labeled_cases else {}),
-        "published": sweep.published,
-        "overrides": dotted(overrides or {}),
-        "variants": [
-            {
-                "name": variant.name,
-                "group": variant.group,
-                "published": variant.published,
-                "set": dict(variant.settings),
-                "trials": [_entry(trial) for trial in variant.trials],
-            }
-            for variant in variants
-        ],
-    }
 
 
 _Row = tuple[VariantEntry, TrialConfig]
@@ -203,11 +153,6 @@ def _trial(config: TrialConfig, variant: str, seed: int, label_split: int | None
     drawn = {} if label_split is None or config.data.labeled == "all" else {LABEL_SPLIT: label_split}
     config = apply_settings(config, {"seed": seed} | drawn)
     return TrialSpec(trial_id(config, dataset_digest), config, variant, seed, label_split)
-
-
-def _entry(trial: TrialSpec) -> dict[str, Any]:
-    split = {} if trial.label_split is None else {"label_split": trial.label_split}
-    return {"seed": trial.seed, **split, "id": trial.id}
 
 
 def _refuse_doubles(sweep: SweepFile, rows: Sequence[_Row], dataset_digest: str, changes: Mapping[str, Any]) -> None:

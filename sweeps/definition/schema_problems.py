@@ -4,16 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ValidationError
 
-from sweeps.definition.yaml_text import Path, Problem, YamlText, parse_yaml
-
-
-def parse_sweep(text: str, origin: str) -> YamlText:
-    """Parse the YAML of a sweep file.
-
-    Raises:
-        UserError: no YAML, no mapping, a key twice, or an anchor inside itself.
-    """
-    return parse_yaml(text, origin, "sweep file", "name, base, axes and seeds")
+from simcvd.yaml_text import KeyPath, Problem, YamlText
 
 
 def schema_problems(error: ValidationError, text: YamlText, model: type[BaseModel]) -> list[Problem]:
@@ -28,16 +19,16 @@ def schema_problems(error: ValidationError, text: YamlText, model: type[BaseMode
     return problems
 
 
-def _place(location: Sequence[str | int], text: YamlText, missing: bool) -> Path:
+def _place(location: Sequence[str | int], text: YamlText, missing: bool) -> KeyPath:
     """Leave pydantic's marks of union members out of a location, and what is not in the file."""
-    place: Path = ()
+    place: KeyPath = ()
     for index, part in enumerate(location):
         if (*place, part) in text.lines or (missing and index == len(location) - 1):
             place = (*place, part)
     return place
 
 
-def _known(model: type[BaseModel], path: Path) -> list[str]:
+def _known(model: type[BaseModel], path: KeyPath) -> list[str]:
     """Return the keys that are known where `path` ends."""
     from sweeps.definition.ablation import Ablation
     from sweeps.definition.axes import ConditionalAxis

@@ -1,16 +1,17 @@
 """Settings named anywhere in a sweep file, each checked for itself: is there such a setting, can it have this value."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from simcvd.config import PRESETS, dotted_keys
 from simcvd.config.edit import setting_problem
 from simcvd.methods.registry import METHODS
+from simcvd.nearest import did_you_mean
+from simcvd.nested import leaves
+from simcvd.yaml_text import KeyPath, Problem
 from sweeps.definition.ablation import off_settings
 from sweeps.definition.axes import holds
 from sweeps.definition.sweep_file import PRESET
-from sweeps.definition.yaml_text import Path, Problem
 
 _Found = Iterator[Problem]
 
@@ -32,21 +33,21 @@ def setting_problems(content: Mapping[str, Any]) -> _Found:
     yield from _of_mapping(content.get("reference"), ("reference",))
 
 
-def _check(key: str, value: Any, path: Path) -> _Found:
+def _check(key: str, value: Any, path: KeyPath) -> _Found:
     if (reason := _reason(key, value)) is not None:
         yield Problem(path, reason)
 
 
 def _reason(key: str, value: Any) -> str | None:
     if key == "method" and isinstance(value, str) and value not in METHODS:
-        near = difflib.get_close_matches(value.lower().replace("-", "_"), METHODS, n=1)
-        return f"there is no method '{value}', {f'did you mean {near[0]}?' if near else 'see simcvd methods'}"
+        told = did_you_mean(value.lower().replace("-", "_"), METHODS, most=1)
+        return f"there is no method '{value}', {told or 'see simcvd methods'}"
     return setting_problem(key, value)
 
 
-def _of_mapping(settings: Any, path: Path, preset: bool = False) -> _Found:
+def _of_mapping(settings: Any, path: KeyPath, preset: bool = False) -> _Found:
     """Check settings written with dotted keys, nested, or both."""
-    seen: dict[str, Path] = {}
+    seen: dict[str, KeyPath] = {}
     for place, key, value in _flat(settings, path):
         if key in seen:
             first = ".".join(map(str, seen[key]))
@@ -63,7 +64,7 @@ def _of_axes(axes: Any) -> _Found:
     if not isinstance(axes, Mapping):
         return
     for key, axis in axes.items():
-        path: Path = ("axes", key)
+        path: KeyPath = ("axes", key)
         conditional = isinstance(axis, Mapping)
         values = list(_items(axis.get("values") if conditional else axis))
         if str(key) not in dotted_keys():
@@ -98,7 +99,7 @@ def _of_search(search: Any, strategy: Any) -> _Found:
     if not isinstance(search, Mapping):
         return
     for key, space in search.items():
-        path: Path = ("search", key)
+        path: KeyPath = ("search", key)
         if str(key) not in dotted_keys():
             yield from _check(str(key), None, path)
         elif isinstance(space, Mapping):
@@ -113,7 +114,7 @@ def _of_search(search: Any, strategy: Any) -> _Found:
                 yield from _check(key, value, at)
 
 
-def _of_range(key: str, way: str, values: Any, path: Path) -> _Found:
+def _of_range(key: str, way: str, values: Any, path: KeyPath) -> _Found:
     numbers = [value for _, value in _items(values)]
     for place, value in enumerate(numbers):
         if way != "choice" and (isinstance(value, bool) or not isinstance(value, int | float)):
@@ -131,11 +132,8 @@ def _items(values: Any) -> Iterator[tuple[int, Any]]:
         yield from enumerate(values)
 
 
-def _flat(settings: Any, path: Path, prefix: str = "") -> Iterator[tuple[Path, str, Any]]:
+def _flat(settings: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str, Any]]:
     """Yield each setting of a nested or dotted mapping: where it stands, its dotted key, its value."""
     if isinstance(settings, Mapping):
-        for key, value in settings.items():
-            if isinstance(value, Mapping):
-                yield from _flat(value, (*path, key), f"{prefix}{key}.")
-            else:
-                yield (*path, key), f"{prefix}{key}", value
+        for keys, value in leaves(settings):
+            yield (*path, *keys), ".".join(map(str, keys)), value

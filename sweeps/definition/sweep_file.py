@@ -7,17 +7,17 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from simcvd.config import apply_settings, load_preset
+from simcvd.config import DEFAULT_PRESET, apply_settings, load_preset
 from simcvd.config.edit import flatten
+from simcvd.metrics.names import MetricName
+from simcvd.nested import dotted
 from sweeps.definition.ablation import Ablation
 from sweeps.definition.axes import Axes, axis_rows, conditions, in_order
 from sweeps.definition.search_space import SearchSpace, Strategy
-from sweeps.definition.variant_entry import DEFAULT_ROW, SweepModel, VariantEntry, dotted
+from sweeps.definition.variant_entry import DEFAULT_ROW, SweepModel, VariantEntry
 
 Seed = Annotated[int, Field(ge=0)]
-Metric = Literal["dice", "jaccard", "hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"]
 PRESET: Literal["preset"] = "preset"
-DEFAULT_PRESET = "la"
 LABEL_SPLIT = "data.label_split"
 WAYS = ("axes", "variants", "include", "ablation", "search")
 """How a sweep varies settings: one of these."""
@@ -56,8 +56,8 @@ class SweepFile(SweepModel):
         description="Seeds that draw the labelled cases: each variant is trained with each seed on each of these "
         "draws, which are the same for all variants.",
     )
-    metric: Metric = Field("dice", description="Metric of the ablation table.")
-    also: list[Metric] = Field([], description="Further metrics; all are then shown in one table, `metric` first.")
+    metric: MetricName = Field("dice", description="Metric of the ablation table.")
+    also: list[MetricName] = Field([], description="Further metrics; all are then shown in one table, `metric` first.")
     published: str | None = Field(None, description="Key of the published table that belongs to this sweep.")
 
     @model_validator(mode="before")

@@ -1,9 +1,11 @@
 """One row of a sweep as written or generated, and how settings are keyed and named in it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from simcvd.nested import dotted
 
 DEFAULT_ROW = "default"
 """Name of the row that changes nothing."""
@@ -31,15 +33,6 @@ class VariantEntry(SweepModel):
     @classmethod
     def _dotted(cls, value: dict[str, Any]) -> dict[str, Any]:
         return dotted(value)
-
-
-def dotted(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested settings with dotted keys: `{"a": {"b": 1}}` becomes `{"a.b": 1}`."""
-    flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        flat |= dotted(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
-    return flat
 
 
 def short_names(keys: Iterable[str]) -> dict[str, str]:

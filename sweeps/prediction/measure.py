@@ -42,12 +42,12 @@ def measure_training(
     from simcvd.data.loading import CropLoader
     from simcvd.data.store import open_training
 
-    with _prepared(config, device, threads) as (place, autocast):
+    with _prepared(config, device, threads) as (torch_device, autocast):
         began = time.monotonic()
         view = open_training(dataset, config.data.labeled, config.data.label_split)
-        method = _built(config, place, len(view.info.channels), len(view.info.classes))
-        load = CropLoader(view, config, place, with_unlabeled=method.needs_unlabeled, workers=workers)
-        clock = _StepClock(method, load, config.seed, place, autocast)
+        method = _built(config, torch_device, len(view.info.channels), len(view.info.classes))
+        load = CropLoader(view, config, torch_device, with_unlabeled=method.needs_unlabeled, workers=workers)
+        clock = _StepClock(method, load, config.seed, torch_device, autocast)
         clock.sync()
         built_s = time.monotonic() - began
 
@@ -86,9 +86,9 @@ def measure_inference(
     from simcvd.metrics.case import score_case
     from sweeps.prediction.costs import windows_of
 
-    with _prepared(config, device, threads) as (place, autocast):
+    with _prepared(config, device, threads) as (torch_device, autocast):
         view = open_training(dataset, config.data.labeled, config.data.label_split)
-        method = _built(config, place, len(view.info.channels), len(view.info.classes))
+        method = _built(config, torch_device, len(view.info.channels), len(view.info.classes))
         case = (view.val or view.labeled)[0]
         assert case.label is not None
         x, y, z = case.image.shape[-3:]
@@ -101,7 +101,7 @@ def measure_inference(
 
             def clocked(crops: Any) -> Any:
                 logits = network(crops)
-                _sync(place)
+                _sync(torch_device)
                 batches.append((time.monotonic(), len(crops)))
                 if len(batches) > 1 and batches[-1][0] - began > limit_s / 2:
                     raise _EnoughError
@@ -114,7 +114,7 @@ def measure_inference(
                     case.image,
                     config.data.crop_vox,
                     config.inference.stride_vox,
-                    device=place,
+                    device=torch_device,
                     batch_windows=config.inference.batch_windows,
                     precision=autocast,
                 )
@@ -225,11 +225,11 @@ def _stages(method: "Method", steps: int) -> list[range]:
     return [range(run[0], run[-1] + 1) for run in (list(run) for _, run in acting)]
 
 
-def _built(config: TrialConfig, place: "torch.device", channels: int, classes: int) -> "Method":
+def _built(config: TrialConfig, torch_device: "torch.device", channels: int, classes: int) -> "Method":
     from simcvd.methods.registry import create
 
     method = create(config, channels, classes + 1)
-    method.networks.to(place)
+    method.networks.to(torch_device)
     return method
 
 
@@ -243,12 +243,12 @@ def _prepared(config: TrialConfig, device: str, threads: int) -> "Iterator[tuple
 
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    place = choose_device(device)
+    torch_device = choose_device(device)
     gc.collect()
-    if place.type == "cuda":
+    if torch_device.type == "cuda":
         torch.cuda.empty_cache()
     try:
-        yield place, choose_precision(config.training.precision, place).autocast
+        yield torch_device, choose_precision(config.training.precision, torch_device).autocast
     finally:
         torch.set_num_threads(before)
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.errors import AnalysisError
-from analysis.runs.sweep import read_sweep
+from analysis.runs.sweep import read_sweep, sweep_names
 from simcvd.data.dataset_info import DatasetInfo
-from sweeps.definition.catalogue import SweepFile
 from sweeps.definition.expand import TrialSpec, all_trials
 from sweeps.plan import SweepPlan
 from sweeps.prediction.cost_class import training_class
 from sweeps.prediction.costs import RAY_S, Costs, ProbeFailure, ends_of
+from sweeps.prediction.table_rows import headings_of
+from sweeps.request import SweepRequest
 from sweeps.resources.share import Placement
 from sweeps.status.sweep import ACTIVE
 from sweeps.status.trial import TrialState
@@ -22,7 +23,7 @@ TO_RUN: frozenset[Action] = frozenset({"run", "continue", "score", "again"})
 
 
 @dataclass(frozen=True)
-class Line:
+class TrialAhead:
     """What would become of one trial.
 
     Attributes:
@@ -64,16 +65,20 @@ class Preview:
         slots: trials side by side here.
         costs: what was measured.
         kinds: kinds of trial among those to run.
+        notices: further sentences, such as what the budget leaves out.
+        whose: whose slots these are, in words.
     """
 
     name: str
-    lines: tuple[Line, ...]
+    lines: tuple[TrialAhead, ...]
     headings: Mapping[str, tuple[str, ...]]
     metrics: tuple[str, ...]
     placement: Placement | None = None
     slots: int = 1
     costs: Costs = field(default_factory=Costs)
     kinds: int = 0
+    notices: tuple[str, ...] = ()
+    whose: str = "this machine's"
 
     @property
     def rows(self) -> int:
@@ -86,7 +91,7 @@ class Preview:
         return len({heading for found in self.headings.values() for heading in found})
 
     @property
-    def to_run(self) -> list[Line]:
+    def to_run(self) -> list[TrialAhead]:
         """The trials that would run."""
         return [line for line in self.lines if line.action in TO_RUN]
 
@@ -156,44 +161,55 @@ class Preview:
         }
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What was measured on this machine.
+
+    Attributes:
+        costs: of each kind of trial.
+        placement: what a trial would run on.
+        slots: trials side by side.
+        whose: whose slots these are, in words.
+    """
+
+    costs: Costs = field(default_factory=Costs)
+    placement: Placement | None = None
+    slots: int = 1
+    whose: str = "this machine's"
+
+
 def preview(
     plan: SweepPlan,
-    sweep: SweepFile,
-    runs: Path,
+    request: SweepRequest,
     info: DatasetInfo,
-    headings: Mapping[str, tuple[str, ...]],
     *,
     chosen: Collection[str],
-    costs: Costs | None = None,
-    placement: Placement | None = None,
-    slots: int = 1,
+    measured: Measured | None = None,
 ) -> Preview:
     """Put together what a command would do.
 
     Args:
         plan: the sweep's plan.
-        sweep: its file.
-        runs: runs folder.
+        request: what it was made of.
         info: the data set.
-        headings: from `headings_of`.
         chosen: ids of the pending trials that the budget lets run.
-        costs: what was measured, if anything.
-        placement: what trials would run on here, where that was measured.
-        slots: trials side by side.
+        measured: none without a prediction of times.
     """
+    sweep, costs = request.sweep, None if measured is None else measured.costs
+    headings = headings_of(sweep, plan.variants, info.digest, request.changes.on_dataset(info.preset))
     trials = all_trials(plan.variants)
     states = {row.planned.id: row.trial for row in plan.state.rows if row.planned.search is None}
     pending = {trial.id for trial in plan.pending}
     groups = {variant.name: variant.group for variant in plan.variants}
-    others = _other_sweeps(runs, plan.name)
+    others = _other_sweeps(request.runs, plan.name)
     lines = []
     for trial in trials:
         state = states[trial.id]
         action, told = _action(state, trial.id in pending, trial.id in chosen, others.get(trial.id))
-        found = costs.trial_seconds(trial.config, info, _done(state)) if costs and action in TO_RUN else None
-        failure = found.message if isinstance(found, ProbeFailure) else None
+        seconds = costs.trial_seconds(trial.config, info, _done(state)) if costs and action in TO_RUN else None
+        failure = seconds.message if isinstance(seconds, ProbeFailure) else None
         lines.append(
-            Line(
+            TrialAhead(
                 trial.id,
                 trial.variant,
                 groups[trial.variant],
@@ -202,13 +218,24 @@ def preview(
                 state.state,
                 action,
                 told,
-                None if isinstance(found, ProbeFailure) else found,
+                None if isinstance(seconds, ProbeFailure) else seconds,
                 failure,
             )
         )
     kinds = len({training_class(trial.config) for trial in trials if trial.id in chosen})
     metrics = (sweep.metric, *sweep.also)
-    return Preview(plan.name, tuple(lines), dict(headings), metrics, placement, slots, costs or Costs(), kinds)
+    found = measured or Measured()
+    return Preview(
+        plan.name,
+        tuple(lines),
+        headings,
+        metrics,
+        found.placement,
+        found.slots,
+        found.costs,
+        kinds,
+        whose=found.whose,
+    )
 
 
 def gpu_hours_of(
@@ -251,13 +278,13 @@ def _other_sweeps(runs: Path, name: str) -> dict[str, str]:
     """Return which other sweep of the runs folder has a trial, for the trials that this one has not had so far."""
     found: dict[str, str] = {}
     own: set[str] = set()
-    for path in sorted((runs / "sweeps").glob("*/sweep.yaml")):
+    for other in sweep_names(runs):
         try:
-            ids = read_sweep(runs, path.parent.name).trial_ids
+            ids = read_sweep(runs, other).trial_ids
         except AnalysisError:
             continue  # a damaged file of another sweep is no matter of this one
-        if path.parent.name == name:
+        if other == name:
             own = set(ids)
         else:
-            found |= {trial_id: path.parent.name for trial_id in ids if trial_id not in found}
+            found |= {trial_id: other for trial_id in ids if trial_id not in found}
     return {trial_id: sweep for trial_id, sweep in found.items() if trial_id not in own}

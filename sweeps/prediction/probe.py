@@ -131,7 +131,7 @@ def probe(
         if progress is not None:
             progress(sum(len(results[kind]) == copies for kind in kinds), len(kinds))
 
-    _measure_all(measure, tasks * copies, together, on_result)
+    measure_all(measure, tasks * copies, together, on_result)
     found = {task: _slowest(each) for task, each in results.items()}
     return Costs(
         {t.key: r for t, r in found.items() if t.what == "training" and not isinstance(r, InferenceCost)},
@@ -201,9 +201,10 @@ class _Worker:
         self.connection.close()
 
 
-def _measure_all(
+def measure_all(
     measure: Measuring, tasks: Sequence[Task], together: int, on_result: Callable[[Task, Result], None]
 ) -> None:
+    """Measure each task in one of `together` processes; one that is lost, hangs or has a broken GPU is replaced."""
     left, workers = deque(tasks), list[_Worker]()
     try:
         while left or workers:

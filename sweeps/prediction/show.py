@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweeps.prediction.preview import TO_RUN, Line, Preview
+from sweeps.prediction.preview import TO_RUN, Preview, TrialAhead
 from sweeps.status.sweep import duration
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _prediction(preview: Preview, time_budget_s: float | None) -> list[str]:
     used = preview.slots * placement.workers * (placement.gpus if preview.on_gpu else placement.cpus)
     unit = "GPU" if preview.on_gpu else "CPU core"
     sentences.append(
-        f"Predicted: {hours:.3g} {unit}-hours in all; {duration(wall_s)} on this machine's "
+        f"Predicted: {hours:.3g} {unit}-hours in all; {duration(wall_s)} on {preview.whose} "
         f"{_count(used, unit)}, {_count(preview.slots, 'trial')} at a time."
     )
     sentences.append(
@@ -111,12 +111,12 @@ def _prediction(preview: Preview, time_budget_s: float | None) -> list[str]:
     return sentences
 
 
-def _by_variant(lines: Sequence[Line]) -> list[Line]:
-    order = {name: place for place, name in enumerate(dict.fromkeys(line.variant for line in lines))}
+def _by_variant(lines: Sequence[TrialAhead]) -> list[TrialAhead]:
+    order = {name: position for position, name in enumerate(dict.fromkeys(line.variant for line in lines))}
     return sorted(lines, key=lambda line: order[line.variant])
 
 
-def _seeds(lines: Sequence[Line]) -> str:
+def _seeds(lines: Sequence[TrialAhead]) -> str:
     seeds = list(dict.fromkeys(line.seed for line in lines))
     if len(seeds) > 3 and seeds == list(range(seeds[0], seeds[-1] + 1)):
         return f"{seeds[0]}-{seeds[-1]}"

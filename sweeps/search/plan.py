@@ -3,24 +3,24 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from simcvd.config import TrialConfig, apply_settings, config_hash, trial_id
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
+from simcvd.metrics.names import OVERLAPS
 from sweeps.definition.catalogue import SweepFile
 from sweeps.definition.expand import expand
 from sweeps.definition.search_space import Space, Strategy
 from sweeps.preflight.trials import check_trials
-from sweeps.resources.request import ResourceRequest, check_request
+from sweeps.request import SweepRequest
+from sweeps.resources.request import check_request
 from sweeps.search.space import distributions
 
 SCHEDULE_RUNGS = (0.6,)
 TRUNCATE_RUNGS = (0.6, 0.8)
-SELECTING = ("dice", "jaccard")
 
 
 @dataclass(frozen=True)
@@ -95,43 +95,35 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
         raise UserError(
             f"The search {sweep.name} selects by val cases, but the data set has none; prepare it again with --val N."
         )
-    if sweep.metric not in SELECTING:
+    if sweep.metric not in OVERLAPS:
         raise UserError(
             f"The search {sweep.name} has the metric {sweep.metric}, which is missing where nothing is predicted "
-            f"and so can't select; expected {' or '.join(SELECTING)} (others can stand under also)."
+            f"and so can't select; expected {' or '.join(OVERLAPS)} (others can stand under also)."
         )
     plan = SearchPlan(sweep.name, base, dataset_digest, sweep.search, sweep.strategy or Strategy(), sweep.metric)
     _check_start(plan)
     return plan
 
 
-def resolve_search(
-    sweep: SweepFile,
-    dataset: Path,
-    overrides: Mapping[str, Any] | None,
-    seeds: Sequence[int] | None,
-    preset: str | None,
-    max_trials: int | None,
-    request: ResourceRequest,
-) -> tuple[SearchPlan, str | None]:
+def resolve_search(request: SweepRequest) -> tuple[SearchPlan, str | None]:
     """Return a search resolved against a data set, and the preset that it has; nothing is written or started.
 
     Raises:
-        UserError: the search, the data set or the request is wrong.
+        UserError: the search, the data set or the resources are wrong.
     """
     from simcvd.data.store import open_info
 
-    check_request(request)
-    info = open_info(dataset)
-    preset = preset or info.preset
-    seed = list(seeds or sweep.seeds)[:1]
-    (default,) = expand(sweep, info.digest, overrides, preset=preset, seeds=seed)
-    if max_trials is not None:
-        strategy = sweep.strategy.model_copy(update={"trials": max_trials})
+    check_request(request.resources)
+    info, sweep = open_info(request.dataset), request.sweep
+    changes = request.changes.on_dataset(info.preset)
+    one_seed = replace(changes, seeds=list(changes.seeds or sweep.seeds)[:1])
+    (default,) = expand(sweep, info.digest, one_seed)
+    if request.budget.max_trials is not None:
+        strategy = sweep.strategy.model_copy(update={"trials": request.budget.max_trials})
         sweep = sweep.model_copy(update={"strategy": strategy})
     plan = plan_search(sweep, default.trials[0].config, info.digest, len(info.splits.val))
-    check_trials(dataset, default.trials, request.workers)
-    return plan, preset
+    check_trials(request.dataset, default.trials, request.resources.workers)
+    return plan, changes.preset
 
 
 def _check_start(plan: SearchPlan) -> None:

@@ -1,17 +1,16 @@
 """What a search would do and cost, before it starts; nothing is written."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from sweeps.definition.catalogue import SweepFile
+from analysis.runs.tried_setting import read_settings
 from sweeps.prediction.costs import RAY_S, Costs, ProbeFailure
 from sweeps.prediction.probe import probe
-from sweeps.resources.machine import busy_notice, local_placement
-from sweeps.resources.request import ResourceRequest
+from sweeps.request import SweepRequest
+from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_placement
+from sweeps.search.claim import read_identity
 from sweeps.search.plan import SearchPlan, resolve_search
-from sweeps.status.search import read_identity, read_settings
 from sweeps.status.sweep import duration
 
 
@@ -95,37 +94,29 @@ class SearchPreview:
         }
 
 
-def preview_search(
-    sweep: SweepFile,
-    dataset: Path,
-    runs: Path,
-    *,
-    overrides: Mapping[str, Any] | None = None,
-    seeds: Sequence[int] | None = None,
-    preset: str | None = None,
-    max_trials: int | None = None,
-    request: ResourceRequest,
-    probe_steps: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> SearchPreview:
-    """Return what a search would do; with `probe_steps` of 0, without a prediction of its time.
+def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None] | None = None) -> SearchPreview:
+    """Return what a search would do; with no steps to probe, without a prediction of its time.
 
     Raises:
         UserError: as `resolve_search`.
     """
     from simcvd.data.store import open_info
 
-    plan, _ = resolve_search(sweep, dataset, overrides, seeds, preset, max_trials, request)
-    info = open_info(dataset)
+    plan, _ = resolve_search(request)
+    info = open_info(request.dataset)
     unseen = info.model_copy(update={"splits": info.splits.model_copy(update={"test": ()})})
-    place = runs / "sweeps" / plan.name / "search"
-    tried = len(read_settings(place)) if read_identity(place) == plan.identity else 0
+    tries = request.folder / "search"
+    tried = len(read_settings(tries)) if read_identity(tries) == plan.identity else 0
     notices: tuple[str, ...] = ()
     costs, slots, failure = Costs(), None, None
-    if probe_steps:
-        placement, slots = local_placement(request)
-        notices = tuple(filter(None, [busy_notice(placement)]))
-        costs = probe([plan.base], dataset, placement, slots, steps=probe_steps, progress=progress)
+    if probe_steps := request.budget.probe_steps:
+        machine = measuring_placement(request.resources)
+        if machine is None:
+            notices = (NOT_MEASURED,)
+        else:
+            placement, slots = machine
+            notices = tuple(filter(None, [busy_notice(placement)]))
+            costs = probe([plan.base], request.dataset, placement, slots, steps=probe_steps, progress=progress)
     stages = []
     for name, steps, trials, own in _stages(plan):
         _, config = plan.trial({}, steps)

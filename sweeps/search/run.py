@@ -2,68 +2,69 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from analysis.runs.search_section import BEST_ROW, Chosen, SearchSection
+from analysis.runs.tried_setting import TriedSetting, read_setting, read_settings, write_setting
 from simcvd.config import TrialConfig
-from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.changes import Changes
 from sweeps.definition.expand import Variant, all_trials, expand
 from sweeps.definition.variant_entry import DEFAULT_ROW, VariantEntry
+from sweeps.on_ray.job import Job
 from sweeps.on_ray.lost import record_lost
-from sweeps.on_ray.trial import Job, run_trial
-from sweeps.plan import planned_reader, write_resolved
+from sweeps.on_ray.trial import run_trial
+from sweeps.plan import here, planned_reader, write_resolved
+from sweeps.preflight.checks import Subject
 from sweeps.preflight.precision import recorded_precisions
+from sweeps.request import SweepRequest
 from sweeps.resources.placement import check_machine
-from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, show_table
 from sweeps.search.best import best_of, train_command, write_best
+from sweeps.search.claim import claim
 from sweeps.search.plan import SearchPlan, resolve_search
 from sweeps.search.rungs import BASE_NUMBER
 from sweeps.search.study import SearchStudy, shown_storage
 from sweeps.search.trial import SearchTask, run_setting
-from sweeps.session import Session, open_session, say, sweep_lock
-from sweeps.status.search import SettingRecord, claim, read_setting, read_settings, write_setting
+from sweeps.session import Session, open_session, say
 from sweeps.status.sweep import SweepReader
 from sweeps.status.trial import is_finished
+from sweeps.storage.data_cache import InPlace
 from sweeps.trial.engine import Engine
-from sweeps.trial.watchdog import HANG_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-BEST_ROW = "best found"
-
 
 @dataclass(frozen=True)
 class _Search:
-    """A search of one command: what is tried, where it is kept, and what its file asked for."""
+    """A search of one command: what it was asked for, what is tried, and where that is kept."""
 
-    sweep: SweepFile
+    request: SweepRequest
     plan: SearchPlan
-    dataset: Path
-    runs: Path
-    overrides: Mapping[str, Any]
     preset: str | None
-    storage: str | None
     study: SearchStudy
 
     @property
-    def folder(self) -> Path:
-        return self.runs / "sweeps" / self.plan.name
+    def runs(self) -> Path:
+        return self.request.runs
 
     @property
-    def records(self) -> list[SettingRecord]:
+    def folder(self) -> Path:
+        return self.request.folder
+
+    @property
+    def records(self) -> tuple[TriedSetting, ...]:
         return read_settings(self.folder / "search")
 
     @property
-    def best(self) -> SettingRecord | None:
+    def best(self) -> TriedSetting | None:
         return best_of(self.records)
 
     @property
-    def winner(self) -> SettingRecord | None:
+    def winner(self) -> TriedSetting | None:
         """The best settings, where they are others than the base's own."""
         best = self.best
         return None if best is None or dict(best.params) == self.plan.start[BASE_NUMBER] else best
@@ -75,49 +76,25 @@ class _Search:
             rows.append(VariantEntry(name=BEST_ROW, set=dict(self.winner.params)))
         searched = self.plan.base.seed
         fresh = range(searched + 1, searched + 1 + max(1, self.plan.strategy.confirm_seeds))
-        pairs = self.sweep.model_copy(
+        pairs = self.request.sweep.model_copy(
             update={"search": None, "variants": rows, "reference": DEFAULT_ROW, "seeds": list(fresh)}
         )
-        variants = expand(pairs, self.plan.dataset_digest, self.overrides, preset=self.preset)
+        changes = Changes(self.request.changes.overrides, preset=self.preset)
+        variants = expand(pairs, self.plan.dataset_digest, changes)
         if self.study.left or _confirms(self):
             return variants
         return [replace(variant, trials=()) for variant in variants]  # nothing more is asked
 
 
 def run_search(
-    sweep: SweepFile,
-    dataset: Path,
-    runs: Path,
-    *,
-    overrides: Mapping[str, Any] | None = None,
-    seeds: Sequence[int] | None = None,
-    preset: str | None = None,
-    retry_failed: bool = False,
-    request: ResourceRequest | None = None,
-    time_budget_s: float | None = None,
-    max_trials: int | None = None,
-    storage: str | None = None,
-    console: "Console | None" = None,
-    engine: Engine | None = None,
-    hang_timeout_s: float | None = HANG_TIMEOUT_S,
+    request: SweepRequest, *, console: "Console | None" = None, engine: Engine | None = None
 ) -> SweepOutcome:
     """Search, then confirm on fresh seeds; the same call again continues where this one ended.
 
     Args:
-        sweep: a sweep file with `search`.
-        dataset: data set folder.
-        runs: runs folder.
-        overrides: dotted settings in place of the base's.
-        seeds: the first one is searched with, in place of the sweep's own.
-        preset: taken in place of the data set's own, which is taken in place of the sweep's.
-        retry_failed: try settings that failed once more.
-        request: resources; none: one worker a trial on this machine.
-        time_budget_s: seconds after which running trials write a checkpoint and no more start.
-        max_trials: settings to try in all, in place of the strategy's.
-        storage: database URL for the study in place of its journal file.
+        request: what is asked for.
         console: where to show progress and the table.
         engine: what trains and scores, in place of `simcvd.training`.
-        hang_timeout_s: start a trial again that gives no sign of life for so long; none waits for ever.
 
     Raises:
         UserError: something must be changed first; said before anything starts.
@@ -126,40 +103,33 @@ def run_search(
 
     started = time.time()
     console = console or Console()
-    request = request or ResourceRequest()
-    dataset, runs = dataset.resolve(), runs.resolve()
-    plan, preset = resolve_search(sweep, dataset, overrides, seeds, preset, max_trials, request)
-    folder = runs / "sweeps" / plan.name
-    if not folder.exists():
-        check_machine(request)  # before anything is written; later it depends on whether something is left to do
-    deadline = None if time_budget_s is None else started + time_budget_s
-    with sweep_lock(folder):
-        place = claim(folder, plan.identity)
-        with closing(SearchStudy(plan, folder, storage)) as study:
-            search = _Search(sweep, plan, dataset, runs, overrides or {}, preset, storage, study)
+    request, storage = here(request, lambda text: say(console, text))
+    runs, budget = request.runs, request.budget
+    plan, preset = resolve_search(request)
+    if not request.folder.exists():
+        check_machine(request.resources)  # before anything is written; later it depends on what is left to do
+    with storage.held(plan.name, lambda text: say(console, text)):
+        tries = claim(request.folder, plan.identity)
+        with closing(SearchStudy(plan, request.folder, request.study)) as study:
+            search = _Search(request, plan, preset, study)
             for record in search.records:
                 study.tell(record)  # what a killed command wrote down and did not come to tell
-            if retry_failed:
+            if request.retry_failed:
                 study.retry_failed()
             ran, interrupted = 0, False
             if study.left or _pending(search):
                 _write(search)
-                with open_session(
-                    folder,
-                    dataset,
-                    runs,
-                    request=request,
-                    console=console,
-                    retry_failed=retry_failed,
-                    deadline=deadline,
-                    engine=engine,
-                    configs=[plan.base, *_pending(search).values()],
-                    recorded=recorded_precisions(runs, _all_configs(search)),
+                subject = Subject(
+                    InPlace(request.dataset),
+                    storage,
+                    [plan.base, *_pending(search).values()],
                     # Test cases are another phase's; while settings are tried, not even their files are looked at.
                     with_test=not study.left,
-                    hang_timeout_s=hang_timeout_s,
-                ) as session:
-                    ran = _try_settings(search, place, session) if study.left else 0
+                    recorded=recorded_precisions(runs, _all_configs(search)),
+                )
+                terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
+                with open_session(plan.name, subject, request.resources, terms, console) as session:
+                    ran = _try_settings(search, tries, session) if study.left else 0
                     if not session.stopped():
                         ran += _confirm(search, session)
                     interrupted = session.stopped()
@@ -173,37 +143,37 @@ def run_search(
     return SweepOutcome(plan.name, state, ran, interrupted, time.time() - started)
 
 
-def _try_settings(search: _Search, place: Path, session: Session) -> int:
+def _try_settings(search: _Search, tries: Path, session: Session) -> int:
     """Try settings until the strategy's number is reached; return how many were handed out now."""
     from sweeps.search.searcher import StudySearcher
 
     before = {record.number for record in search.records if record.state != "running"}
 
-    searcher = StudySearcher(search.study, place, session.stopped)
-    reader = SweepReader(search.runs, search.plan.name, [], session.room())
+    searcher = StudySearcher(search.study, tries, session.stopped)
+    reader = SweepReader(search.runs, search.plan.name, [], session.slots())
     lost = session.run(
         reader,
         run_setting,
         session.job,
-        extra={"task": SearchTask(search.plan, place)},
+        extra={"task": SearchTask(search.plan, tries)},
         search_alg=searcher,
         samples=10**6,  # the searcher says when it is over
     )
     for number, reason in {} if session.stopped() else lost.items():
-        _record_lost(search, place, session.job, int(number), reason)
+        _record_lost(search, tries, session.job, int(number), reason)
     return sum(record.number not in before for record in search.records)
 
 
-def _record_lost(search: _Search, place: Path, job: Job, number: int, reason: str) -> None:
+def _record_lost(search: _Search, tries: Path, job: Job, number: int, reason: str) -> None:
     """Record a setting whose process was lost too often as failed."""
-    record = read_setting(place, number)
+    record = read_setting(tries, number)
     if record is None or record.state != "running":
         return
     if record.trials:
         _, config = search.plan.trial(record.params, record.trials[-1].steps)
         record_lost(job, config, record.trials[-1].id, reason)
     failed = record.failed()
-    write_setting(place, failed)
+    write_setting(tries, failed)
     search.study.tell(failed)
 
 
@@ -215,7 +185,7 @@ def _confirm(search: _Search, session: Session) -> int:
     if not pending:
         return 0
     job: Job = replace(session.job, configs=pending)
-    reader = planned_reader(search.plan.name, search.runs, variants, session.room())
+    reader = planned_reader(search.plan.name, search.runs, variants, session.slots())
     lost = session.run(reader, run_trial, job, trial_ids=list(pending))
     if not session.stopped():
         for trial_id, reason in lost.items():
@@ -245,35 +215,39 @@ def _confirms(search: _Search) -> bool:
 
 def _write(search: _Search) -> None:
     """Write `sweep.yaml`, and `best.yaml` once there is a best."""
-    records, best = search.records, search.best
-    section: dict[str, Any] = {
-        "study": search.study.name,
-        "storage": shown_storage(search.storage),
-        "fidelity": search.plan.strategy.fidelity,
-        "pruner": search.plan.strategy.pruner,
-        "rungs": list(search.plan.rungs),
-        "steps": search.plan.steps,
-        "seed": search.plan.base.seed,
-        "trials": search.plan.strategy.trials,
-        "space": {key: space.model_dump(mode="json", exclude_none=True) for key, space in search.plan.space.items()},
-        "states": dict(Counter(record.state for record in records)),
-        "over": not search.study.left,
-        "importances": asdict(search.study.importances()),
-    }
-    for name, record in (("best", best), ("base", next((r for r in records if r.number == BASE_NUMBER), None))):
-        if record is not None and record.value is not None:
-            section[name] = {
-                "number": record.number,
-                "value": record.value,
-                "set": dict(record.params),
-                "trial": record.trials[-1].id,
-            }
-    if best is not None:
-        preset = search.preset or search.sweep.preset
-        command = train_command(search.plan, best, search.dataset, search.runs, preset)
-        section["best"]["command"] = command
+    command = None
+    if (best := search.best) is not None:
+        preset = search.preset or search.request.sweep.preset
+        command = train_command(search.plan, best, search.request.dataset, search.runs, preset)
         write_best(search.folder, search.plan, best, command)
-    write_resolved(search.folder, search.sweep, search.confirmation(), search.dataset, search.overrides, search=section)
+    write_resolved(search.request, search.confirmation(), _section(search, _chosen(best, command)))
+
+
+def _section(search: _Search, best: Chosen | None) -> SearchSection:
+    """Return what has been found so far."""
+    plan, records = search.plan, search.records
+    return SearchSection(
+        study=search.study.name,
+        storage=shown_storage(search.request.study),
+        fidelity=plan.strategy.fidelity,
+        pruner=plan.strategy.pruner,
+        rungs=plan.rungs,
+        steps=plan.steps,
+        seed=plan.base.seed,
+        trials=plan.strategy.trials,
+        space={key: space.model_dump(mode="json", exclude_none=True) for key, space in plan.space.items()},
+        states=dict(Counter(record.state for record in records)),
+        over=not search.study.left,
+        importances=asdict(search.study.importances()),
+        best=best,
+        base=_chosen(next((record for record in records if record.number == BASE_NUMBER), None)),
+    )
+
+
+def _chosen(record: TriedSetting | None, command: str | None = None) -> Chosen | None:
+    if record is None or record.value is None:
+        return None
+    return Chosen(record.number, record.value, record.params, record.trial_id, command)
 
 
 def _tell(search: _Search, console: "Console") -> None:

@@ -1,14 +1,16 @@
 """Which settings go on at a rung: the best of those compared there, or those not shown to be worse than the best."""
 
+import json
 import math
-import warnings
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.comparison.importance import quiet
+from analysis.runs.tried_setting import TriedSetting, read_setting, write_setting
+from simcvd.files import write_file
 from sweeps.definition.search_space import Strategy
-from sweeps.status.search import RungEntry, SettingRecord, read_rung, read_setting, write_rung, write_setting
 
 BASE_NUMBER = 0
 """The base's own settings: what the best ones are compared with, so they are trained to the end."""
@@ -36,10 +38,9 @@ def not_worse(own: Mapping[str, float], best: Mapping[str, float], p: float) -> 
     import optuna
 
     cases = sorted(own.keys() & best.keys())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with quiet():
         pruner = optuna.pruners.WilcoxonPruner(p_threshold=p)
-    study = _quiet_study(pruner)
+        study = optuna.create_study(direction="maximize", pruner=pruner)
     mean = sum(best[case] for case in cases) / max(1, len(cases))
     values = {index: best[case] for index, case in enumerate(cases)}
     study.add_trial(optuna.trial.create_trial(value=mean, intermediate_values=values))
@@ -47,6 +48,21 @@ def not_worse(own: Mapping[str, float], best: Mapping[str, float], p: float) -> 
     for index, case in enumerate(cases):
         trial.report(own[case], index)
     return not trial.should_prune()
+
+
+@dataclass(frozen=True)
+class RungEntry:
+    """What a setting reached at a rung.
+
+    Attributes:
+        value: mean over `cases`.
+        cases: mean over classes of each val case.
+        goes_on: what was decided then.
+    """
+
+    value: float
+    cases: Mapping[str, float]
+    goes_on: bool
 
 
 @dataclass(frozen=True)
@@ -110,9 +126,27 @@ class RungJudge:
         """Return whether the training goes on."""
         cases = by_case((score.case_id, getattr(score, self.metric)) for score in scores)
         answer = Rung(self.folder, step, self.strategy).goes_on(self.number, cases)
-        record = read_setting(self.folder, self.number) or SettingRecord(self.number, {})
+        record = read_setting(self.folder, self.number) or TriedSetting(self.number, {})
         write_setting(self.folder, record.at_rung(step, mean(cases)))
         return answer
+
+
+def write_rung(folder: Path, steps: int, number: int, entry: RungEntry) -> None:
+    """Write `rungs/STEPS/NUMBER.json`."""
+    path = folder / "rungs" / str(steps) / f"{number}.json"
+    write_file(path, json.dumps(asdict(entry), indent=1) + "\n")
+
+
+def read_rung(folder: Path, steps: int) -> dict[int, RungEntry]:
+    """Read what every setting reached at a rung."""
+    entries = {}
+    for path in (folder / "rungs" / str(steps)).glob("*.json"):
+        try:
+            content = json.loads(path.read_text())
+            entries[int(path.stem)] = RungEntry(float(content["value"]), content["cases"], bool(content["goes_on"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return entries
 
 
 def by_case(scores: Any) -> dict[str, float]:
@@ -127,14 +161,3 @@ def by_case(scores: Any) -> dict[str, float]:
 def mean(cases: Mapping[str, float]) -> float:
     """Return the mean over cases; NaN without any."""
     return sum(cases.values()) / len(cases) if cases else float("nan")
-
-
-def _quiet_study(pruner: Any) -> Any:
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        return optuna.create_study(direction="maximize", pruner=pruner)
-    finally:
-        optuna.logging.set_verbosity(before)

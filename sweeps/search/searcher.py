@@ -6,8 +6,8 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from analysis.runs.tried_setting import TriedSetting, read_setting, write_setting
 from sweeps.search.study import SearchStudy
-from sweeps.status.search import SettingRecord, read_setting, write_setting
 
 
 class StudySearcher(Searcher):
@@ -33,7 +33,7 @@ class StudySearcher(Searcher):
             return str(Searcher.FINISHED)
         self._numbers[trial_id] = suggestion.number
         if read_setting(self._folder, suggestion.number) is None:
-            write_setting(self._folder, SettingRecord(suggestion.number, suggestion.settings))
+            write_setting(self._folder, TriedSetting(suggestion.number, suggestion.settings))
         return {"trial_id": f"{suggestion.number}", "settings": suggestion.settings}
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

@@ -1,19 +1,16 @@
 """The Optuna study of a search: durable, and told only what is certain."""
 
 import hashlib
-import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.comparison.importance import Importances, importances
+from analysis.comparison.importance import Importances, importances, quiet
+from analysis.runs.tried_setting import TriedSetting
 from simcvd.errors import UserError
+from simcvd.files import replacing
 from sweeps.search.plan import SearchPlan
 from sweeps.search.space import distributions, params_of, settings_of
-from sweeps.status.search import SettingRecord
 
 STARTUP_TRIALS = 5
 """Settings drawn at random before the sampler goes by what it has seen."""
@@ -51,7 +48,7 @@ class SearchStudy:
         self.name = study_name(plan)
         self._folder = folder
         self._given: set[int] = set()
-        with _quiet():
+        with quiet():
             self._storage = _open(folder, storage)
             self._study = optuna.create_study(
                 study_name=self.name, storage=self._storage, direction="maximize", load_if_exists=True
@@ -73,11 +70,11 @@ class SearchStudy:
         if self.tried >= self._plan.strategy.trials:
             return None
         self._study.sampler = _sampler(self._plan.strategy.sampler_seed, len(trials))
-        with _quiet():
+        with quiet():
             asked = self._study.ask(self._distributions)
         return self._give(asked)
 
-    def tell(self, record: SettingRecord) -> None:
+    def tell(self, record: TriedSetting) -> None:
         """Say what became of a setting; `running` says nothing, so that it is handed out again."""
         import optuna
         from optuna.trial import TrialState
@@ -91,8 +88,7 @@ class SearchStudy:
         for steps, value in record.rungs.items():
             if steps not in known[record.number].intermediate_values:
                 trial.report(value, steps)
-        good = record.value is not None and math.isfinite(record.value)
-        if record.state == "complete" and good:
+        if record.scored:
             self._study.tell(record.number, record.value)
         elif record.state == "pruned":
             self._study.tell(record.number, state=TrialState.PRUNED)
@@ -144,16 +140,13 @@ class SearchStudy:
         path = self._folder / "study.journal"
         if isinstance(self._storage, optuna.storages.JournalStorage):
             return
-        partial = path.with_name(f".{path.name}.tmp")
-        partial.unlink(missing_ok=True)
-        with _quiet():
+        with replacing(path) as partial, quiet():
             optuna.copy_study(
                 from_study_name=self.name,
                 from_storage=self._storage,
                 to_storage=_journal(partial),
                 to_study_name=self.name,
             )
-        partial.replace(path)
 
     def close(self) -> None:
         """Let go of a database."""
@@ -257,22 +250,7 @@ def _sampler(seed: int, number: int) -> Any:
     import optuna
 
     mixed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with quiet():
         return optuna.samplers.TPESampler(
             seed=mixed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    import optuna
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)

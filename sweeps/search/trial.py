@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sweeps.on_ray.trial import Job, StopRequest, fit_trial
+from analysis.runs.tried_setting import TriedSetting, read_setting, write_setting
+from sweeps.on_ray.job import Job, StopRequest
+from sweeps.on_ray.trial import fit_trial
 from sweeps.search.plan import SearchPlan
 from sweeps.search.rungs import Rung, RungJudge, by_case, mean
-from sweeps.status.search import SettingRecord, read_setting, write_setting
 from sweeps.status.trial import case_path
 from sweeps.trial.engine import Engine, default_engine
 
@@ -39,9 +40,10 @@ def run_setting(params: Mapping[str, Any], job: Job, task: SearchTask) -> None:
     from ray import tune
 
     number = int(params["trial_id"])
-    record = read_setting(task.folder, number) or SettingRecord(number, dict(params["settings"]))
+    record = read_setting(task.folder, number) or TriedSetting(number, dict(params["settings"]))
     # What selects has no way to a test case, whatever is asked of it.
-    job = replace(job, test=False, engine=without_test(job.engine or default_engine()))
+    engine = without_test(job.terms.engine or default_engine())
+    job = replace(job, terms=replace(job.terms, test=False, engine=engine))
     if record.state == "running" and not StopRequest(job)():
         record = _by_truncation(record, job, task) if _truncates(task.plan) else _by_schedules(record, job, task)
         write_setting(task.folder, record)
@@ -71,7 +73,7 @@ def _truncates(plan: SearchPlan) -> bool:
     return plan.strategy.fidelity == "truncate"
 
 
-def _by_schedules(record: SettingRecord, job: Job, task: SearchTask) -> SettingRecord:
+def _by_schedules(record: TriedSetting, job: Job, task: SearchTask) -> TriedSetting:
     """Train a complete, shorter schedule at each rung, and the full one for settings that pass them all."""
     plan = task.plan
     for steps in (*plan.rungs, plan.steps):
@@ -80,7 +82,7 @@ def _by_schedules(record: SettingRecord, job: Job, task: SearchTask) -> SettingR
             return _ended(record, state)
         # Not the record's last trial: one that is resumed has come further before.
         trial_id, _ = plan.trial(record.params, steps)
-        cases = val_scores(job.runs, trial_id, plan.metric)
+        cases = val_scores(job.storage.folder, trial_id, plan.metric)
         if steps == plan.steps:
             return replace(record, state="complete", value=mean(cases))
         record = record.at_rung(steps, mean(cases))
@@ -90,26 +92,28 @@ def _by_schedules(record: SettingRecord, job: Job, task: SearchTask) -> SettingR
     raise AssertionError("the last training is the full one")
 
 
-def _by_truncation(record: SettingRecord, job: Job, task: SearchTask) -> SettingRecord:
+def _by_truncation(record: TriedSetting, job: Job, task: SearchTask) -> TriedSetting:
     """Train the full schedule, which ends at a rung where others do better."""
     plan = task.plan
     judge = RungJudge(task.folder, record.number, plan.rungs, plan.strategy, plan.metric)
-    _, state = _train(record, plan.steps, replace(job, judge=judge), task)
+    _, state = _train(record, plan.steps, replace(job, terms=replace(job.terms, judge=judge)), task)
     record = read_setting(task.folder, record.number) or record  # the judge has written what it saw
     if state == "stopped":
         return replace(record, state="pruned")
     if state not in {"validated", "finished"}:
         return _ended(record, state)
-    return replace(record, state="complete", value=mean(val_scores(job.runs, record.trials[-1].id, plan.metric)))
+    return replace(
+        record, state="complete", value=mean(val_scores(job.storage.folder, record.trials[-1].id, plan.metric))
+    )
 
 
-def _train(record: SettingRecord, steps: int, job: Job, task: SearchTask) -> tuple[SettingRecord, str]:
+def _train(record: TriedSetting, steps: int, job: Job, task: SearchTask) -> tuple[TriedSetting, str]:
     trial_id, config = task.plan.trial(record.params, steps)
     record = record.training(steps, trial_id)
     write_setting(task.folder, record)
     return record, fit_trial(trial_id, replace(job, configs={trial_id: config}))
 
 
-def _ended(record: SettingRecord, state: str) -> SettingRecord:
+def _ended(record: TriedSetting, state: str) -> TriedSetting:
     """Return the record of a setting whose training did not come to its end; what was cut off goes on later."""
     return record.failed() if state == "failed" else record

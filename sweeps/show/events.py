@@ -11,6 +11,7 @@ from typing import Any, Final, TextIO
 
 from rich.console import Console
 
+from simcvd.nested import finite
 from sweeps.status.failures import failure_groups, own_log
 from sweeps.status.sweep import ACTIVE, Row, SweepState
 
@@ -201,15 +202,6 @@ def status_fields(state: SweepState, runs: Path) -> dict[str, Any]:
         "trials": [trial_fields(row, runs) for row in state.rows],
         "failures": failure_fields(state.rows, runs),
     }
-
-
-def finite(value: Any) -> Any:
-    """Return `value` with NaN and infinity, which JSON does not know, as null."""
-    if isinstance(value, Mapping):
-        return {key: finite(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _identity(row: Row) -> dict[str, Any]:

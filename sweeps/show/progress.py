@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from sweeps.show.views import View, view_on
+from sweeps.show.views import LiveView, view_on
 from sweeps.status.command import write_slots
 from sweeps.status.sweep import SweepReader, SweepState
 
@@ -66,7 +66,7 @@ class ProgressDisplay:
             while not self._end.wait(REFRESH_S):
                 self._on_tick()
 
-    def _show(self, view: View) -> None:
+    def _show(self, view: LiveView) -> None:
         with view:
             view.show(self._read(), slots=self._reader.slots)
             while True:
@@ -90,7 +90,7 @@ class ProgressDisplay:
                 raise
         return self._last
 
-    def _show_notices(self, view: View) -> None:
+    def _show_notices(self, view: LiveView) -> None:
         try:
             sentences = self._notices.read_text().splitlines()
         except OSError:

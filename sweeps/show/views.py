@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HEARTBEAT_S = 30.0
 
 
-class View(Protocol):
+class LiveView(Protocol):
     """One way to show a sweep; a context manager."""
 
     def __enter__(self) -> Self: ...
@@ -32,7 +32,7 @@ class View(Protocol):
         """Tell a sentence."""
 
 
-def view_on(console: "Console", runs: Path) -> View:
+def view_on(console: "Console", runs: Path) -> LiveView:
     """Return the way to show a sweep that fits a console.
 
     Args:

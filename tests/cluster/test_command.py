@@ -57,6 +57,20 @@ def test_the_whole_command_gives_the_table_of_a_local_run(lab: Lab, simcvd, shar
     pd.testing.assert_frame_equal(*frames)
 
 
+def test_a_look_ahead_prints_what_the_head_itself_prints_and_runs_nothing(lab: Lab, simcvd, records) -> None:
+    before = records()
+    again = "--set training.steps=30 --probe-steps 0 --dry-run"
+    done = simcvd(f"{SWEEP} {again}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    there = lab["head"].run(f"COLUMNS=80 simcvd sweep dropout --out {hosts.SHARED}/runs {again}", timeout_s=100)
+    assert done.stdout == there.stdout
+    assert "7 trials" in done.stdout
+    checked = simcvd(f"{SWEEP} {SHORT} --preflight")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "and 2 other node(s)" in checked.stdout
+    assert records() == before
+
+
 def test_the_same_command_again_runs_nothing(simcvd, records) -> None:
     before = records()
     done = simcvd(f"{SWEEP} {SHORT}")

@@ -9,7 +9,8 @@ import yaml
 from typer.testing import CliRunner
 
 import cli
-from analysis.runs.records import METRICS, write_cases, write_trial
+from analysis.runs.records import write_cases, write_trial
+from simcvd.metrics.names import METRICS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text()
 

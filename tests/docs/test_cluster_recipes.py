@@ -15,8 +15,8 @@ from packaging.specifiers import SpecifierSet
 
 import cli
 from simcvd.errors import UserError
-from sweeps.cluster import preemption
 from sweeps.cluster.cluster_file import FILL_IN, load_cluster
+from sweeps.cluster.preemption import drain
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "clusters"
@@ -112,7 +112,7 @@ def test_a_clouds_workers_watch_for_the_notice_of_that_cloud(cloud):
     content = yaml.safe_load((RECIPES / f"{cloud}.yaml").read_text())
     calls = [command for command in content["worker_start_ray_commands"] if "preemption" in command]
     [arguments] = [re.search(r"python -m sweeps\.cluster\.preemption ([^>]*)", call)[1] for call in calls]
-    assert preemption.command_line().parse_args(arguments.split()).notice == cloud
+    assert drain.command_line().parse_args(arguments.split()).notice == cloud
     assert not any("preemption" in command for command in content["head_start_ray_commands"])
 
 
@@ -218,7 +218,7 @@ def test_a_worker_that_is_told_to_go_has_time_to_drain():
     spec = PODS["gpu"]["spec"]
     *_, script = spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     [arguments] = re.findall(r"python -m sweeps\.cluster\.preemption ([^;]*);", script)
-    options = preemption.command_line().parse_args(arguments.split())
+    options = drain.command_line().parse_args(arguments.split())
     assert options.notice == "now"
     assert options.within + 20 <= spec["terminationGracePeriodSeconds"]
 

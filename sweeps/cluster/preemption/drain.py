@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from simcvd.errors import UserError
-from sweeps.cluster.metadata import ASK_AGAIN_S, AWS_NOTICE_S, Aws, Gcp, Metadata, Notice
+from sweeps.cluster.preemption.metadata import ASK_AGAIN_S, AWS_NOTICE_S, Aws, Gcp, Metadata, Notice
 
 _TRY_AGAIN_S: Final = 1.0
 _REASON: Final = "DRAIN_NODE_REASON_PREEMPTION"
@@ -202,7 +202,3 @@ def _run(who: str, within_s: float) -> int:
 
 def _tell(text: str) -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%SZ} {text}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

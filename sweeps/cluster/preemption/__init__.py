@@ -1,0 +1,1 @@
+"""The end of a spot instance, told to Ray before it comes."""

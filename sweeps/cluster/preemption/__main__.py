@@ -1,0 +1,5 @@
+import sys
+
+from sweeps.cluster.preemption.drain import main
+
+sys.exit(main())

@@ -1,0 +1,58 @@
+"""Options that several commands share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from simcvd.visible_gpus import hide_gpus
+
+RUNS = Path("runs")
+PHANTOM_FOLDER, PHANTOM_PRESET = "phantom-data", "phantom"
+
+
+def hide_unused_gpus(device: str) -> str:
+    """Hide GPUs that the command does not use."""
+    if device == "cpu":
+        hide_gpus()
+    return device
+
+
+DatasetArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="DATASET", help="Data set folder; without it the built-in phantom set is made."),
+]
+RunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder; what it holds is not run again.")]
+ChangesOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, see docs/settings.md; repeatable."),
+]
+PresetOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="la, pancreas or phantom. Default: the data set's own, else la.")
+]
+RetryOption = Annotated[
+    bool, typer.Option("--retry-failed", help="Run failed trials again; what training did not cause keeps its steps.")
+]
+DeviceOption = Annotated[
+    str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.", callback=hide_unused_gpus)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def assignments(changes: Sequence[str] | None) -> dict[str, Any]:
+    """Return what `--set` gives, by key."""
+    from simcvd.config import parse_assignment
+
+    return dict(parse_assignment(text) for text in changes or ())
+
+
+def phantom(runs: Path) -> Path:
+    """Return the built-in data set, made where it is not there yet."""
+    from simcvd.data.phantom import write_phantom
+
+    folder = runs / PHANTOM_FOLDER
+    if not folder.exists():
+        typer.echo(f"No DATASET given: making the built-in phantom set in {folder}.", err=True)
+    write_phantom(folder)
+    return folder

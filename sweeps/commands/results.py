@@ -1,0 +1,225 @@
+"""`simcvd status`, `tables`, `figures` and `report`: what runs and what has finished, for a reader."""
+
+import itertools
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simcvd.errors import UserError
+from sweeps.commands.console import ProgressLine, print_json
+from sweeps.commands.options import RUNS, JsonOption
+
+LEAST_HEIGHT = 12
+
+
+class TableFormat(StrEnum):
+    """Forms of an ablation table."""
+
+    terminal = "terminal"
+    md = "md"
+    latex = "latex"
+    html = "html"
+    csv = "csv"
+
+
+class SpreadChoice(StrEnum):
+    """What stands beside a mean."""
+
+    sd = "sd"
+    ci = "ci"
+
+
+class SignificanceChoice(StrEnum):
+    """How tests are shown."""
+
+    p = "p"
+    stars = "stars"
+
+
+def status(
+    named: Annotated[Path, typer.Argument(metavar="RUNS[/SWEEP]", help="Runs folder, or one sweep in it.")] = RUNS,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show every trial, also on a terminal that has no room for them.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what runs, what has finished, and what failed and why."""
+    from rich.console import Console
+
+    from sweeps.show.trial_table import render
+    from sweeps.status.failures import failure_lines
+    from sweeps.status.sweep import read_status
+    from sweeps.storage.location import brought
+
+    folder = brought(named)
+    whole = any((folder / part).is_dir() for part in ("sweeps", "trials"))
+    runs, name = (folder, None) if whole else sweep_at(folder)
+    if name is not None and not (runs / "sweeps" / name).is_dir():
+        raise UserError(f"There are no runs in {folder}; expected a folder that `simcvd train` or `simcvd sweep` made.")
+    states = read_status(runs, name)
+    if as_json:
+        from sweeps.show.events import status_fields
+
+        print_json({"sweeps": [status_fields(state, runs) for state in states]})
+        return
+    console = Console()
+    room = max(LEAST_HEIGHT, console.height // max(1, len(states))) if console.is_terminal and not every else None
+    for state in states:
+        console.print(render(state, console.width, room, failures=False))
+        for line in failure_lines(runs, state.rows):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def tables(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SWEEP...",
+            help="RUNS/sweeps/NAME or a NAME in --out, or several; or a CSV or parquet file of scores.",
+        ),
+    ],
+    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = TableFormat.terminal,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ...; repeatable. Default: the sweep's own."),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+    ] = None,
+    two_sided: Annotated[
+        bool, typer.Option("--two-sided", help="Test for any difference. Default: for the reference being better.")
+    ] = False,
+    spread: Annotated[
+        SpreadChoice, typer.Option(help="Beside a mean: SD over cases, or half of its 95 % interval.")
+    ] = SpreadChoice.sd,
+    significance: Annotated[SignificanceChoice, typer.Option(help="p-values, or stars.")] = SignificanceChoice.p,
+    published: Annotated[bool, typer.Option("--published", help="Show the paper's values beside ours.")] = False,
+    block: Annotated[
+        str | None,
+        typer.Option(
+            "--published-block", metavar="NAME", help="la-16, la-8 or pancreas-12, where the data set does not tell."
+        ),
+    ] = None,
+    case: Annotated[str | None, typer.Option(metavar="COLUMN", help="File of scores: column of the case.")] = None,
+    variant: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="File of scores: column of the method or setting.")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="File of scores: column of the seed, if any.")
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="COLUMN", help="File of scores: column of the class, if any.")
+    ] = None,
+    higher_is_better: Annotated[
+        bool | None,
+        typer.Option(
+            "--higher-is-better/--lower-is-better",
+            help="File of scores: direction of the metric, where its name does not tell.",
+        ),
+    ] = None,
+) -> None:
+    """Print the ablation table of a sweep with paired tests.
+
+    Of a sweep with several metrics: all of them in one table; --metric prints one with its differences. Several sweeps
+    are stacked. A file of per-case scores of another tool needs --case, --variant and --metric.
+    """
+    from analysis.comparison.scores_file import ScoreColumns
+    from analysis.tables import Style, render_csv, render_html, render_latex, render_markdown, render_terminal
+    from analysis.tables.request import Request, is_scores_file, sheet_of_scores, sheet_of_sweeps
+    from sweeps.storage.location import brought
+
+    request = Request(tuple(metric or ()), reference, two_sided, Style(spread.value, significance.value))
+    columns = ScoreColumns(case, variant, seed, class_name, higher_is_better)
+    if len(sources) == 1 and is_scores_file(sources[0]):
+        if published and block is None:
+            raise UserError(
+                "A file of scores does not tell which published table it belongs to; add --published-block."
+            )
+        sheet = sheet_of_scores(Path(sources[0]), columns, request, block)
+    elif columns.given:
+        raise UserError(
+            f"{', '.join(columns.given)} is for one CSV or parquet file of scores, not for {', '.join(sources)}."
+        )
+    else:
+        found = [sweep_at(brought(Path(named))) if "/" in named else (brought(runs), named) for named in sources]
+        sheet = sheet_of_sweeps(found, request, published, block)
+    if form is TableFormat.terminal:
+        from rich.console import Console
+
+        console = Console()
+        console.print(render_terminal(sheet, console.width))
+        return
+    render = {
+        TableFormat.md: render_markdown,
+        TableFormat.latex: render_latex,
+        TableFormat.html: render_html,
+        TableFormat.csv: render_csv,
+    }[form]
+    typer.echo(render(sheet), nl=False)
+
+
+def figures(
+    named: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
+    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    metric: Annotated[
+        str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
+    ] = None,
+) -> None:
+    """Draw a sweep's figures as PDF, SVG and PNG, with captions, into RUNS/sweeps/NAME/figures.
+
+    Sensitivity curves, forest plot, paired cases, boxes, label efficiency, slices and surfaces of the best, median and
+    worst case, training curves: those that apply to what has finished.
+    """
+    from analysis.figures.sweep_figures import write_figures
+    from sweeps.storage.location import shown_from
+
+    folder, name = sweep_at(Path(named)) if "/" in named else (runs, named)
+    with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
+        written = write_figures(folder, name, metric, reference, dataset, progress, workers=None)
+    for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
+        kinds = [path.suffix[1:] for path in formats]
+        typer.echo(f"{file}.{kinds[0] if len(kinds) == 1 else '{' + ','.join(kinds) + '}'}")
+    for remark in written.remarks:
+        typer.echo(remark, err=True)
+
+
+def report(
+    named: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
+    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    reference: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+    ] = None,
+    dataset: Annotated[
+        Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
+    ] = None,
+    no_cases: Annotated[bool, typer.Option("--no-cases", help="Leave images and masks out.")] = False,
+) -> None:
+    """Write a sweep's report, one HTML file that needs nothing else, to RUNS/sweeps/NAME/report.html.
+
+    Summary in words, tables that sort and filter, figures, slices of cases under each variant, failures, settings.
+    """
+    from analysis.report.write import write_report
+    from sweeps.storage.location import shown_from
+
+    folder, name = sweep_at(Path(named)) if "/" in named else (runs, named)
+    with shown_from(folder, name) as folder, ProgressLine("encoding", "cases") as progress:
+        written = write_report(folder, name, reference, dataset, cases=not no_cases, on_case=progress)
+    typer.echo(f"{written.path} ({written.size / 1e6:.1f} MB)")
+    if not no_cases and not written.report.browser.pictures:
+        typer.echo(" ".join(written.report.browser.notes), err=True)
+
+
+def sweep_at(path: Path) -> tuple[Path, str]:
+    """Return runs folder and sweep name of RUNS/sweeps/NAME or RUNS/NAME."""
+    if path.name in {"", ".."}:
+        path = path.resolve()
+    return (path.parent.parent if path.parent.name == "sweeps" else path.parent), path.name

@@ -1,0 +1,269 @@
+"""`simcvd sweep` and `sweeps`: what is asked becomes one request; running, searching and looking ahead take it."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from simcvd.errors import UserError
+from sweeps.commands.console import INTERRUPTED, ProgressLine, end, print_columns, print_json, sweep_console
+from sweeps.commands.options import (
+    PHANTOM_FOLDER,
+    PHANTOM_PRESET,
+    RUNS,
+    ChangesOption,
+    DatasetArgument,
+    PresetOption,
+    RetryOption,
+    RunsOption,
+    assignments,
+    hide_unused_gpus,
+    phantom,
+)
+
+if TYPE_CHECKING:
+    from sweeps.request import SweepRequest
+
+PHANTOM_SEEDS: Final = (0,)
+
+
+def sweep(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME|FILE.yaml", help="Built-in sweep (see simcvd sweeps) or a file.")
+    ],
+    dataset: DatasetArgument = None,
+    runs: RunsOption = RUNS,
+    changes: ChangesOption = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N|N,N,...", help="How many seeds, or which. Default: the sweep's own.")
+    ] = None,
+    label_splits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|N,N,...",
+            help="How many random draws of the labelled cases, or which. Default: the sweep's, else the data set's.",
+        ),
+    ] = None,
+    preset: PresetOption = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=hide_unused_gpus)] = "auto",
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Processes a trial, each on its own GPU or CPUs.")
+    ] = 1,
+    cpus_per_worker: Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each worker.")] = 1,
+    gpus_per_worker: Annotated[
+        float, typer.Option(metavar="N", help="GPUs of each worker; 0.5 puts two trials on one GPU.")
+    ] = 1.0,
+    max_concurrent: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
+    ] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="8h|30m|90", help="Stop after this time; the same command continues.")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Run at most so many trials now, in the sweep's order.")
+    ] = None,
+    gpu_hours: Annotated[
+        float | None, typer.Option(metavar="H", help="Run what is predicted to fit, and stop when they are used up.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run and how long it would take, and run nothing.")
+    ] = False,
+    probe_steps: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Steps of each kind of trial to time for a prediction; 0: none.")
+    ] = 5,
+    preflight: Annotated[
+        bool, typer.Option("--preflight", help="Check machines, storage, data and disk, and run nothing.")
+    ] = False,
+    retry_failed: RetryOption = False,
+    hang_timeout: Annotated[
+        str, typer.Option(metavar="30m|0", help="Start a trial again that shows no progress for so long; 0: never.")
+    ] = "30m",
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Database for a search's study. Default: a file in the sweep's folder."),
+    ] = None,
+    cluster: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Run on the hosts of this Ray cluster file, started if need be.")
+    ] = None,
+    down_when_done: Annotated[
+        bool, typer.Option("--down-when-done", help="With --cluster: take it down when the sweep has ended.")
+    ] = False,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder on each node's own disk; data sets are copied there once."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
+    ] = False,
+) -> None:
+    """Run variants times seeds with Ray, on this machine or on a cluster.
+
+    What is finished is not run again, what was cut off continues. The ablation table comes last.
+    """
+    from sweeps.commands.cluster import on_cluster
+    from sweeps.definition.catalogue import load_sweep, parse_label_splits, parse_seeds
+    from sweeps.definition.changes import Changes
+    from sweeps.request import Budget, SweepRequest, parse_duration
+    from sweeps.resources.request import ResourceRequest, check_request
+
+    definition = load_sweep(name)
+    _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
+    request = SweepRequest(
+        sweep=definition,
+        dataset=dataset or runs / PHANTOM_FOLDER,
+        runs=runs,
+        changes=Changes(
+            overrides=assignments(changes),
+            seeds=None if seeds is None else parse_seeds(seeds),
+            label_splits=None if label_splits is None else parse_label_splits(label_splits),
+            preset=preset,
+        ),
+        resources=ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent, address),
+        budget=Budget(
+            max_trials, gpu_hours, probe_steps, time_s=None if time_budget is None else parse_duration(time_budget)
+        ),
+        retry_failed=retry_failed,
+        hang_timeout_s=None if hang_timeout.strip() == "0" else parse_duration(hang_timeout, "--hang-timeout"),
+        cache=cache,
+        study=storage,
+    )
+    if down_when_done and cluster is None:
+        raise UserError("--down-when-done is for --cluster; drop it.")
+    if cluster is not None:
+        check_request(request.resources)
+        on_cluster(context, cluster, definition)
+        return
+    with ExitStack() as held:
+        if dataset is None:
+            request = _on_phantom(request, held, looks=dry_run)
+        for key, names in definition.kept(request.changes.overrides).items():
+            typer.echo(f"--set {key} leaves {', '.join(names)} as the sweep has it.", err=True)
+        if dry_run:
+            _look_ahead(request, as_json)
+        elif preflight:
+            _check(request)
+        else:
+            _run(request, as_json)
+
+
+def _on_phantom(request: "SweepRequest", held: ExitStack, *, looks: bool) -> "SweepRequest":
+    """Return the request for the built-in set, made where it is not there yet; a look leaves nothing in RUNS."""
+    from dataclasses import replace
+
+    from simcvd.methods.registry import check_known
+    from sweeps.definition.expand import expand
+    from sweeps.resources.placement import check_machine
+    from sweeps.resources.request import check_request
+
+    changes = replace(
+        request.changes,
+        preset=request.changes.preset or PHANTOM_PRESET,
+        seeds=request.changes.seeds or PHANTOM_SEEDS,
+    )
+    runs = _named(request)
+    missing = not (runs / PHANTOM_FOLDER).exists()
+    # Settings before data: a wrong one is told before the phantom set is made.
+    check_request(request.resources)
+    if not looks and missing:
+        check_machine(request.resources)
+    for variant in expand(request.sweep, "", changes):
+        check_known(variant.trials[0].config.method)
+    if request.changes.seeds is None:
+        typer.echo("The built-in set is swept with one seed, to end in minutes; --seeds 3 takes three.", err=True)
+    folder = Path(held.enter_context(TemporaryDirectory())) if looks and missing else runs
+    return replace(request, changes=changes, dataset=phantom(folder))
+
+
+def _look_ahead(request: "SweepRequest", as_json: bool) -> None:
+    from rich.console import Console
+
+    from sweeps.plan import here
+    from sweeps.prediction.dry_run import dry_run
+    from sweeps.prediction.preview import Preview
+    from sweeps.prediction.show import show
+    from sweeps.search.preview import preview_search
+
+    request, _ = here(request, _tell)
+    with ProgressLine("measuring", "kinds of trial") as progress:
+        look = dry_run if request.sweep.search is None else preview_search
+        ahead = look(request, progress=progress)
+    for notice in ahead.notices:
+        _tell(notice)
+    if as_json:
+        print_json(ahead.to_dict())
+    elif isinstance(ahead, Preview):
+        show(ahead, Console(), request.budget.time_s)
+    else:
+        typer.echo("\n".join(ahead.lines()))
+
+
+def _check(request: "SweepRequest") -> None:
+    from sweeps.plan import here, plan_sweep
+    from sweeps.preflight.checks import Subject, check_alone
+    from sweeps.storage.data_cache import InPlace
+
+    request, storage = here(request, _tell)
+    plan = plan_sweep(request)
+    recorded = plan.recorded(request.runs)
+    subject = Subject(InPlace(request.dataset), storage, plan.configs, recorded=recorded)
+    findings = check_alone(subject, request.resources)
+    print_columns(list(findings.lines.items()))
+    for notice in findings.notices:
+        _tell(notice)
+
+
+def _run(request: "SweepRequest", as_json: bool) -> None:
+    from sweeps.runner import run_sweep
+    from sweeps.search.run import run_search
+    from sweeps.status.failures import failure_lines
+
+    runs = _named(request)
+    with sweep_console(as_json, runs, request.sweep.name) as (console, ended):
+        run = run_sweep if request.sweep.search is None else run_search
+        outcome = run(request, console=console)
+        ended(outcome.exit_code, outcome.state)
+    for line in failure_lines(runs, outcome.state.rows):
+        _tell(line)
+    if outcome.exit_code == INTERRUPTED:
+        cause = "Interrupted" if outcome.interrupted else f"Trials left for another command: {outcome.left_out}"
+        end(f"{cause}; run the same command again to continue.", INTERRUPTED)
+    if outcome.exit_code:
+        retry = "; --retry-failed runs the failed ones again" if outcome.state.counts["failed"] else ""
+        end(f"{outcome.state.summary()}{retry}.", outcome.exit_code)
+
+
+def _named(request: "SweepRequest") -> Path:
+    """Return the runs folder as the user named it; of one in an object store, this machine's image."""
+    from sweeps.plan import runs_here
+    from sweeps.storage.store import url_in
+
+    folder = runs_here(request).folder
+    return request.runs if url_in(request.runs) is None else folder
+
+
+def _tell(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def sweeps() -> None:
+    """List the built-in sweeps."""
+    from sweeps.definition.catalogue import list_sweeps
+
+    print_columns([[entry.name, entry.description] for entry in list_sweeps()])
+
+
+def _check_search_options(
+    searches: bool, storage: str | None, label_splits: str | None, gpu_hours: float | None
+) -> None:
+    if storage is not None and not searches:
+        raise UserError("--storage is for a search, which this sweep is not; drop it.")
+    if searches and label_splits is not None:
+        raise UserError("--label-splits is not for a search, which has one draw; set data.label_split with --set.")
+    if searches and gpu_hours is not None:
+        raise UserError("--gpu-hours is not for a search; limit it with --time-budget or --max-trials.")

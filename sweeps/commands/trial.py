@@ -1,0 +1,246 @@
+"""`simcvd train`, `evaluate`, `predict` and `methods`: one trial, without Ray."""
+
+import itertools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simcvd.errors import UserError
+from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, print_columns, print_json
+from sweeps.commands.options import (
+    PHANTOM_PRESET,
+    RUNS,
+    ChangesOption,
+    DatasetArgument,
+    DeviceOption,
+    JsonOption,
+    PresetOption,
+    RetryOption,
+    RunsOption,
+    assignments,
+    phantom,
+)
+
+if TYPE_CHECKING:
+    from simcvd.config import TrialConfig
+
+METRICS = ("dice", "jaccard", "hd95_vox", "asd_vox", "hd95_mm", "asd_mm")
+
+TrialArgument = Annotated[Path, typer.Argument(metavar="TRIAL", help="Folder of a trial, RUNS/trials/ID.")]
+
+
+class Split(StrEnum):
+    """Splits that are scored."""
+
+    val = "val"
+    test = "test"
+
+
+def train(
+    dataset: DatasetArgument = None,
+    runs: RunsOption = RUNS,
+    method: Annotated[str | None, typer.Option(metavar="NAME", help="See simcvd methods.")] = None,
+    preset: PresetOption = None,
+    config_file: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="All settings; a trial's config.yaml reproduces it.")
+    ] = None,
+    changes: ChangesOption = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of weights, order and draws.")] = None,
+    device: DeviceOption = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="CPU threads. Default: torch's choice.")
+    ] = None,
+    retry_failed: RetryOption = False,
+) -> None:
+    """Train and score one trial, without Ray.
+
+    The same command again continues what was cut off.
+    """
+    from simcvd.config import trial_id
+    from simcvd.data.store import open_info
+    from simcvd.methods.registry import check_known
+    from simcvd.training.environment import choose_device
+    from simcvd.training.interruption import stop_on_signals
+    from simcvd.training.precision import choose_precision
+    from sweeps.definition.expand import TrialSpec
+    from sweeps.preflight.trials import check_trials
+    from sweeps.status.trial import read_trial, trial_folder
+    from sweeps.storage.location import refuse_store
+    from sweeps.trial.execute import execute_trial
+    from sweeps.trial.terms import Contact, Device, Terms
+
+    refuse_store(runs, "train")
+    # Settings before data: a wrong one is told before the phantom set is made.
+    own_preset = PHANTOM_PRESET if dataset is None else open_info(dataset).preset
+    config = _settings(config_file, preset, own_preset, changes, {"method": method, "seed": seed})
+    check_known(config.method)
+    choose_precision(config.training.precision, choose_device(device))
+    dataset = dataset or phantom(runs)
+    info = open_info(dataset)
+    identity = trial_id(config, info.digest)
+    check_trials(dataset, [TrialSpec(identity, config, config.method, config.seed)], workers=1)
+    folder = trial_folder(runs, identity)
+    typer.echo(f"{config.method}, seed {config.seed}, {config.training.steps} steps on {info.name}: {folder}", err=True)
+    with ProgressLine("training", "steps") as progress, stop_on_signals() as asked_to_stop:
+
+        def report(numbers: Mapping[str, Any]) -> None:
+            progress(numbers["step"], numbers["steps"])
+            if numbers["step"] == numbers["steps"]:
+                progress.say_once("Trained; scoring the validation and test cases.")
+
+        def should_stop() -> bool:
+            if asked_to_stop():
+                progress.say_once("Stopping: a checkpoint is written first; press Ctrl-C again to leave at once.")
+            return asked_to_stop()
+
+        status = execute_trial(
+            config,
+            dataset,
+            runs,
+            trial_id=identity,
+            device=Device(device, threads=threads),
+            contact=Contact(report, should_stop, progress.say_once),
+            terms=Terms(retry_failed=retry_failed),
+        )
+    if status.state == "interrupted":
+        end(status.message or "Interrupted; run the same command again to continue.", INTERRUPTED)
+    if status.state == "failed":
+        advice = "--retry-failed runs it again" if status.skipped else f"more in {folder / 'failure.txt'}"
+        end(f"The trial failed ({status.kind}): {str(status.message).rstrip('.')}; {advice}.", FAILED)
+    trial = read_trial(runs, identity)
+    score = "" if trial.dice is None else f", {trial.dice_split} Dice {trial.dice:.4f}"
+    typer.echo(f"{'Finished before' if status.skipped else 'Finished'}: {folder}, {status.steps} steps{score}")
+
+
+def evaluate(
+    trial: TrialArgument,
+    dataset: Annotated[
+        Path | None,
+        typer.Argument(metavar="DATASET", help="Score the trial's network on this data set now, without recording it."),
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Cases to show.")] = Split.test,
+    as_json: JsonOption = False,
+    device: DeviceOption = "auto",
+) -> None:
+    """Show the per-case scores of a trial.
+
+    They come from its records, or, with DATASET, from scoring its network anew.
+    """
+    if dataset is None:
+        rows = _recorded_scores(trial, split)
+    else:
+        from dataclasses import asdict
+
+        from simcvd.data.store import open_info
+        from simcvd.training.evaluation import evaluate_trial
+
+        cases = len(getattr(open_info(dataset).splits, split))
+        with ProgressLine("scoring", "cases") as progress:
+            done = itertools.count(1)
+            scores = evaluate_trial(
+                trial, dataset, split, device=device, on_case=lambda *_: progress(next(done), cases)
+            )
+        rows = [asdict(score) for score in scores]
+    if not rows:
+        raise UserError(
+            f"There are no {split} scores of {trial}: its data set has no such cases; try the other --split."
+        )
+    if as_json:
+        print_json(rows)
+    else:
+        _print_scores(rows)
+
+
+def predict(
+    trial: TrialArgument,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help=".nii, .nii.gz, .nrrd or .h5 files.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the masks.")],
+    device: DeviceOption = "auto",
+) -> None:
+    """Segment images with a finished trial.
+
+    Each mask has its image's space and format.
+    """
+    from simcvd.training.evaluation import predict_images
+
+    with ProgressLine("predicting", "images") as progress:
+        masks: list[Path] = []
+
+        def on_image(mask: Path) -> None:
+            masks.append(mask)
+            progress(len(masks), len(images))
+
+        predict_images(trial, images, out, device=device, on_image=on_image)
+    for mask in masks:
+        typer.echo(str(mask))
+
+
+def methods() -> None:
+    """List the training methods with their papers."""
+    from simcvd.methods.registry import describe
+
+    entries = describe()
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        typer.echo(f"{entry.name:<{width}}  {entry.summary}")
+        typer.secho(f"{'':<{width}}  {entry.paper}, doi {entry.doi}", dim=True)
+
+
+def _settings(
+    file: Path | None,
+    preset: str | None,
+    own_preset: str | None,
+    changes: Sequence[str] | None,
+    named: Mapping[str, Any],
+) -> "TrialConfig":
+    """Return a trial's settings; an option of its own wins over `--set`, which wins over file or preset."""
+    from simcvd.config import DEFAULT_PRESET, apply_settings, from_file, load_preset
+
+    if file is not None and preset is not None:
+        raise UserError(f"--config {file} holds all settings, so --preset {preset} can't be given as well; drop one.")
+    base = from_file(file) if file is not None else load_preset(preset or own_preset or DEFAULT_PRESET)
+    given = {key: value for key, value in named.items() if value is not None}
+    return apply_settings(base, assignments(changes) | given)
+
+
+def _recorded_scores(trial: Path, split: Split) -> list[dict[str, Any]]:
+    from analysis.runs.records import read_cases
+
+    folder = trial.resolve()
+    if not (folder / "config.yaml").is_file():
+        raise UserError(f"There is no trial in {trial}; expected a folder RUNS/trials/ID.")
+    frame = read_cases(folder.parent.parent, [folder.name])
+    if frame.empty:
+        raise UserError(f"The trial {trial} has recorded no scores yet; run its command again to finish it.")
+    rows: list[dict[str, Any]] = json.loads(
+        frame[frame["split"] == split].to_json(orient="records", double_precision=15)
+    )
+    return rows
+
+
+def _print_scores(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print per-case scores and each class's mean over the cases that have the metric."""
+
+    def shown(number: float | None) -> str:
+        return "-" if number is None or not math.isfinite(number) else f"{number:.4f}"
+
+    table = [["case", "class", *METRICS]]
+    table += [[row["case_id"], row["class_name"], *(shown(row[metric]) for metric in METRICS)] for row in rows]
+    for name in dict.fromkeys(row["class_name"] for row in rows):
+        own = [row for row in rows if row["class_name"] == name]
+        means = [_mean([row[metric] for row in own]) for metric in METRICS]
+        table.append([f"mean of {len(own)}", name, *map(shown, means)])
+    print_columns(table)
+    empty = sum(bool(row["empty_prediction"]) for row in rows)
+    if empty:
+        typer.echo(f"{empty} predictions are empty; their distances are missing and in no mean.")
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None and math.isfinite(value)]
+    return math.fsum(there) / len(there) if there else None
