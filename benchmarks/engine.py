@@ -25,13 +25,13 @@ WARM = 8
 
 def make_dataset(folder: Path) -> Path:
     """Write six tiny cases; the engine reads none of them."""
-    from simcvd.data.store import Splits, build_info, write_case, write_info
+    from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
 
     label = np.zeros((8, 8, 8), np.uint8)
     label[2:6, 2:6, 2:6] = 1
     names = tuple(f"case{index}" for index in range(6))
-    image, grid = np.zeros((8, 8, 8), np.float32), ((1, 1, 1), np.eye(4), label.shape, (0, 0, 0))
-    digests = {name: write_case(folder, name, image, label, *grid, classes=1) for name in names}
+    image, grid = np.zeros((8, 8, 8), np.float32), Grid((1, 1, 1), np.eye(4), label.shape)
+    digests = {name: write_case(folder, name, image, label, grid, classes=1) for name in names}
     info = build_info(
         folder,
         name="boxes",
@@ -40,8 +40,7 @@ def make_dataset(folder: Path) -> Path:
         splits=Splits(train_labeled=names[:1], train_unlabeled=names[1:2], val=names[2:3], test=names[3:]),
         train_order=names[:2],
         digests=digests,
-        source="made by a benchmark",
-        preset="phantom",
+        origin=Origin("made by a benchmark", preset="phantom"),
     )
     write_info(folder, info)
     return folder
@@ -49,11 +48,11 @@ def make_dataset(folder: Path) -> Path:
 
 def make_engine(cases: int) -> Any:
     """Return an engine that trains nothing and scores at random."""
+    from simcvd.metrics.names import METRICS
     from sweeps.trial.engine import Engine
 
     def scores(seed: str, count: int) -> list[Any]:
         random = np.random.default_rng(abs(hash(seed)))
-        metrics = ("jaccard", "hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm")
         voxels = {"predicted_voxels": 9, "reference_voxels": 8, "empty_prediction": False, "empty_reference": False}
         return [
             SimpleNamespace(
@@ -61,7 +60,7 @@ def make_engine(cases: int) -> Any:
                 class_id=1,
                 class_name="box",
                 dice=float(random.random()),
-                **dict.fromkeys(metrics, 1.0),
+                **dict.fromkeys(METRICS[1:], 1.0),
                 **voxels,
             )
             for case in range(count)
@@ -84,6 +83,7 @@ def run(count: int, cases: int) -> dict[str, float]:
 
     from analysis.tables import write_tables
     from sweeps.definition.catalogue import SweepFile
+    from sweeps.request import SweepRequest
     from sweeps.runner import run_sweep
     from sweeps.status.sweep import read_status
 
@@ -102,11 +102,12 @@ def run(count: int, cases: int) -> dict[str, float]:
         with open("/dev/null", "w") as nowhere:
             console = Console(file=nowhere)
             begun = time.time()
-            outcome = run_sweep(sweep, dataset, runs, console=console, engine=make_engine(cases))
+            request = SweepRequest(sweep, dataset, runs)
+            outcome = run_sweep(request, console=console, engine=make_engine(cases))
             whole = time.time() - begun
             assert outcome.exit_code == 0, outcome.state.counts
             memory = resident_peak()
-            again = _seconds(lambda: run_sweep(sweep, dataset, runs, console=console, engine=make_engine(cases)))
+            again = _seconds(lambda: run_sweep(request, console=console, engine=make_engine(cases)))
         ended = sorted(path.stat().st_mtime for path in (runs / "results" / "trials").iterdir())
         return {
             "trials": count,

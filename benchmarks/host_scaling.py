@@ -44,6 +44,7 @@ def run(address: str, place: Path, per_slot: int, sleep_s: float, cases: int) ->
     from rich.console import Console
 
     from sweeps.definition.catalogue import SweepFile
+    from sweeps.request import SweepRequest
     from sweeps.resources.request import ResourceRequest
     from sweeps.runner import run_sweep
 
@@ -64,12 +65,14 @@ def run(address: str, place: Path, per_slot: int, sleep_s: float, cases: int) ->
     with open("/dev/null", "w") as nowhere:
         begun, used = time.time(), time.process_time()
         outcome = run_sweep(
-            sweep,
-            make_dataset(place / "dataset"),
-            place / "runs",
+            SweepRequest(
+                sweep,
+                make_dataset(place / "dataset"),
+                place / "runs",
+                resources=ResourceRequest(device="cpu"),
+            ),
             console=Console(file=nowhere),
             engine=sleeping_engine(sleep_s, cases),
-            request=ResourceRequest(device="cpu"),
         )
         whole, used = time.time() - begun, time.process_time() - used
     assert outcome.exit_code == 0, outcome.state.counts

@@ -9,7 +9,7 @@ from pairs import compare, parser, show, sides
 from synthetic import LA_SHAPE, make_image, make_mask
 from usual_sdm import usual_sdm
 
-from simcvd.data.store import open_case, write_case
+from simcvd.data.store import Grid, open_case, write_case
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
         with h5py.File(folder / "usual.h5", "w") as file:
             file.create_dataset("image", data=image, compression="gzip")
             file.create_dataset("label", data=label, compression="gzip")
-        write_case(folder, "ours", image, label, (1, 1, 1), np.eye(4), given.shape, (0, 0, 0), classes=1)
+        write_case(folder, "ours", image, label, Grid((1, 1, 1), np.eye(4), given.shape), classes=1)
         case = open_case(folder, "ours", with_label=True)  # once a trial
         assert case.label is not None
         assert case.sdm is not None

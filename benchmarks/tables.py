@@ -17,8 +17,9 @@ from pairs import compare, parser, show
 from resident import resident_peak
 from scipy.stats import ttest_rel
 
-from analysis.runs.records import METRICS, write_cases, write_trial
+from analysis.runs.records import write_cases, write_trial
 from analysis.tables import overview, render_markdown
+from simcvd.metrics.names import METRICS, OVERLAPS
 
 SHOWN = ("dice", "jaccard", "hd95_vox", "asd_vox")
 SETTINGS = 80
@@ -78,7 +79,7 @@ def read_in_a_loop(runs: Path, sweep: str) -> dict[tuple[str, str], tuple[float,
     found = {}
     for metric in SHOWN:
         wide = per_case[metric].unstack("variant")
-        side = "less" if metric in ("dice", "jaccard") else "greater"
+        side = "less" if metric in OVERLAPS else "greater"
         for name in wide:
             base = wide[content["reference"]]
             p = np.nan if name == content["reference"] else ttest_rel(wide[name], base, alternative=side).pvalue
@@ -91,13 +92,12 @@ def our_way(runs: Path, sweep: str) -> dict[tuple[str, str], tuple[float, float]
     found = overview(runs, sweep)
     render_markdown(found)
     return {
-        (table.metric.name, row.variant): (
+        (each.metric.name, row.variant): (
             row.mean if row.mean is not None else np.nan,
             row.difference.test.p if row.difference is not None and row.difference.test.p is not None else np.nan,
         )
-        for table in found.tables
-        for row in table.rows
-        if row.class_id is None
+        for each in found.sources[0].found
+        for row in each.means
     }
 
 

@@ -16,7 +16,7 @@ import torch
 from synthetic import LA_SHAPE, make_image, make_mask
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
-from simcvd.data.store import Splits, build_info, write_case, write_info
+from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
 
 TINY = {
     "data.crop_vox": [32, 32, 32],
@@ -135,8 +135,8 @@ def _write_data(folder: Path, shape: tuple[int, int, int]) -> None:
     digests = {}
     for seed in range(6):
         label = make_mask(seed, shape)
-        grid = ((1.0, 1.0, 1.0), np.eye(4), shape, (0, 0, 0))
-        digests[f"case{seed}"] = write_case(folder, f"case{seed}", make_image(seed, label), label, *grid, classes=1)
+        grid = Grid((1.0, 1.0, 1.0), np.eye(4), shape)
+        digests[f"case{seed}"] = write_case(folder, f"case{seed}", make_image(seed, label), label, grid, classes=1)
     ids = tuple(digests)
     info = build_info(
         folder,
@@ -146,7 +146,7 @@ def _write_data(folder: Path, shape: tuple[int, int, int]) -> None:
         splits=Splits(train_labeled=ids[:2], train_unlabeled=ids[2:4], val=ids[4:5], test=ids[5:]),
         train_order=ids[:4],
         digests=digests,
-        source="made by a benchmark",
+        origin=Origin("made by a benchmark"),
     )
     write_info(folder, info)
 
