@@ -19,12 +19,15 @@ from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
 
 TINY = {
-    "data.crop_vox": [32, 32, 32],
-    "inference.stride_vox": [32, 32, 32],
-    "network.width": 4,
+    "data.crop_vox": [32, 16, 16],
+    "inference.stride_vox": [32, 16, 16],
+    "network.width": 2,
     "projection.pool_size": 8,
     "projection.hidden": [8, 8],
     "projection.features": 8,
+    "dan.discriminator_width": 4,
+    "sassnet.discriminator_width": 4,
+    "chaitanya.region_side": 2,
 }
 """Settings that let a CPU do every section in seconds."""
 

@@ -92,7 +92,7 @@ def _train(bench: Bench, name: str, *, stop: bool) -> Path:
     """Train a short trial, in two sessions if it is to stop."""
     steps = 4 if bench.tiny else 20
     config = bench.config(
-        "la", {**QUIET, "training.steps": steps, "inference.stride_vox": [32, 32, 32] if bench.tiny else [112, 112, 80]}
+        "la", {**QUIET, "training.steps": steps, "inference.stride_vox": [32, 16, 16] if bench.tiny else [112, 112, 80]}
     )
     trial = bench.folder / name
     if stop:

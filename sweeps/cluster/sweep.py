@@ -20,8 +20,8 @@ from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
 from sweeps.runner import show_table
 from sweeps.search.study import holds_password
 from sweeps.session import say
-from sweeps.show import marked_errors
-from sweeps.show.marked_errors import MARK
+from sweeps.show import marked_lines
+from sweeps.show.marked_lines import ERRORS, OUTPUT
 from sweeps.show.views import LiveView, view_on
 from sweeps.status.sweep import SweepState
 from sweeps.storage.data_cache import CACHE
@@ -179,12 +179,14 @@ def look_ahead_on_cluster(
         there = _dataset_there(head, wanted.dataset, dataset, seen_there, tell)
         with packed(wanted.file) as shipment:
             columns = {"COLUMNS": str(width)}
-            job = jobs.submit(wanted.arguments(there), shipment, module=marked_errors.__name__, environment=columns)
+            job = jobs.submit(wanted.arguments(there), shipment, module=marked_lines.__name__, environment=columns)
         with _leaving() as asked_to_leave:
             for line in jobs.lines(job, asked_to_leave):
-                if line is None or line.startswith(f"Running entrypoint for job {job.id}"):  # Ray's own first line
-                    continue
-                tell(line.removeprefix(MARK)) if line.startswith(MARK) else out(line)
+                mark, text = (line or "")[:1], (line or "")[1:]
+                if mark == OUTPUT:
+                    out(text)
+                elif mark == ERRORS:
+                    tell(text)  # what has no mark is Ray's own
             if asked_to_leave():
                 jobs.stop(job)
                 raise KeyboardInterrupt

@@ -1,5 +1,6 @@
 import importlib
 import json
+import os
 import subprocess
 import sys
 import warnings
@@ -40,7 +41,8 @@ def _lines(printed: str) -> list[dict[str, Any]]:
 
 def _gpu(*arguments: str) -> str:
     command = [sys.executable, str(FOLDER / "gpu.py"), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # two children at once would fight for the cores
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=one_thread).stdout
 
 
 def test_list_names_all_sections() -> None:

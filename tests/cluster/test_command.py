@@ -64,7 +64,7 @@ def test_a_look_ahead_prints_what_the_head_itself_prints_and_runs_nothing(lab: L
     assert done.returncode == 0, done.stdout + done.stderr
     there = lab["head"].run(f"COLUMNS=80 simcvd sweep dropout --out {hosts.SHARED}/runs {again}", timeout_s=100)
     assert done.stdout == there.stdout
-    assert "7 trials" in done.stdout
+    assert "7 to run." in done.stdout
     checked = simcvd(f"{SWEEP} {SHORT} --preflight")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "and 2 other node(s)" in checked.stdout

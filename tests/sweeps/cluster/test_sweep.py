@@ -10,7 +10,7 @@ from sweeps.cluster import sweep as remote
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.job import RemoteJob
 from sweeps.cluster.sweep import RemoteSweep, look_ahead_on_cluster, sweep_on_cluster
-from sweeps.show.marked_errors import MARK
+from sweeps.show.marked_lines import ERRORS, OUTPUT
 
 
 def _wanted(own: dict[str, str], *options: str, searches: bool = False, runs: str = "runs") -> RemoteSweep:
@@ -76,7 +76,12 @@ class _Head:
                 return RemoteJob("simcvd-1", running=True)
 
             def lines(self, job, asked_to_leave):
-                yield from [f"Running entrypoint for job {job.id}: python", None, *head.lines]
+                yield from [
+                    "Runtime env is setting up.",
+                    f"Running entrypoint for job {job.id}: python",
+                    None,
+                    *head.lines,
+                ]
 
             def look(self, job):
                 return RemoteJob(job.id, running=False, exit_code=head.exit_code, message="Killed.")
@@ -101,15 +106,15 @@ def look(monkeypatch):
 
 
 def test_a_look_ahead_prints_what_the_head_prints_and_says_what_it_says(look) -> None:
-    head, job, printed, said = look(["variant  what", f"{MARK}measuring: 1 of 2", "sdm=0  run"], exit_code=2)
+    head, job, printed, said = look([f"{OUTPUT}variant  what", f"{ERRORS}measuring: 1 of 2", f"{OUTPUT}sdm=0  run"], 2)
     assert printed == ["variant  what", "sdm=0  run"]
     assert said == ["measuring: 1 of 2"]
     assert job.exit_code == 2
     ((arguments, options),) = head.submitted
     assert arguments == ["sweep", "mine", "--out", "/r", "--dry-run"]
-    assert options == {"module": "sweeps.show.marked_errors", "environment": {"COLUMNS": "77"}}, "no sweep's job"
+    assert options == {"module": "sweeps.show.marked_lines", "environment": {"COLUMNS": "77"}}, "no sweep's job"
 
 
 def test_a_look_ahead_that_is_killed_on_the_head_says_so(look) -> None:
     with pytest.raises(UserError, match=r"on the head, 10\.0\.0\.1, ended early \(Killed\)"):
-        look(["half of it"], exit_code=None)
+        look([f"{OUTPUT}half of it"], exit_code=None)

@@ -1,94 +1,88 @@
+"""The preflight on this machine alone, without Ray."""
+
+import errno
+import fcntl
+import os
+import shutil
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 
+from simcvd.config import apply_settings, load_preset
 from simcvd.errors import UserError
-from sweeps.definition.catalogue import SweepFile
-from sweeps.definition.changes import Changes
-from sweeps.definition.expand import all_trials, expand
-from sweeps.preflight.trials import check_trials
-from sweeps.resources.placement import place
-from sweeps.resources.request import ResourceRequest, check_request
+from sweeps.preflight.checks import Subject, check_alone, preflight
+from sweeps.resources import placement as placement_module
+from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
+from sweeps.storage.data_cache import InPlace
+from sweeps.storage.shared_folder import SharedFolder
+from tests.sweeps.preflight.conftest import Check
+
+PHANTOM = load_preset("phantom")
 
 
-def _nodes(*resources: dict[str, float]) -> list[dict[str, Any]]:
-    return [{"Alive": True, "Resources": each} for each in resources] + [{"Alive": False, "Resources": {"CPU": 99.0}}]
-
-
-def test_cpu_trials_take_a_core_each() -> None:
-    assert place(ResourceRequest(), _nodes({"CPU": 2.0})) == (Placement(1, 1, 0.0), 2)
-    assert place(ResourceRequest(cpus_per_worker=2), _nodes({"CPU": 2.0})) == (Placement(1, 2, 0.0), 1)
-    assert place(ResourceRequest(max_concurrent=1), _nodes({"CPU": 2.0}))[1] == 1
-
-
-def test_gpu_trials_take_a_gpu_each_or_share_one() -> None:
-    nodes = _nodes({"CPU": 16.0, "GPU": 2.0})
-    assert place(ResourceRequest(), nodes) == (Placement(1, 1, 1.0), 2)
-    assert place(ResourceRequest(gpus_per_worker=0.25), nodes)[1] == 8
-    assert place(ResourceRequest(gpus_per_worker=0.4), nodes)[1] == 4  # two on each GPU, none across
-    assert place(ResourceRequest(device="cpu"), nodes) == (Placement(1, 1, 0.0), 16)
-
-
-def test_workers_of_a_trial_may_lie_on_several_nodes() -> None:
-    nodes = _nodes({"CPU": 4.0, "GPU": 2.0}, {"CPU": 4.0, "GPU": 2.0})
-    assert place(ResourceRequest(workers=4), nodes) == (Placement(4, 1, 1.0), 1)
-
-
-@pytest.mark.parametrize(
-    ("request_", "sentence"),
-    [
-        (ResourceRequest(workers=3), "needs 3 worker.* room for 2"),
-        (ResourceRequest(cpus_per_worker=3), "room for 0 on: 2 CPU"),
-        (ResourceRequest(device="cuda"), "there is no GPU on: 2 CPU, 0 GPU"),
-    ],
-)
-def test_what_can_never_fit_is_refused(request_: ResourceRequest, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        place(request_, _nodes({"CPU": 2.0}))
-
-
-@pytest.mark.parametrize(
-    ("request_", "sentence"),
-    [
-        (ResourceRequest(workers=0), "--workers is 0"),
-        (ResourceRequest(cpus_per_worker=0), "--cpus-per-worker is 0"),
-        (ResourceRequest(max_concurrent=0), "--max-concurrent is 0"),
-        (ResourceRequest(gpus_per_worker=0), "--gpus-per-worker is 0"),
-        (ResourceRequest(gpus_per_worker=2), "use --workers 2"),
-        (ResourceRequest(gpus_per_worker=0.5, workers=2), "give each a whole GPU"),
-        (ResourceRequest(device="cuda:1"), "--device is 'cuda:1'"),
-    ],
-)
-def test_a_request_without_sense_is_refused(request_: ResourceRequest, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        check_request(request_)
-
-
-@pytest.mark.parametrize(
-    ("settings", "workers", "sentence"),
-    [
-        ({"method": "simcdv"}, 1, "no method 'simcdv'"),
-        ({"data.labeled": 5}, 1, "data.labeled is 5"),
-        ({"training.batch_labeled": 3}, 2, "batch_labeled is 3, which 2 workers can't share"),
-    ],
-)
-def test_trials_that_would_all_end_at_once_are_refused(
-    dataset: Path, settings: dict[str, Any], workers: int, sentence: str
+def test_a_sound_machine_is_accepted_and_the_runs_folder_left_as_it_was(
+    data: Path, tmp_path: Path, check: Check
 ) -> None:
-    sweep = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0, 1]}, "base": settings})
-    with pytest.raises(UserError, match=sentence):
-        check_trials(dataset, all_trials(expand(sweep, "d")), workers)
+    findings = check(tmp_path / "new" / "runs")
+    assert list(findings.lines) == ["resources", "versions", "precision", "storage", "data", "disk", "time"]
+    assert "6 case files, 3 read" in findings.lines["data"]  # train and val; nothing is read of test
+    assert findings.notices == ()
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "runs").mkdir()
+    check(tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_variants_that_differ_in_labels_by_name_alone_are_refused(dataset: Path) -> None:
-    """The set has two training cases, one of them labelled."""
-    rows = [{"name": "bound", "set": {"data.labeled": "all"}}, {"name": "own", "set": {}}]
-    sweep = SweepFile.model_validate({"name": "mine", "variants": rows, "seeds": [0, 1]})
-    check_trials(dataset, all_trials(expand(sweep, "d")), 1)
-    with pytest.raises(UserError, match=r"'bound' and 'own' are one trial .* same 2 labelled cases"):
-        check_trials(dataset, all_trials(expand(sweep, "d", Changes({"data.labeled": 2}))), 1)
-    other = [row | {"set": {**row["set"], "loss.sdm": i}} for i, row in enumerate(rows)]  # type: ignore[dict-item]
-    sweep = SweepFile.model_validate({"name": "mine", "variants": other})
-    check_trials(dataset, all_trials(expand(sweep, "d", Changes({"data.labeled": 2}))), 1)
+def test_a_runs_folder_that_can_not_be_written_is_refused(tmp_path: Path, check: Check) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        UserError, match=r"runs folder .*file/runs can't be written \(Not a directory\); choose another"
+    ):
+        check(tmp_path / "file" / "runs")
+
+
+def test_a_runs_folder_without_locks_is_refused(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UserError, match=r"can't be locked on this machine \(No locks available\); mount it with"):
+        check()
+
+
+def test_locks_that_keep_nobody_out_are_a_notice(monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    assert "do not reach this machine" in check().notices[0]
+
+
+def test_a_full_disk_is_told_with_what_is_needed(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check: Check
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50_000_000))
+    subject = Subject(
+        InPlace(data), SharedFolder(tmp_path), [apply_settings(load_preset("la"), {"seed": seed}) for seed in range(3)]
+    )
+    with pytest.raises(UserError) as told:
+        preflight(subject, Placement(), 2, [])
+    assert str(told.value) == (
+        f"The runs folder {tmp_path} has 0.05 GB free, but 0.77 GB are needed: 0.66 GB for checkpoints of 2 trial(s) "
+        "side by side, 0.12 GB for what 3 trial(s) leave; free some, lower --max-concurrent, or choose another --out."
+    )
+    assert "size unknown" in check(sized=False).lines["disk"]
+
+
+def _machine(monkeypatch: pytest.MonkeyPatch, **resources: float) -> None:
+    node = {"Alive": True, "NodeID": "", "Resources": resources}
+    monkeypatch.setattr(placement_module, "this_machine", lambda: node)
+    monkeypatch.setattr("sweeps.preflight.checks.this_machine", lambda: node)
+
+
+def test_checks_alone_start_no_ray(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _machine(monkeypatch, CPU=2.0)
+    monkeypatch.setattr("sweeps.preflight.checks.ray_session", lambda _: pytest.fail("a Ray was started"))
+    findings = check_alone(Subject(InPlace(data), SharedFolder(tmp_path), [PHANTOM]), ResourceRequest())
+    assert findings.lines["resources"] == "2 trial(s) side by side, each 1 worker(s) of 1 CPU"
+    with pytest.raises(UserError, match="room for 0"):
+        check_alone(Subject(InPlace(data), SharedFolder(tmp_path), [PHANTOM]), ResourceRequest(cpus_per_worker=3))

@@ -1,7 +1,9 @@
 """What a node computes on is looked at where the preflight has not seen it."""
 
+import os
 import socket
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,22 +19,27 @@ NEEDED = Newcomers(frozenset({"seen"}), "2.13.0", "bfloat16", GpuTask(), tuple(a
 NODE = f"Node {socket.gethostname()} joined"
 
 
+def _needed(**changes: Any) -> Newcomers:
+    """Return what is needed with a question of its own, since a process asks each question once."""
+    return replace(NEEDED, gpus=GpuTask((os.urandom(8),)), **changes)
+
+
 @pytest.fixture
 def found(monkeypatch: pytest.MonkeyPatch) -> list[GpuReport]:
     """What the node's GPUs say, the last of the list; each is asked for once."""
     reports = [REPORT]
-    monkeypatch.setattr(newcomer, "_gpus", lambda task: reports[-1])
+    monkeypatch.setattr(newcomer, "ask_gpus", lambda task: reports[-1])
     return reports
 
 
 def test_a_node_that_is_known_or_like_the_others_is_fit(
     found: list[GpuReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check_newcomer(NEEDED, "other")
+    check_newcomer(_needed(), "other")
     found.append(GpuReport())
-    check_newcomer(NEEDED, "seen")
+    check_newcomer(_needed(), "seen")
     check_newcomer(None, "other")
-    monkeypatch.setattr(newcomer, "_fast_bfloat16", lambda: False)
+    monkeypatch.setattr("simcvd.training.precision.has_fast_bfloat16", lambda device: False)
     check_newcomer(Newcomers(frozenset(), "2.13.0", "float32"), "other")
 
 
@@ -65,22 +72,22 @@ def test_a_node_that_is_known_or_like_the_others_is_fit(
 def test_what_a_node_lacks_is_told(found: list[GpuReport], report: GpuReport, sentence: str) -> None:
     found.append(report)
     with pytest.raises(UnfitNodeError) as refused:
-        check_newcomer(NEEDED, "other")
+        check_newcomer(_needed(), "other")
     assert str(refused.value) == NODE + sentence.format(host=socket.gethostname())
     assert str(unfit([f"sweeps.resources.late_nodes.UnfitNodeError: {refused.value}"])) == str(refused.value)
 
 
 def test_another_gpu_is_fit_for_float32(found: list[GpuReport]) -> None:
     found.append(replace(REPORT, devices=(replace(H200, bfloat16="absent"),)))
-    check_newcomer(replace(NEEDED, precision="float32"), "other")
+    check_newcomer(_needed(precision="float32"), "other")
 
 
 def test_a_gpu_that_is_too_busy_to_tell_is_fit(found: list[GpuReport]) -> None:
     found.append(replace(REPORT, devices=(replace(H200, bfloat16="unknown", bfloat16_told="CUDA out of memory"),)))
-    check_newcomer(NEEDED, "other")
+    check_newcomer(_needed(), "other")
 
 
 def test_a_cpu_without_bfloat16_is_unfit_for_a_sweep_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(newcomer, "_fast_bfloat16", lambda: False)
+    monkeypatch.setattr("simcvd.training.precision.has_fast_bfloat16", lambda device: False)
     with pytest.raises(UnfitNodeError, match=r"this sweep runs in bfloat16, and the CPU of node .* has no bfloat16"):
         check_newcomer(Newcomers(frozenset(), "2.13.0", "bfloat16"), "other")

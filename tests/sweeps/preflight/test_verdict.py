@@ -7,7 +7,6 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.preflight.node import DataReport, NodeReport
-from sweeps.preflight.ray_nodes import silent_sentence, unable_sentence
 from sweeps.preflight.verdict import judge_data, judge_versions
 from sweeps.storage.exchange import HERE, FolderExchange, StorageReport
 
@@ -107,27 +106,3 @@ def test_what_a_node_lacks_is_one_sentence(report: NodeReport, sentence: str) ->
         except UserError as error:
             said.append(str(error))
     assert said == [sentence]
-
-
-def test_a_node_whose_file_is_not_seen_here_has_other_storage() -> None:
-    with pytest.raises(UserError, match=r"not shared: this machine does not see what node gpu02 .* writes there"):
-        _judge_storage({HERE: _report(), NODE: _report()}, [NODE])
-
-
-def test_locks_that_do_not_reach_a_node_are_a_notice() -> None:
-    (notice,) = _judge_storage({HERE: _report(), NODE: _report(storage=StorageReport(locked_out=False))})
-    assert notice == (
-        "File locks in /shared/runs do not reach node gpu02 (192.0.2.12), so two commands could run one trial; "
-        "start one command at a time on this runs folder."
-    )
-
-
-def test_nodes_that_are_silent_or_unable_are_named() -> None:
-    assert silent_sentence([NODE, "node b"]) == (
-        "Node gpu02 (192.0.2.12) and node b did not answer within 60 s, expected a few; see that the machine is up and "
-        "its storage does not hang, or take it out of this Ray."
-    )
-    assert unable_sentence(NODE, "ModuleNotFoundError: No module named 'sweeps'") == (
-        "Node gpu02 (192.0.2.12) can't run simcvd (ModuleNotFoundError: No module named 'sweeps'); install there what "
-        "this machine has."
-    )

@@ -43,7 +43,7 @@ def test_a_holder_that_is_alive_keeps_its_lease(store: Store) -> None:
         Held(store, claim(store, KEY), FAST, on_lost=lambda: lost.append(1)),
         pytest.raises(TrialBusyError, match=r"The trial t-s0 is being run by process \d+ on .*; wait for it to end"),
     ):
-        claim(store, KEY, tell=told.append, wait_s=3, pace=FAST)
+        claim(store, KEY, tell=told.append, wait_s=FAST.lease_s + 0.5, pace=FAST)
     assert not lost
     assert "The trial t-s0 is held by process" in told[0]
 

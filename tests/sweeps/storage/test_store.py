@@ -2,10 +2,11 @@ import pickle
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import obstore.store
 import pytest
 
-from sweeps.storage import store as store_module
 from sweeps.storage.store import Store, StoreError, url_in
 
 
@@ -19,20 +20,20 @@ def test_a_folder_is_no_url(text: str) -> None:
     assert url_in(Path(text)) is None
 
 
-def test_what_is_put_is_listed_read_fetched_and_deleted(store: Store, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(store_module, "_CHUNK_BYTES", 1000)
-    content = bytes(range(256)) * 10
+def test_what_is_put_is_listed_read_fetched_and_deleted(store: Store, tmp_path: Path) -> None:
+    size = 33 * 2**20
+    content = bytes(range(256)) * (size // 256)
     (tmp_path / "from").write_bytes(content)
     store.put("a/b/one", tmp_path / "from")
     store.put("a/two", b"")
-    assert {name: entry.size for name, entry in store.entries("a").items()} == {"a/b/one": 2560, "a/two": 0}
+    assert {name: entry.size for name, entry in store.entries("a").items()} == {"a/b/one": size, "a/two": 0}
     assert store.folders("a") == ["b"]
     assert (store.folders(""), sorted(store.entries(""))) == (["a"], ["a/b/one", "a/two"])
     assert store.read("a/b/one") == content
     arrived: list[int] = []
-    store.fetch("a/b/one", 2560, tmp_path / "to" / "one", arrived.append)
+    store.fetch("a/b/one", size, tmp_path / "to" / "one", arrived.append)
     assert (tmp_path / "to" / "one").read_bytes() == content
-    assert arrived == [1000, 1000, 560]
+    assert [count // 2**20 for count in arrived] == [16, 16, 1]
     assert [path.name for path in (tmp_path / "to").iterdir()] == ["one"]
     store.delete(["a/b/one", "a/never"])
     assert store.read("a/b/one") is None
@@ -62,18 +63,29 @@ def test_a_wrong_bucket_is_one_sentence(s3: str) -> None:
         assert str(error.value) == told
 
 
+@pytest.fixture
+def _asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a store that does not answer no second time."""
+    from_url = obstore.store.from_url
+
+    def once(url: str, *, retry_config: dict[str, Any], **options: Any) -> Any:
+        return from_url(url, retry_config=retry_config | {"max_retries": 0}, **options)
+
+    monkeypatch.setattr(obstore.store, "from_url", once)
+
+
+@pytest.mark.usefixtures("_asked_once")
 def test_a_server_that_is_not_there_is_one_sentence(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
-    monkeypatch.setitem(store_module._RETRIES, "max_retries", 0)
     with pytest.raises(StoreError, match=r"s3://bucket/x can't be reached from .*; see that the network and AWS_END"):
         Store("s3://bucket/x").read("a")
 
 
+@pytest.mark.usefixtures("_asked_once")
 @pytest.mark.parametrize("gone", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
 def test_missing_credentials_are_one_sentence_without_keys(s3: str, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
-    monkeypatch.setitem(store_module._RETRIES, "max_retries", 0)
     monkeypatch.delenv(gone)
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(StoreError) as error:

@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.config import load_preset
-from sweeps.on_ray.lost import record_lost
 from sweeps.status.trial import case_path, result_path
 from sweeps.storage.lease import Held, Pace, claim, lease_name
 from sweeps.storage.object_runs import ObjectRuns
-from sweeps.storage.object_storage import ObjectStorage
 from sweeps.storage.store import Store, StoreError
 from sweeps.storage.workspace import Workspace, open_trial, trial_key
 
@@ -210,13 +207,3 @@ def test_results_that_can_not_be_pushed_stay_and_are_pushed_later(node: Node, st
     with open_trial(ObjectRuns(store, runs.cache, Pace(1, 1000)), TRIAL):
         pass
     assert store.read(f"trials/{TRIAL}/weights") == b"trained"
-
-
-def test_a_trial_that_was_lost_too_often_is_recorded_in_the_store(node: Node, make_job, tmp_path: Path) -> None:
-    storage = ObjectStorage(node("command"))
-    record_lost(make_job(tmp_path, storage=storage), load_preset("phantom"), TRIAL, "it died\nof hunger")
-    row = storage.recorded(TRIAL)
-    assert row is not None
-    assert (row["status"], row["failure_kind"]) == ("failed", "worker_lost")
-    assert row["failure_message"].endswith("ended 3 times without a result; the last time: of hunger")
-    assert storage.recorded("another") is None

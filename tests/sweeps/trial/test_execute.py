@@ -1,8 +1,4 @@
 import errno
-import fcntl
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +12,6 @@ from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset,
 from simcvd.data.store import open_info
 from simcvd.errors import DataError, UserError
 from sweeps.status import trial as trial_state
-from sweeps.status.lock import TrialBusyError, is_locked, trial_lock
 from sweeps.status.trial import read_trial, trial_folder
 from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
@@ -292,68 +287,3 @@ def test_wrong_settings_are_not_recorded_as_a_failure(execute: Execute, tmp_path
     with pytest.raises(UserError, match="No"):
         execute(_config(), engine=Engine(refuse, refuse))
     assert read_trials(tmp_path).empty
-
-
-def test_a_lost_trial_can_be_recorded_by_others(dataset: Path, tmp_path: Path) -> None:
-    status = record_failure(_config(), dataset, tmp_path, "lost", "worker_lost", "It went away.")
-    assert status.kind == "worker_lost"
-    assert read_trials(tmp_path).iloc[0]["failure_message"] == "It went away."
-
-
-HOLD = """
-import sys, time
-from pathlib import Path
-from sweeps.status.lock import trial_lock
-with trial_lock(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.fixture
-def holder(tmp_path: Path) -> Any:
-    """Another process that holds the trial `tmp_path / "t"`."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "t")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "held\n"
-        yield process
-        process.kill()
-
-
-def test_a_trial_held_by_a_live_process_is_refused_with_its_name(tmp_path: Path, holder: Any) -> None:
-    assert is_locked(tmp_path / "t")
-    with pytest.raises(TrialBusyError, match=f"process {holder.pid} on"), trial_lock(tmp_path / "t", wait_s=0.3):
-        pass
-
-
-def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: Path, holder: Any) -> None:
-    holder.kill()
-    holder.wait()
-    told: list[str] = []
-    start = time.monotonic()
-    with trial_lock(tmp_path / "t", told.append):
-        assert is_locked(tmp_path / "t")
-    assert time.monotonic() - start < 1
-    assert not told
-    assert not is_locked(tmp_path / "t")
-
-
-def test_waiting_for_a_lock_is_said_once(tmp_path: Path, holder: Any) -> None:
-    told: list[str] = []
-    with pytest.raises(TrialBusyError), trial_lock(tmp_path / "t", told.append, wait_s=1.5):
-        pass
-    assert len(told) == 1
-    assert "waiting up to" in told[0]
-
-
-def test_a_reader_that_tests_the_lock_does_not_stop_a_writer(tmp_path: Path) -> None:
-    folder = tmp_path / "t"
-    folder.mkdir()
-    (folder / "lock").touch()
-    with (folder / "lock").open() as file:
-        fcntl.flock(file.fileno(), fcntl.LOCK_SH)
-        with pytest.raises(TrialBusyError), trial_lock(folder, wait_s=0.1):
-            pass
-    with trial_lock(folder, wait_s=0.1):
-        pass

@@ -18,6 +18,7 @@ from sweeps.preflight import ray_nodes
 from sweeps.preflight.checks import Findings, Subject, preflight
 from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
 from sweeps.preflight.node import NodeReport, NodeTask, examine
+from sweeps.preflight.ray_nodes import silent_sentence, unable_sentence
 from sweeps.request import SweepRequest
 from sweeps.resources.placement import place
 from sweeps.resources.ray_session import ray_environment
@@ -29,10 +30,9 @@ from sweeps.storage.shared_folder import SharedFolder
 from sweeps.trial.engine import Engine
 
 # Ray and its dependencies warn of each other's old ways.
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"),
-]
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::ResourceWarning"
+)
 
 MEMORY = 100 * 2**20
 
@@ -62,6 +62,7 @@ def _check(dataset: Path, runs: Path, nodes: list[dict[str, Any]]) -> Findings:
     return preflight(subject, *place(ResourceRequest(device="cpu"), nodes), nodes)
 
 
+@pytest.mark.ray
 def test_all_nodes_are_looked_at(dataset: Path, tmp_path: Path, nodes: list[dict[str, Any]]) -> None:
     findings = _check(dataset, tmp_path, nodes)
     assert findings.lines["resources"] == "4 trial(s) side by side, each 1 worker(s) of 1 CPU"
@@ -74,6 +75,7 @@ def test_all_nodes_are_looked_at(dataset: Path, tmp_path: Path, nodes: list[dict
     print(f"preflight on three nodes: {findings.lines['time']}, again: {time.monotonic() - started:.1f} s")
 
 
+@pytest.mark.ray
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
@@ -125,6 +127,7 @@ def test_the_node_at_fault_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.ray
 def test_two_trials_share_a_gpu_side_by_side(
     dataset: Path,
     tmp_path: Path,
@@ -164,3 +167,17 @@ def test_two_trials_share_a_gpu_side_by_side(
     )
     assert outcome.exit_code == 0
     assert [path.read_text() for path in met.iterdir()] == ["cuda 0", "cuda 0"]
+
+
+NODE = "node gpu02 (192.0.2.12)"
+
+
+def test_nodes_that_are_silent_or_unable_are_named() -> None:
+    assert silent_sentence([NODE, "node b"]) == (
+        "Node gpu02 (192.0.2.12) and node b did not answer within 60 s, expected a few; see that the machine is up and "
+        "its storage does not hang, or take it out of this Ray."
+    )
+    assert unable_sentence(NODE, "ModuleNotFoundError: No module named 'sweeps'") == (
+        "Node gpu02 (192.0.2.12) can't run simcvd (ModuleNotFoundError: No module named 'sweeps'); install there what "
+        "this machine has."
+    )
