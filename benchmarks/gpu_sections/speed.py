@@ -96,8 +96,8 @@ def measure_profile(bench: Bench) -> None:
     own = "self_device_time_total" if bench.device.type == "cuda" else "self_cpu_time_total"
     _tell_shares(bench, {event.key: getattr(event, own) / steps for event in profile.key_averages() if _is_work(event)})
     if not bench.lacks_cuda("idle_share"):
-        busy, whole, kernels = _busy(profile)
-        bench.figure("idle_share", 1 - busy / whole, "", kernels_a_step=kernels / steps, step_seconds=seconds)
+        worked, whole, kernels = busy(profile)
+        bench.figure("idle_share", 1 - worked / whole, "", kernels_a_step=kernels / steps, step_seconds=seconds)
 
 
 def _is_work(event: Any) -> bool:
@@ -138,7 +138,7 @@ def kind_of(operator: str) -> str:
     return "elementwise"
 
 
-def _busy(profile: Any) -> tuple[float, float, int]:
+def busy(profile: Any) -> tuple[float, float, int]:
     """Return the microseconds in which the device worked, those from its first work to its last, and the kernels."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "trace.json"

@@ -26,8 +26,8 @@ class SurfaceDistances(NamedTuple):
     assd: float
 
 
-# Share of surface voxels above which a distance transform of the box is faster than a search tree over the surface.
-_CROWDED = 1 / 8
+CROWDED = 1 / 8
+"""Share of surface voxels above which a distance transform of the box is faster than a search tree over the surface."""
 
 _UNIT = (1.0, 1.0, 1.0)
 
@@ -106,7 +106,7 @@ def _directed(
 ) -> NDArray[np.float64]:
     """Return, in any order, the distance to the nearest voxel of `target` for each voxel of `start`."""
     apart = start & ~target
-    if np.count_nonzero(start) + np.count_nonzero(target) > _CROWDED * start.size:
+    if np.count_nonzero(start) + np.count_nonzero(target) > CROWDED * start.size:
         squared = edt.edtsq(~target, anisotropy=spacing, parallel=threads)
         distances: NDArray[np.float64] = np.sqrt(squared[apart], dtype=np.float64)
     else:

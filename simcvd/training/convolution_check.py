@@ -96,19 +96,22 @@ def convolutions_of(config: TrialConfig, image_channels: int, classes: int) -> l
 
 
 def _errors_where_they_fit(convolution: Convolution, device: torch.device) -> dict[str, float]:
-    """Return the errors of `_errors`, of one block where the memory does not suffice for a batch in float32."""
+    """Return `bfloat16_errors`, of one block where the memory does not suffice for a batch in float32."""
     try:
-        return _errors(convolution, device)
+        return bfloat16_errors(convolution, device)
     except RuntimeError as error:
         if not is_out_of_memory(error) or convolution.image[0] == 1:
             raise
     torch.cuda.empty_cache()
-    return _errors(replace(convolution, image=(1, *convolution.image[1:])), device)
+    return bfloat16_errors(replace(convolution, image=(1, *convolution.image[1:])), device)
 
 
 @functools.cache
-def _errors(convolution: Convolution, device: torch.device) -> dict[str, float]:
-    """Return the relative errors of output, data gradient and weight gradient, in the Euclidean norm."""
+def bfloat16_errors(convolution: Convolution, device: torch.device) -> dict[str, float]:
+    """Return the relative errors in bfloat16 of output, data gradient and weight gradient, in the Euclidean norm.
+
+    A process computes them once for each convolution and device.
+    """
     generator = torch.Generator(device).manual_seed(0)
 
     def drawn(shape: tuple[int, ...]) -> Tensor:

@@ -1,1 +1,1 @@
-"""Machines: nodes, places, versions, Ray itself."""
+"""Machines: nodes, slots, versions, Ray itself."""

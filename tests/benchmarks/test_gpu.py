@@ -138,7 +138,7 @@ def test_the_devices_idle_share_is_what_its_work_leaves_uncovered(bench: Any) ->
             events = [{"cat": kind, "ts": start, "dur": length} for kind, start, length in spans]
             Path(path).write_text(json.dumps({"traceEvents": [{"name": "process_name"}, *events]}))
 
-    assert speed._busy(Profile()) == (18.0, 30.0, 3)
+    assert speed.busy(Profile()) == (18.0, 30.0, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from simcvd import gpu_memory
 from simcvd.gpu_memory import CONTEXT_BYTES, allowed_fraction, free_bytes, limit_memory
 
 GIB = 2**30
@@ -16,7 +16,6 @@ class _Gpus:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.limits: list[tuple[float, Any]] = []
         self.free, self.reserved = 70 * GIB, 0
-        monkeypatch.setattr(gpu_memory, "_limits", {})
         replacements = {
             "is_available": lambda: True,
             "current_device": lambda: 1,
@@ -30,8 +29,10 @@ class _Gpus:
 
 
 @pytest.fixture
-def gpus(monkeypatch: pytest.MonkeyPatch) -> _Gpus:
-    return _Gpus(monkeypatch)
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Gpus]:
+    yield _Gpus(monkeypatch)
+    for device in ("cuda:0", "cuda:1"):
+        limit_memory(1.0, device)
 
 
 def test_all_shares_of_a_gpu_and_their_contexts_fit_into_it() -> None:

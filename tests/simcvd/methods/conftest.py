@@ -15,7 +15,7 @@ from simcvd.networks.vnet import Features
 from tests.tiny_trial import NARROW
 
 TINY = NARROW | {
-    "data.crop_vox": [32, 32, 16],
+    "data.crop_vox": [32, 16, 16],
     "inference.stride_vox": [16, 16, 16],
     "training.steps": 10,
 }
@@ -62,13 +62,15 @@ def make_config() -> MakeConfig:
 
 @pytest.fixture(scope="session")
 def make_batch() -> MakeBatch:
-    def make(image_channels: int = 1, classes: int = 2, step: int = 0) -> Batch:
+    def make(
+        image_channels: int = 1, classes: int = 2, step: int = 0, crop_vox: tuple[int, ...] = (32, 16, 16)
+    ) -> Batch:
         generator = torch.Generator().manual_seed(step)
-        label = torch.randint(0, classes, (2, 4, 4, 2), generator=generator)
+        label = torch.randint(0, classes, (2, *(side // 8 for side in crop_vox)), generator=generator)
         label = label.repeat_interleave(8, 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
-        image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, 32, 32, 16, generator=generator)
-        sdm = torch.rand(2, classes - 1, 32, 32, 16, generator=generator) * 2 - 1
-        unlabeled = torch.randn(2, image_channels, 32, 32, 16, generator=generator)
+        image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, *crop_vox, generator=generator)
+        sdm = torch.rand(2, classes - 1, *crop_vox, generator=generator) * 2 - 1
+        unlabeled = torch.randn(2, image_channels, *crop_vox, generator=generator)
         depth_labeled, depth_unlabeled = torch.tensor([[[0.0, 0.5], [0.4, 0.9]], [[0.1, 0.6], [0.5, 1.0]]])
         return Batch(image, label, sdm, unlabeled, depth_labeled, depth_unlabeled)
 

@@ -10,9 +10,7 @@ from scipy import special, stats
 from torch import Tensor
 
 from simcvd.config import TrialConfig
-from simcvd.config.batch import check_batch
 from simcvd.draws import Draws
-from simcvd.errors import UserError
 from simcvd.methods.base import Batch, Term
 from simcvd.methods.ict import ICT, beta_draws, partners
 
@@ -132,12 +130,3 @@ def test_partners_are_the_same_however_many_workers_share_the_crops(each: int) -
 
     found = [partners(share, Draws(0, 0, rank=rank, workers=4 // each), gather) for rank, share in enumerate(shares)]
     assert torch.equal(torch.cat(found), crops[[1, 2, 3, 0]])
-
-
-def test_single_unlabelled_crop_has_no_partner_and_is_refused_before_training(make_config: MakeConfig) -> None:
-    alone: dict[str, Any] = {"method": "ict", "training.batch_unlabeled": 1}
-    with pytest.raises(UserError, match=r"training\.batch_unlabeled is 1, but ict mixes pairs"):
-        check_batch(make_config(alone), workers=1)
-    check_batch(make_config(alone | {"ict.consistency": 0.0}), workers=1)
-    check_batch(make_config(alone | {"method": "mean_teacher"}), workers=1)
-    check_batch(make_config(alone | {"training.batch_unlabeled": 2}), workers=2)

@@ -194,17 +194,6 @@ def test_averaged_buffers_are_the_mean_of_the_students_at_first(
     torch.testing.assert_close(dict(method.networks["teacher"].named_buffers())[name], (seen[0] + seen[1]) / 2)
 
 
-def test_optimiser_holds_the_papers_settings_and_the_learning_rate_of_the_step(make_config: MakeConfig) -> None:
-    method = SimCVD(make_config(), 1, 2)
-    group = method.optimisers["sgd"].param_groups[0]
-    assert (group["momentum"], group["weight_decay"], group["foreach"]) == (0.9, 5e-4, True)
-    rates = []
-    for step in (0, 4, 5, 9):
-        method.before_step(step)
-        rates.append(group["lr"])
-    assert rates == pytest.approx([0.01, 0.01, 0.001, 0.001])
-
-
 def test_initial_weights_depend_on_the_seed_alone(make_config: MakeConfig) -> None:
     first, same, other = (SimCVD(make_config(seed=seed), 1, 2).networks for seed in (3, 3, 4))
     vectors = [_vector(networks) for networks in (first, same, other)]
@@ -262,16 +251,6 @@ def test_networks_traced_for_compilation_give_the_same_losses(make_config: MakeC
         traced.networks[name].compile(backend="eager")  # the default one runs a C++ compiler for minutes
     values = [{term.name: term.value.item() for term in _terms(method, make_batch())} for method in (plain, traced)]
     assert values[1] == pytest.approx(values[0], rel=1e-5)
-
-
-def test_diagnostics_compare_the_sdm_with_the_best_constant(make_config: MakeConfig, make_batch: MakeBatch) -> None:
-    method, batch = SimCVD(make_config({"loss.sdm": 0.0}), 1, 3), make_batch(classes=3)
-    features = _outputs(method, "student")
-    _terms(method, batch)
-    error = (features[0].sdm[:2] - batch.sdm).square().mean()
-    variance = batch.sdm.movedim(1, 0).flatten(1).var(1, correction=0).mean()
-    torch.testing.assert_close(method.diagnostics["sdm_error"], error.detach())
-    torch.testing.assert_close(method.diagnostics["sdm_error_constant"], variance)
 
 
 def test_contrast_rows_are_drawn_anew_each_step(make_config: MakeConfig, make_batch: MakeBatch) -> None:

@@ -66,7 +66,7 @@ def test_consistency_equals_the_papers_formula_on_the_networks_own_outputs(
     term = _terms(method, make_batch(classes=3))["consistency"]
 
     own = special.softmax(student[0][1].logits[2:].detach().double().numpy(), 1)
-    target, *passes = special.softmax(teacher[0][1].logits.double().numpy(), 1).reshape(4, 2, 3, 32, 32, 16)
+    target, *passes = special.softmax(teacher[0][1].logits.double().numpy(), 1).reshape(4, 2, 3, 32, 16, 16)
     entropy = stats.entropy(np.mean(passes, 0), axis=1)
     certain = entropy < (0.95 + 0.05 * math.exp(-5)) * math.log(3)
     assert 0.01 < certain.mean() < 0.99
@@ -105,19 +105,18 @@ def test_every_pass_has_dropout_masks_of_its_own(make_config: MakeConfig, make_b
 
 
 def test_views_of_a_worker_are_its_share_of_each_passes_whole_batch(
-    make_config: MakeConfig, fixed_network: Any
+    make_config: MakeConfig, tiny_crops: MakeBatch, fixed_network: Any
 ) -> None:
     """Noise and masks are drawn for a whole batch of 2 crops in each pass, of which a worker of two keeps one."""
     method = UAMT(make_config({"ua_mt.passes": 2}), 1, 2)
-    image = torch.zeros(2, 1, 1, 1, 2)
     views = []
-    for crops, draws in ((image, Draws(0, 0)), *((image[:1], Draws(0, 0, rank=r, workers=2)) for r in range(2))):
-        teacher = fixed_network(torch.full((3 * len(crops), 2, 1, 1, 2), 0.5))
-        method.networks["teacher"] = teacher
-        method._teach(crops, draws)
-        assert teacher.parts == [(len(crops),) * 3]
+    for crops, draws in ((2, Draws(0, 0)), *((1, Draws(0, 0, rank=rank, workers=2)) for rank in range(2))):
+        student, teacher = (fixed_network(torch.full((parts * crops, 2, 1, 1, 2), 0.5)) for parts in (2, 3))
+        method.networks["student"], method.networks["teacher"] = student, teacher
+        method.terms(tiny_crops(crops, crops, 2), 0, draws)
+        assert teacher.parts == [(crops,) * 3]
         assert teacher.names == ["teacher"]
-        views.append(teacher.images[0].unflatten(0, (3, len(crops))))
+        views.append(teacher.images[0].unflatten(0, (3, crops)))
     whole, *shares = views
     assert torch.equal(torch.cat(shares, 1), whole)
 

@@ -53,7 +53,7 @@ def test_distances_equal_medpy(seed: int) -> None:
 
 @pytest.mark.parametrize("crowded", [0.0, 1.0])
 def test_distance_transform_and_search_tree_agree_with_medpy(crowded: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surface, "_CROWDED", crowded)
+    monkeypatch.setattr(surface, "CROWDED", crowded)
     assert_equals_medpy(*random_pair(3))
 
 

@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 from torch import nn
@@ -14,6 +17,26 @@ def tiny(**settings: float) -> VNet:
 
 def image(batch: int = 2, channels: int = 1) -> torch.Tensor:
     return torch.randn(batch, channels, 32, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+@contextmanager
+def given_to(module: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Record what a part of a network is given."""
+    given: list[torch.Tensor] = []
+    hook = module.register_forward_pre_hook(lambda _, inputs: given.append(inputs[0]))
+    yield given
+    hook.remove()
+
+
+def dropped(
+    network: VNet, bottleneck: torch.Tensor, draws: Draws, parts: tuple[int, ...] | None = None
+) -> torch.Tensor:
+    """Return the bottleneck as dropout leaves it to the decoder's first level."""
+    batch, channels, *sides = bottleneck.shape
+    with given_to(network.up[0]) as given:
+        skip = torch.zeros(batch, channels // 2, *(2 * side for side in sides))
+        network.decode(bottleneck, [skip], draws, parts=parts, blocks=1)
+    return given[0]
 
 
 @pytest.mark.parametrize(("sdm_channels", "expected"), [(2, 9_448_900), (0, 9_448_866)])
@@ -76,9 +99,7 @@ def test_names_give_independent_masks() -> None:
 
 
 def test_dropout_removes_whole_channels_at_its_rate_and_scales_the_rest() -> None:
-    network = tiny()
-
-    out = network._dropout(torch.ones(4, 256, 2, 3, 2), 0.25, Draws(0, 0), "mask", None)
+    out = dropped(tiny(dropout_bottleneck=0.25), torch.ones(32, 32, 2, 3, 2), Draws(0, 0))
 
     per_channel = out.flatten(2)
     assert torch.equal(per_channel.amin(2), per_channel.amax(2))
@@ -97,10 +118,10 @@ def test_dropout_is_applied_after_the_bottleneck_only() -> None:
 
 def test_parts_have_the_masks_of_the_whole_batch_on_any_number_of_workers() -> None:
     network = tiny()
-    ones = torch.ones(4, 8, 1, 1, 1)
+    ones = torch.ones(4, 32, 1, 2, 1)
 
-    whole = network._dropout(ones, 0.5, Draws(0, 0), "m", (2, 2))
-    workers = [network._dropout(ones[:2], 0.5, Draws(0, 0, rank=rank, workers=2), "m", (1, 1)) for rank in (0, 1)]
+    whole = dropped(network, ones, Draws(0, 0), (2, 2))
+    workers = [dropped(network, ones[:2], Draws(0, 0, rank=rank, workers=2), (1, 1)) for rank in (0, 1)]
 
     assert torch.equal(whole[[0, 2]], workers[0])
     assert torch.equal(whole[[1, 3]], workers[1])
@@ -139,13 +160,16 @@ def test_every_parameter_gets_a_gradient() -> None:
 def test_encoder_and_decoder_alone_make_the_whole_network() -> None:
     network, draws = tiny(), Draws(0, 0)
 
-    expected = network(image(), draws, "n", (1, 1))
+    with given_to(network.heads) as given:
+        expected = network(image(), draws, "n", (1, 1))
     bottleneck, skips = network.encode(image())
     last = network.decode(bottleneck, skips, draws, "n", (1, 1))
-    last = network._dropout(last, network.dropout_last, draws, "n/last", (1, 1))
 
     assert torch.equal(bottleneck, expected.bottleneck)
-    assert torch.equal(network.heads(last)[:, :2], expected.logits)
+    kept = given[0].flatten(2).any(2)
+    assert 0 < kept.sum() < kept.numel(), "the last dropout drops some channels"
+    assert torch.equal(given[0], 2 * last * kept[:, :, None, None, None])
+    assert torch.equal(network.heads(given[0])[:, :2], expected.logits)
     assert not skips
 
 

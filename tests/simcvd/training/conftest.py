@@ -44,18 +44,18 @@ def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _write_tiny_dataset(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config() -> TrialConfig:
     return apply_settings(
         load_preset("phantom"),
         {
             "network.width": 2,
-            "data.crop_vox": [32, 32, 32],
+            "data.crop_vox": [32, 16, 16],
             "training.steps": 6,
             "training.checkpoint_every_steps": 2,
             "training.log_every_steps": 1,
-            "training.gradient_norms_every_steps": 2,
+            "training.gradient_norms_every_steps": 4,
             "projection.pool_size": 8,
-            "inference.stride_vox": [32, 32, 32],
+            "inference.stride_vox": [32, 16, 16],
         },
     )

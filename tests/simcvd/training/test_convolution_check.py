@@ -5,7 +5,7 @@ import torch
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.training import convolution_check
-from simcvd.training.convolution_check import Convolution, convolutions_of, wrong_convolution
+from simcvd.training.convolution_check import Convolution, bfloat16_errors, convolutions_of, wrong_convolution
 
 CPU = torch.device("cpu")
 
@@ -44,7 +44,7 @@ def _broken(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _forgotten() -> Any:
     yield
-    convolution_check._errors.cache_clear()
+    bfloat16_errors.cache_clear()
 
 
 def test_every_distinct_convolution_is_found_without_computing_it(config: TrialConfig) -> None:
@@ -62,7 +62,9 @@ def test_every_distinct_convolution_is_found_without_computing_it(config: TrialC
     assert {c.image[0] for c in convolutions_of(other, 1, 2)} == {4, 8}
 
 
-def test_right_convolutions_pass(config: TrialConfig) -> None:
+def test_right_convolutions_pass_and_are_computed_once(config: TrialConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert wrong_convolution(config, 1, 2, CPU) is None
+    monkeypatch.delattr(torch, "convolution")
     assert wrong_convolution(config, 1, 2, CPU) is None
 
 

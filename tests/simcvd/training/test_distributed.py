@@ -2,6 +2,8 @@
 
 import multiprocessing
 import socket
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,9 @@ def _free_port() -> int:
 
 def _join(rank: int, port: int) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    distributed.init_process_group(
+        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2, timeout=timedelta(minutes=2)
+    )
 
 
 def _train(rank: int, port: int, config: TrialConfig, dataset: Path, trial: Path) -> None:
@@ -42,15 +46,17 @@ def _gather(rank: int, port: int, out: Path) -> None:
     distributed.destroy_process_group()
 
 
-def _run_two(target: object, *arguments: object) -> None:
-    context = multiprocessing.get_context("spawn")
-    port = _free_port()
-    workers = [context.Process(target=target, args=(rank, port, *arguments)) for rank in range(2)]  # type: ignore[arg-type]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(timeout=120)
-    assert [worker.exitcode for worker in workers] == [0, 0]
+def _run_two(target: Callable[..., None], *arguments: object) -> None:
+    """Run the first worker here and the second in a process of its own."""
+    port, threads = _free_port(), torch.get_num_threads()
+    other = multiprocessing.get_context("spawn").Process(target=target, args=(1, port, *arguments))
+    other.start()
+    try:
+        target(0, port, *arguments)
+    finally:
+        torch.set_num_threads(threads)
+        other.join(timeout=120)
+    assert other.exitcode == 0
 
 
 def test_gathered_rows_carry_the_gradient_of_every_worker(tmp_path: Path) -> None:

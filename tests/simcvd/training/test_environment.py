@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +6,6 @@ import torch
 from simcvd.errors import UserError
 from simcvd.training import environment
 from simcvd.training.environment import choose_device, describe_environment, driver_version
-from simcvd.visible_gpus import hide_gpus
 from tests.pretend_gpu import pretended
 
 
@@ -59,9 +57,3 @@ def test_the_driver_is_read_from_the_system(tmp_path: Path, monkeypatch: pytest.
     assert driver_version() is None
     file.write_text("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release Build  (builder)\n")
     assert driver_version() == "580.65.06"
-
-
-def test_hidden_gpus_are_hidden_from_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    hide_gpus()
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""

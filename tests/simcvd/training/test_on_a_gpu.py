@@ -1,7 +1,8 @@
 """A whole trial on a pretended GPU: its numbers are the CPU's, and what a real one would refuse or wait for shows."""
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ STAGES = {"chaitanya": {"training.steps": 6, "chaitanya.global_fraction": 0.4, "
 
 WITHOUT_SPARE_MEMORY = 1000
 
+CpuLog = Callable[[TrialConfig], list[dict[str, Any]]]
+
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -62,6 +65,19 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def cpu_log(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> CpuLog:
+    """What a trial logs on the CPU; the same trial is trained once."""
+
+    @functools.cache
+    def log(config: TrialConfig) -> list[dict[str, Any]]:
+        folder = tmp_path_factory.mktemp("cpu")
+        run_training(config, dataset, folder, device="cpu")
+        return _timeless(folder)
+
+    return log
+
+
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[PretendGpu]:
     with pretended(monkeypatch, devices=2) as found:
@@ -79,23 +95,24 @@ def _timeless(trial: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_every_method_trains_on_a_gpu_without_waiting_for_it(
-    name: str, dataset: Path, gpu: PretendGpu, tmp_path: Path
+    name: str, dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cpu_log: CpuLog
 ) -> None:
     """Steps, loader, report, checkpoints and validation; the host waits for no step but through its report."""
     waits: dict[int, int] = {}
     config = _config(method=name, **STAGES.get(name, {}))
-    run_training(config, dataset, tmp_path / "cpu", device="cpu")
-    outcome = run_training(
-        config,
-        dataset,
-        tmp_path / "gpu",
-        device="auto",
-        report=lambda line: waits.setdefault(int(line["step"]), len(gpu.waits)),
-    )
+    expected = cpu_log(config)
+    with pretended(monkeypatch, devices=2) as gpu:
+        outcome = run_training(
+            config,
+            dataset,
+            tmp_path,
+            device="auto",
+            report=lambda line: waits.setdefault(int(line["step"]), len(gpu.waits)),
+        )
     assert outcome.environment["device"] == "cuda:0"
     assert gpu.contexts == {0}
     assert gpu.waits[waits[1] : waits[outcome.steps]] == []
-    assert _timeless(tmp_path / "gpu") == _timeless(tmp_path / "cpu")
+    assert _timeless(tmp_path) == expected
 
 
 VARIANTS = {
@@ -107,13 +124,14 @@ VARIANTS = {
 @pytest.mark.parametrize("resident", [True, False])
 @pytest.mark.parametrize("variant", list(VARIANTS))
 def test_crops_come_alike_from_the_gpus_memory_and_from_the_disk(
-    variant: str, resident: bool, dataset: Path, gpu: PretendGpu, tmp_path: Path
+    variant: str, resident: bool, dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cpu_log: CpuLog
 ) -> None:
-    gpu.free_bytes = 1 << 40 if resident else WITHOUT_SPARE_MEMORY
     config = _config(**{"training.steps": 2, "training.gradient_norms_every_steps": None}, **VARIANTS[variant])
-    for device in ("cpu", "cuda"):
-        run_training(config, dataset, tmp_path / device, device=device)
-    assert _timeless(tmp_path / "cuda") == _timeless(tmp_path / "cpu")
+    expected = cpu_log(config)
+    with pretended(monkeypatch, devices=2) as gpu:
+        gpu.free_bytes = 1 << 40 if resident else WITHOUT_SPARE_MEMORY
+        run_training(config, dataset, tmp_path, device="cuda")
+    assert _timeless(tmp_path) == expected
 
 
 def test_another_gpu_than_the_first_is_used_alone_and_read_when_it_is_done(
@@ -126,7 +144,7 @@ def test_another_gpu_than_the_first_is_used_alone_and_read_when_it_is_done(
 
 
 def test_a_trial_goes_on_from_its_checkpoint_as_if_it_had_not_been_cut_off(
-    dataset: Path, gpu: PretendGpu, tmp_path: Path
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cpu_log: CpuLog
 ) -> None:
     class Killed(BaseException):
         pass
@@ -136,14 +154,15 @@ def test_a_trial_goes_on_from_its_checkpoint_as_if_it_had_not_been_cut_off(
             raise Killed
 
     config = _config()
-    with pytest.raises(Killed):
-        run_training(config, dataset, tmp_path / "cut", device="cuda", report=kill_at_three)
-    kept = torch.load(tmp_path / "cut" / CHECKPOINT, weights_only=True)
-    assert kept["steps_done"] == 2
-    assert all(tensor.isfinite().all() for tensor in kept["networks"].values())
-    run_training(config, dataset, tmp_path / "cut", device="cuda")
-    run_training(config, dataset, tmp_path / "whole", device="cpu")
-    assert _timeless(tmp_path / "cut") == _timeless(tmp_path / "whole")
+    expected = cpu_log(config)
+    with pretended(monkeypatch, devices=2):
+        with pytest.raises(Killed):
+            run_training(config, dataset, tmp_path, device="cuda", report=kill_at_three)
+        kept = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+        assert kept["steps_done"] == 2
+        assert all(tensor.isfinite().all() for tensor in kept["networks"].values())
+        run_training(config, dataset, tmp_path, device="cuda")
+    assert _timeless(tmp_path) == expected
 
 
 def test_a_student_scores_and_predicts_on_a_gpu_as_on_the_cpu(dataset: Path, gpu: PretendGpu, tmp_path: Path) -> None:

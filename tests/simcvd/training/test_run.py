@@ -1,4 +1,6 @@
 import json
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,59 +12,89 @@ from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores
 from simcvd.training.evaluation import evaluate_trial
 from simcvd.training.interruption import Interrupted, Stopped
-from simcvd.training.run import CHECKPOINT, TrainingFailed, run_training
+from simcvd.training.run import CHECKPOINT, TrainingFailed, TrainingOutcome, run_training
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A trial that nothing cut off.
+
+    Attributes:
+        folder: where it is.
+        outcome: what it returned.
+        seen: its reports.
+        asked: how often it was asked whether to stop.
+    """
+
+    folder: Path
+    outcome: TrainingOutcome
+    seen: list[object]
+    asked: int
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    folder, seen, asked = tmp_path_factory.mktemp("whole") / "trial", list[object](), list[int]()
+    outcome = run_training(
+        tiny_config,
+        tiny_dataset,
+        folder,
+        threads=1,
+        device="cpu",
+        report=seen.append,
+        should_stop=lambda: bool(asked.append(1)),
+    )
+    return Whole(folder, outcome, seen, len(asked))
 
 
 def _weights(trial: Path) -> dict[str, torch.Tensor]:
     return load_file(trial / "student.safetensors")
 
 
+def _assert_same_weights(one: Path, other: Path) -> None:
+    first, second = _weights(one), _weights(other)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def _lines(trial: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (trial / "log.jsonl").read_text().splitlines()]
 
 
-def test_trial_leaves_its_files_and_scores(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
-    seen: list[object] = []
-    outcome = run_training(tiny_config, tiny_dataset, tmp_path / "trial", threads=1, report=seen.append)
-    assert outcome.steps == 6
-    assert {(s.case_id, s.class_name) for s in outcome.val_scores} == {("case5", "outer"), ("case5", "inner")}
-    assert from_file(tmp_path / "trial" / "config.yaml") == tiny_config
-    lines = _lines(tmp_path / "trial")
+def test_trial_leaves_its_files_and_scores(tiny_dataset: Path, tiny_config: TrialConfig, whole: Whole) -> None:
+    assert whole.outcome.steps == 6
+    assert {(s.case_id, s.class_name) for s in whole.outcome.val_scores} == {("case5", "outer"), ("case5", "inner")}
+    assert from_file(whole.folder / "config.yaml") == tiny_config
+    lines = _lines(whole.folder)
     assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 6]
-    assert lines == json.loads(json.dumps(seen))
+    assert lines == json.loads(json.dumps(whole.seen))
     assert set(lines[0]["losses"]) == {"cross_entropy", "dice", "sdm", "contrast", "distillation", "consistency"}
     assert set(lines[0]["gradient_norms"]) == set(lines[0]["losses"])
     assert set(lines[0]["diagnostics"]) == {"sdm_error", "sdm_error_constant"}
     assert set(lines[-1]["val"]) == {"student_dice", "teacher_dice"}
-    assert json.loads((tmp_path / "trial" / "environment.json").read_text())["precision"] in {"float32", "bfloat16"}
-    assert list((tmp_path / "trial" / "events").iterdir())
-    scores = evaluate_trial(tmp_path / "trial", tiny_dataset, "test", device="cpu")
+    assert json.loads((whole.folder / "environment.json").read_text())["precision"] in {"float32", "bfloat16"}
+    assert list((whole.folder / "events").iterdir())
+    scores = evaluate_trial(whole.folder, tiny_dataset, "test", device="cpu")
     assert {s.case_id for s in scores} == {"case6", "case7"}
 
 
-def test_logged_total_is_the_sum_of_weighted_terms(
-    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
-) -> None:
-    run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
-    for line in _lines(tmp_path)[:-1]:
+def test_logged_total_is_the_sum_of_weighted_terms(whole: Whole) -> None:
+    for line in _lines(whole.folder)[:-1]:
         expected = sum(line["weights"][name] * value for name, value in line["losses"].items())
         assert line["total"] == pytest.approx(expected)
 
 
 def test_resumed_training_gives_bit_identical_weights(
-    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+    tiny_dataset: Path, tiny_config: TrialConfig, whole: Whole, tmp_path: Path
 ) -> None:
-    run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
     asked = iter([False, False, True])
     with pytest.raises(Interrupted, match="after step 3 of 6"):
         run_training(
             tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", should_stop=lambda: next(asked)
         )
     run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
-    whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
-    assert whole.keys() == cut.keys()
-    assert all(torch.equal(whole[name], cut[name]) for name in whole)
-    timeless = [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "whole")]
+    _assert_same_weights(whole.folder, tmp_path / "cut")
+    timeless = [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(whole.folder)]
     assert timeless == [{k: v for k, v in line.items() if k != "seconds"} for line in _lines(tmp_path / "cut")]
 
 
@@ -79,33 +111,26 @@ class _Judge:
 
 
 def test_a_judge_sees_val_cases_ends_a_training_and_changes_no_weight(
-    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+    tiny_dataset: Path, tiny_config: TrialConfig, whole: Whole, tmp_path: Path
 ) -> None:
-    run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
     judge = _Judge({2: True, 4: False})
     with pytest.raises(Stopped, match="after step 4 of 6"):
         run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", judge=judge)
     assert judge.seen == {2: {"case5"}, 4: {"case5"}}
     assert not (tmp_path / "cut" / "student.safetensors").exists()
     run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
-    whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
-    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    _assert_same_weights(whole.folder, tmp_path / "cut")
 
 
-def test_a_validation_gives_a_sign_of_life_for_each_case(
-    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
-) -> None:
-    asked: list[int] = []
-    outcome = run_training(
-        tiny_config, tiny_dataset, tmp_path, threads=1, device="cpu", should_stop=lambda: bool(asked.append(1))
-    )
+def test_a_validation_gives_a_sign_of_life_for_each_case(whole: Whole) -> None:
     networks = 2  # student and teacher are validated
-    assert len(asked) >= outcome.steps + networks * len({score.case_id for score in outcome.val_scores})
+    cases = {score.case_id for score in whole.outcome.val_scores}
+    assert whole.asked >= whole.outcome.steps + networks * len(cases)
 
 
 @pytest.mark.slow
 def test_training_killed_between_checkpoints_repeats_the_lost_steps(
-    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+    tiny_dataset: Path, tiny_config: TrialConfig, whole: Whole, tmp_path: Path
 ) -> None:
     class Killed(BaseException):
         pass
@@ -114,13 +139,11 @@ def test_training_killed_between_checkpoints_repeats_the_lost_steps(
         if report["step"] == 5:
             raise Killed
 
-    run_training(tiny_config, tiny_dataset, tmp_path / "whole", threads=1, device="cpu")
     with pytest.raises(Killed):
         run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu", report=kill_at_five)
     run_training(tiny_config, tiny_dataset, tmp_path / "cut", threads=1, device="cpu")
     assert [line["step"] for line in _lines(tmp_path / "cut")] == [1, 2, 3, 4, 5, 6, 6]
-    whole, cut = _weights(tmp_path / "whole"), _weights(tmp_path / "cut")
-    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+    _assert_same_weights(whole.folder, tmp_path / "cut")
 
 
 def test_other_seed_gives_other_weights(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
@@ -132,8 +155,10 @@ def test_other_seed_gives_other_weights(tiny_dataset: Path, tiny_config: TrialCo
     )
 
 
-def test_checkpoint_of_other_settings_is_refused(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
-    run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
+def test_checkpoint_of_other_settings_is_refused(
+    tiny_dataset: Path, tiny_config: TrialConfig, whole: Whole, tmp_path: Path
+) -> None:
+    shutil.copytree(whole.folder, tmp_path, dirs_exist_ok=True)
     with pytest.raises(UserError, match="belongs to other settings"):
         run_training(apply_settings(tiny_config, {"seed": 1}), tiny_dataset, tmp_path, threads=1)
 
@@ -168,7 +193,7 @@ def test_crop_larger_than_every_case_is_padded_and_said(
     tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
 ) -> None:
     told: list[str] = []
-    large = apply_settings(tiny_config, {"data.crop_vox": [48, 48, 48], "training.steps": 1})
+    large = apply_settings(tiny_config, {"data.crop_vox": [48, 16, 16], "training.steps": 1})
     run_training(large, tiny_dataset, tmp_path, threads=1, tell=told.append)
     assert len(told) == 1
     assert "48" in told[0]
@@ -202,6 +227,6 @@ def test_batch_too_small_for_batch_norm_is_refused(
 
 
 def test_weight_zero_reads_no_unlabelled_crop(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
-    off = {"loss.contrast": 0, "loss.distillation": 0, "loss.consistency": 0}
+    off = {"training.steps": 1, "loss.contrast": 0, "loss.distillation": 0, "loss.consistency": 0}
     run_training(apply_settings(tiny_config, off), tiny_dataset, tmp_path, threads=1)
     assert set(_lines(tmp_path)[0]["losses"]) == {"cross_entropy", "dice", "sdm"}

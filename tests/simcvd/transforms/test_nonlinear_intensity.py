@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simcvd.transforms.intensity_range import intensity_range
 from simcvd.transforms.nonlinear_intensity import Curves, apply_curves, draw_curves
 
 STRAIGHT = [[1 / 3, 1 / 3], [2 / 3, 2 / 3]]
@@ -19,12 +18,6 @@ def _ramp(*ends: float) -> NDArray[np.float32]:
 
 def _normal(channels: int = 1, shape: tuple[int, int, int] = (16, 16, 16)) -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(size=(channels, *shape)).astype(np.float32)
-
-
-def test_range_is_the_percentiles_of_each_channel() -> None:
-    low, high = intensity_range(np.concatenate((_ramp(0, 100), _ramp(-50, 50))))
-    assert low.tolist() == [1, -49]
-    assert high.tolist() == [99, 49]
 
 
 def test_a_straight_curve_changes_nothing() -> None:

@@ -1,0 +1,27 @@
+from typing import Any
+
+import pytest
+
+from simcvd.config import TrialConfig, apply_settings, load_preset
+from simcvd.config.batch import check_batch
+from simcvd.errors import UserError
+
+
+def _config(changes: dict[str, Any]) -> TrialConfig:
+    return apply_settings(load_preset("phantom"), changes)
+
+
+def test_single_unlabelled_crop_has_no_partner_and_is_refused_before_training() -> None:
+    alone: dict[str, Any] = {"method": "ict", "training.batch_unlabeled": 1}
+    with pytest.raises(UserError, match=r"training\.batch_unlabeled is 1, but ict mixes pairs"):
+        check_batch(_config(alone), workers=1)
+    check_batch(_config(alone | {"ict.consistency": 0.0}), workers=1)
+    check_batch(_config(alone | {"method": "mean_teacher"}), workers=1)
+    check_batch(_config(alone | {"training.batch_unlabeled": 2}), workers=2)
+
+
+def test_batches_are_shared_evenly() -> None:
+    config = _config({"training.batch_labeled": 4, "training.batch_unlabeled": 6})
+    check_batch(config, workers=2)
+    with pytest.raises(UserError, match=r"training\.batch_unlabeled is 6, which 4 workers can't share.* multiple of 4"):
+        check_batch(config, workers=4)

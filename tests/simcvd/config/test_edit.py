@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from simcvd.config import (
+    PRESETS,
+    apply_settings,
+    dotted_keys,
+    from_file,
+    load_preset,
+    parse_assignment,
+)
+from simcvd.errors import UserError
+
+FIXED_KEYS = [
+    "method",
+    "seed",
+    "data.labeled",
+    "data.crop_vox",
+    "training.steps",
+    "training.batch_labeled",
+    "training.batch_unlabeled",
+    "training.learning_rate",
+    "training.precision",
+    "loss.sdm",
+    "loss.contrast",
+    "loss.distillation",
+    "loss.consistency",
+    "loss.temperature",
+    "projection.dropout",
+    "projection.pool_size",
+    "projection.pooling",
+    "network.dropout_bottleneck",
+    "network.dropout_last",
+    "ema.decay",
+    "inference.stride_vox",
+]
+
+
+def test_names_that_scripts_hold_exist() -> None:
+    assert set(FIXED_KEYS) <= dotted_keys().keys()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_preset_survives_its_own_config_file(name: str, tmp_path: Path) -> None:
+    config = load_preset(name)
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    assert from_file(path) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("training.steps=300", 300),
+        ("training.learning_rate=1e-3", 0.001),
+        ("data.crop_vox=32x48x32", (32, 48, 32)),
+        ("data.crop_vox=[32, 48, 32]", (32, 48, 32)),
+        ("data.crop_vox=32,48,32", (32, 48, 32)),
+        ("loss.contrast=0", 0.0),
+        ("data.labeled=null", None),
+        ("data.labeled=16", 16),
+        ("data.labeled=all", "all"),
+        ("projection.pooling=max", "max"),
+        ("augment.flip=false", False),
+        ("ema.decay=0.99", 0.99),
+        ("ema.decay=auto", "auto"),
+        ("augment.local_shuffle.probability=0.5", 0.5),
+    ],
+)
+def test_assignment_changes_one_setting(text: str, expected: object) -> None:
+    key, value = parse_assignment(text)
+    config = apply_settings(apply_settings(load_preset("la"), {"inference.stride_vox": [8, 8, 4]}), {key: value})
+    found: object = config
+    for name in key.split("."):
+        found = getattr(found, name)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("projection.dropuot=0.2", "There is no setting 'projection.dropuot'.*did you mean projection.dropout"),
+        ("dropout=0.2", "did you mean projection.dropout"),
+        ("steps=3", "did you mean training.steps"),
+        ("loss=3", "it is a section"),
+        ("projection.dropout", "is no setting; expected key=value"),
+        ("projection.dropout=1.0", "projection.dropout is 1.0: input should be less than 1"),
+        ("projection.dropout=yes", "projection.dropout is 'yes': input should be a valid number"),
+        ("projection.dropout=true", "projection.dropout is True: input should be a valid number"),
+        ("training.compile=yes", "training.compile is 'yes': input should be a valid boolean"),
+        ("data.labeled=0", "data.labeled is 0: input should be greater than or equal to 1"),
+        ("data.labeled=most", "data.labeled is 'most': .*input should be 'all'"),
+        ("training.steps=abc", "training.steps is 'abc': input should be a valid integer"),
+        ("training.steps=1.5", "training.steps is 1.5"),
+        ("training.precision=fp16", "'auto', 'float32' or 'bfloat16'"),
+        ("data.crop_vox=30,30,30", "multiples of 16"),
+        ("data.crop_vox=32,32", "data.crop_vox is"),
+        ("inference.stride_vox=128,4,4", "larger than data.crop_vox"),
+        ("loss.contrast=nan", "loss.contrast"),
+    ],
+)
+def test_wrong_assignment_gets_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as caught:
+        apply_settings(load_preset("la"), dict([parse_assignment(text)]))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean pancreas"):
+        load_preset("pancrea")
+
+
+@pytest.mark.parametrize("content", ["- 1\n", "a: [", "training: {stepz: 3}"])
+def test_wrong_settings_file_gets_a_sentence(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        from_file(path)

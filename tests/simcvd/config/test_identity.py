@@ -1,0 +1,76 @@
+from typing import Any
+
+import pytest
+
+from simcvd.config import (
+    apply_settings,
+    config_hash,
+    load_preset,
+    trial_id,
+)
+
+
+def test_identity_follows_settings_and_data_alone() -> None:
+    config = load_preset("phantom")
+    assert config_hash(config, "d") == config_hash(load_preset("phantom"), "d")
+    others = {
+        config_hash(config, "e"),
+        config_hash(apply_settings(config, {"seed": 1}), "d"),
+        config_hash(apply_settings(config, {"projection.dropout": 0.2}), "d"),
+    }
+    assert len(others | {config_hash(config, "d")}) == 4
+    assert trial_id(config, "d").startswith("simcvd-s0-")
+
+
+def test_equal_numbers_written_differently_are_one_trial() -> None:
+    config = load_preset("phantom")
+    assert config_hash(apply_settings(config, {"loss.contrast": 1}), "d") == config_hash(
+        apply_settings(config, {"loss.contrast": 1.0}), "d"
+    )
+
+
+@pytest.mark.parametrize(
+    ("preset", "method", "expected"),
+    [
+        ("la", "simcvd", "simcvd-s0-6f5a2a79bd01"),
+        ("la", "ua_mt", "ua_mt-s0-6caa1498146a"),
+        ("pancreas", "simcvd", "simcvd-s0-fa92e44750dd"),
+        ("phantom", "simcvd", "simcvd-s0-24c0cbc4247b"),
+    ],
+)
+def test_trials_of_earlier_versions_are_still_found(preset: str, method: str, expected: str) -> None:
+    """Their names, as they were before there were augmentations of the intensities."""
+    assert trial_id(apply_settings(load_preset(preset), {"method": method}), "digest") == expected
+
+
+def test_an_augmentation_that_is_off_is_no_part_of_the_identity() -> None:
+    config = load_preset("phantom")
+    size, switch = {"augment.in_painting.boxes": 3}, {"augment.in_painting.probability": 0.5}
+    assert config_hash(apply_settings(config, size), "d") == config_hash(config, "d")
+    found = {config_hash(apply_settings(config, changes), "d") for changes in ({}, switch, switch | size)}
+    assert len(found) == 3
+    for name in ("local_shuffle", "nonlinear_intensity", "in_painting", "out_painting"):
+        found.add(config_hash(apply_settings(config, {f"augment.{name}.probability": 1}), "d"))
+    assert len(found) == 7
+
+
+def test_a_section_of_another_method_is_no_part_of_the_identity() -> None:
+    config = load_preset("phantom")
+    other = {"ua_mt.passes": 4}
+    assert config_hash(apply_settings(config, other), "d") == config_hash(config, "d")
+    ua_mt = apply_settings(config, {"method": "ua_mt"})
+    assert config_hash(apply_settings(ua_mt, other), "d") != config_hash(ua_mt, "d")
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "expected"),
+    [
+        ("la", {}, "simcvd-s0-a63bf52f6b9c"),
+        ("la", {"training.checkpoint_every_steps": 50}, "simcvd-s0-c7d2005d4d9f"),
+        ("pancreas", {"method": "ua_mt"}, "ua_mt-s0-a67379c8f82a"),
+        ("phantom", {"method": "chaitanya"}, "chaitanya-s0-b194190e307c"),
+    ],
+)
+def test_trials_of_version_0_1_keep_their_ids(preset: str, changes: dict[str, Any], expected: str) -> None:
+    """Or a runs folder of that version would be trained anew."""
+    assert trial_id(apply_settings(load_preset(preset), changes), "d") == expected

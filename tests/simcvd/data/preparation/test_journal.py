@@ -1,0 +1,78 @@
+import threading
+from pathlib import Path
+
+import pytest
+
+from simcvd.data.preparation.prepare import PrepareReport
+from simcvd.data.store import open_info
+from simcvd.errors import UserError
+from tests.simcvd.data.preparation.tiny_folder import BOX, Nifti, bad_empty, run, scan
+
+
+def test_interrupted_preparation_resumes_to_the_same_data_set(nifti: Nifti, target: Path) -> None:
+    source = nifti()
+
+    def interrupt(done: int, total: int, case_id: str) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(source, target, workers=1, progress=interrupt)
+    with pytest.raises(UserError, match="is not finished; run the same `simcvd prepare` again"):
+        open_info(target)
+    (target / "cases" / "a.h5.tmp-123").write_text("torn")
+    with (target / ".prepare" / "journal.jsonl").open("a") as journal:
+        journal.write('\n{"id": "d", "sta')
+    report = run(source, target)
+    assert (report.written, report.resumed) == (3, 3)
+    assert not list(target.rglob("*.tmp-*"))
+    whole = run(source, target.with_name("whole"))
+    assert report.info.digest == whole.info.digest
+
+
+def test_changed_source_of_an_unfinished_case_is_read_anew(nifti: Nifti, target: Path) -> None:
+    source = nifti()
+    bad_empty(source)
+    with pytest.raises(UserError):
+        run(source, target)
+    source.label("c", BOX)
+    source.image("a", scan(55))
+    report = run(source, target)
+    assert (report.written, report.resumed) == (2, 4)
+    assert report.info.digest == run(source, target.with_name("whole")).info.digest
+
+
+def test_two_preparations_of_one_folder_do_not_meet(nifti: Nifti, target: Path) -> None:
+    source = nifti()
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(done: int, total: int, case_id: str) -> None:
+        inside.set()
+        assert leave.wait(20)
+
+    reports: list[PrepareReport] = []
+    thread = threading.Thread(target=lambda: reports.append(run(source, target, progress=hold)))
+    thread.start()
+    assert inside.wait(20)
+    try:
+        with pytest.raises(UserError, match="Another `simcvd prepare` is at work in"):
+            run(source, target)
+    finally:
+        leave.set()
+        thread.join()
+    assert reports[0].info == open_info(target)
+
+
+def test_refused_preparation_leaves_no_folder(nifti: Nifti, target: Path) -> None:
+    with pytest.raises(UserError, match="cases have a label"):
+        run(nifti(), target, labeled=50, val=1, test=1)
+    assert not target.exists()
+
+
+def test_folder_with_other_files_is_refused(nifti: Nifti, target: Path) -> None:
+    target.mkdir()
+    (target / "thesis.tex").write_text("")
+    with pytest.raises(UserError, match="holds other files; expected a new or empty folder"):
+        run(nifti(), target)
+    with pytest.raises(UserError, match="is a file; expected a folder"):
+        run(nifti(), target / "thesis.tex")
