@@ -119,7 +119,8 @@ def test_discriminator_learns_to_tell_the_crops_and_its_accuracies_say_so(
     name: str, make_config: MakeConfig, make_batch: MakeBatch
 ) -> None:
     """Here labelled crops show blocks and the others noise; only the discriminator steps, dropout and all."""
-    method, batch = _create(name, make_config, discriminator_width=16, discriminator_learning_rate=3e-3), make_batch()
+    method = _create(name, make_config, discriminator_width=16, discriminator_learning_rate=3e-3)
+    batch = make_batch(crop_vox=(32, 32, 16))
     told, right = [], []
     for step in range(40):
         term = _terms(method, batch, step % 10)["discriminator"]

@@ -125,6 +125,23 @@ def test_parts_have_the_masks_of_the_whole_batch_on_any_number_of_workers() -> N
 
     assert torch.equal(whole[[0, 2]], workers[0])
     assert torch.equal(whole[[1, 3]], workers[1])
+    assert not torch.equal(whole[:2], whole[2:]), "each part has its own"
+
+
+def test_parts_have_the_last_masks_of_the_whole_batch_on_any_number_of_workers() -> None:
+    kept = []
+    for crops, draws, parts in (
+        (4, Draws(0, 0), (2, 2)),
+        *((2, Draws(0, 0, rank=rank, workers=2), (1, 1)) for rank in (0, 1)),
+    ):
+        network = tiny()
+        with given_to(network.heads) as given:
+            network(image(crops), draws, parts=parts)
+        kept.append(given[0].flatten(2).any(2))
+    whole, *workers = kept
+
+    assert torch.equal(whole[[0, 2]], workers[0])
+    assert torch.equal(whole[[1, 3]], workers[1])
 
 
 def test_dropout_without_draws_is_refused() -> None:
