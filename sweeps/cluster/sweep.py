@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REFRESH_S: Final = 1.0
 _MUST_CHANGE: Final = 2
+_EXIT_CODES: Final = (0, 1, _MUST_CHANGE, 130)
 _CACHE: Final = "--cache="
 _STORAGE: Final = "--storage="
 
@@ -171,11 +172,12 @@ def look_ahead_on_cluster(
     Raises:
         UserError: the cluster can't be had, it does not answer any more, or an option holds a password.
     """
+    remote_runs = wanted.remote_runs
     wanted.check()
     dataset = None if wanted.dataset is None else _dataset_here(wanted.dataset)
     with bring_up(wanted.cluster, tell) as (head, tunnel):
         jobs = Jobs(tunnel)
-        seen_there = runs_on_head(head, wanted.remote_runs, CACHE if wanted.cache is None else Path(wanted.cache))
+        seen_there = runs_on_head(head, remote_runs, CACHE if wanted.cache is None else Path(wanted.cache))
         there = _dataset_there(head, wanted.dataset, dataset, seen_there, tell)
         with packed(wanted.file) as shipment:
             columns = {"COLUMNS": str(width)}
@@ -185,13 +187,13 @@ def look_ahead_on_cluster(
                 mark, text = (line or "")[:1], (line or "")[1:]
                 if mark == OUTPUT:
                     out(text)
-                elif mark == ERRORS:
-                    tell(text)  # what has no mark is Ray's own
+                elif mark == ERRORS:  # what has no mark is Ray's own
+                    tell(text.replace("Error: ", f"Error: On the head, {head.address}: ", text.startswith("Error: ")))
             if asked_to_leave():
                 jobs.stop(job)
                 raise KeyboardInterrupt
         ended = jobs.look(job)
-    if ended is None or ended.exit_code is None:
+    if ended is None or ended.exit_code not in _EXIT_CODES:
         reason = f" ({ended.message.rstrip('.')[:300]})" if ended is not None and ended.message else ""
         raise UserError(f"The command on the head, {head.address}, ended early{reason}; run it again.")
     return ended

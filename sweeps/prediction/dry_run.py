@@ -8,7 +8,7 @@ from sweeps.prediction.choice import Choice, choose
 from sweeps.prediction.preview import Measured, Preview, gpu_hours_of, preview
 from sweeps.prediction.probe import probe
 from sweeps.request import Budget, SweepRequest
-from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_placement
+from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_machine
 from sweeps.resources.ray_session import running_ray
 from sweeps.status.sweep import ACTIVE
 
@@ -29,21 +29,29 @@ def dry_run(request: SweepRequest, *, progress: Tell | None = None) -> Preview:
 
     budget, plan = request.budget, plan_sweep(request)
     info = open_info(request.dataset)
-    machine = measuring_placement(request.resources) if budget.probe_steps else None
+    machine = measuring_machine(request.resources) if budget.probe_steps else None
     if machine is None:
         choice = choose(plan.pending, budget, {})
         notices = [NOT_MEASURED] if budget.probe_steps else []
         return replace(preview(plan, request, info, chosen=choice.ids), notices=(*notices, *choice.notices))
 
-    placement, slots = machine
-    budget.check(placement)
+    budget.check(machine.placement)
     active = {row.planned.id for row in plan.state.rows if row.trial.state in ACTIVE}
     configs = [trial.config for trial in plan.pending[: budget.max_trials] if trial.id not in active]
-    busy = busy_notice(placement)
-    costs = probe(configs, request.dataset, placement, slots, steps=budget.probe_steps, progress=progress)
-    choice = choose(plan.pending, budget, gpu_hours_of(plan.pending, plan, info, costs, placement))
-    whose = "the cluster's" if running_ray(request.resources.address) else "this machine's"
-    ahead = preview(plan, request, info, chosen=choice.ids, measured=Measured(costs, placement, slots, whose))
+    busy, joined = busy_notice(machine.placement), running_ray(request.resources.address)
+    costs = probe(
+        configs,
+        request.dataset,
+        machine.placement,
+        machine.own_slots,
+        steps=budget.probe_steps,
+        progress=progress,
+    )
+    # On another Ray the command itself measures nothing, and only stops when the hours are used up.
+    hours = {} if joined else gpu_hours_of(plan.pending, plan, info, costs, machine.placement)
+    choice = choose(plan.pending, budget, hours)
+    measured = Measured(costs, machine.placement, machine.slots, "the cluster's" if joined else "this machine's")
+    ahead = preview(plan, request, info, chosen=choice.ids, measured=measured)
     return replace(ahead, notices=(*([busy] if busy else []), *choice.notices))
 
 
@@ -67,15 +75,14 @@ def afford(
 
     budget, hours = request.budget, dict[str, float]()
     if budget.gpu_hours is not None and not running_ray(request.resources.address):  # nobody measures from here there
-        machine = measuring_placement(request.resources)
+        machine = measuring_machine(request.resources)
         assert machine is not None  # no other Ray is joined
-        placement, slots = machine
-        budget.check(placement)
+        budget.check(machine.placement)
         if budget.probe_steps:
             configs = plan.configs[: budget.max_trials]
             tell("Measuring a few steps of each kind of trial for --gpu-hours ...")
-            costs = probe(configs, request.dataset, placement, slots, steps=budget.probe_steps)
-            hours = gpu_hours_of(plan.pending, plan, open_info(request.dataset), costs, placement)
+            costs = probe(configs, request.dataset, machine.placement, machine.slots, steps=budget.probe_steps)
+            hours = gpu_hours_of(plan.pending, plan, open_info(request.dataset), costs, machine.placement)
             # Measuring took one GPU.
             budget = replace(budget, gpu_hours=max(0.0, budget.gpu_hours - costs.seconds / 3600))
     choice = choose(plan.pending, budget, hours)

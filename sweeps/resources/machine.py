@@ -1,7 +1,9 @@
 """What this machine has, for a prediction that trains nothing on others."""
 
 import os
+from dataclasses import dataclass
 
+from simcvd.errors import UserError
 from sweeps.resources.placement import CPU, GPU, place, this_machine
 from sweeps.resources.ray_session import ray_session, running_ray
 from sweeps.resources.request import ResourceRequest
@@ -10,10 +12,23 @@ from sweeps.resources.share import Placement
 NOT_MEASURED = "Times are not predicted: trials get a GPU of the cluster, and this machine has none to measure on."
 
 
-def measuring_placement(request: ResourceRequest) -> tuple[Placement, int] | None:
-    """Return each worker's resources, and how many trials fit side by side: here, or on the Ray that is joined.
+@dataclass(frozen=True)
+class Machine:
+    """What to measure on, and what trials will have.
 
-    None where trials get a GPU there, and this machine has none to measure on.
+    Attributes:
+        placement: each worker's resources.
+        slots: trials side by side, here or on all nodes of the Ray that is joined.
+        own_slots: those of this machine, at least one.
+    """
+
+    placement: Placement
+    slots: int
+    own_slots: int
+
+
+def measuring_machine(request: ResourceRequest) -> Machine | None:
+    """Return what to measure on; none where trials get a GPU of a Ray that is joined, and this machine has none.
 
     Raises:
         UserError: no trial fits.
@@ -24,12 +39,19 @@ def measuring_placement(request: ResourceRequest) -> tuple[Placement, int] | Non
 
         machine = {"Alive": True, "Resources": {CPU: os.cpu_count() or 1, GPU: torch.cuda.device_count()}}
     if not running_ray(request.address):
-        return place(request, [machine])
+        placement, slots = place(request, [machine])
+        return Machine(placement, slots, slots)
     with ray_session(request.address):
         import ray
 
         placement, slots = place(request, ray.nodes())  # type: ignore[no-untyped-call]
-    return None if placement.gpus and not machine["Resources"][GPU] else (placement, slots)
+    if placement.gpus and not machine["Resources"][GPU]:
+        return None
+    try:
+        _, own_slots = place(request, [machine])
+    except UserError:  # trials are for other machines; one is measured here all the same
+        own_slots = 1
+    return Machine(placement, slots, own_slots)
 
 
 def busy_notice(placement: Placement) -> str | None:

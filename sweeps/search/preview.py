@@ -8,7 +8,7 @@ from analysis.runs.tried_setting import read_settings
 from sweeps.prediction.costs import RAY_S, Costs, ProbeFailure
 from sweeps.prediction.probe import probe
 from sweeps.request import SweepRequest
-from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_placement
+from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_machine
 from sweeps.search.claim import read_identity
 from sweeps.search.plan import SearchPlan, resolve_search
 from sweeps.status.sweep import duration
@@ -110,13 +110,20 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
     notices: tuple[str, ...] = ()
     costs, slots, failure = Costs(), None, None
     if probe_steps := request.budget.probe_steps:
-        machine = measuring_placement(request.resources)
+        machine = measuring_machine(request.resources)
         if machine is None:
             notices = (NOT_MEASURED,)
         else:
-            placement, slots = machine
-            notices = tuple(filter(None, [busy_notice(placement)]))
-            costs = probe([plan.base], request.dataset, placement, slots, steps=probe_steps, progress=progress)
+            slots = machine.slots
+            notices = tuple(filter(None, [busy_notice(machine.placement)]))
+            costs = probe(
+                [plan.base],
+                request.dataset,
+                machine.placement,
+                machine.own_slots,
+                steps=probe_steps,
+                progress=progress,
+            )
     stages = []
     for name, steps, trials, own in _stages(plan):
         _, config = plan.trial({}, steps)

@@ -115,6 +115,17 @@ def test_a_look_ahead_prints_what_the_head_prints_and_says_what_it_says(look) ->
     assert options == {"module": "sweeps.show.marked_lines", "environment": {"COLUMNS": "77"}}, "no sweep's job"
 
 
-def test_a_look_ahead_that_is_killed_on_the_head_says_so(look) -> None:
+@pytest.mark.parametrize("code", [None, 247, 137])
+def test_a_look_ahead_that_is_killed_on_the_head_says_so(look, code) -> None:
     with pytest.raises(UserError, match=r"on the head, 10\.0\.0\.1, ended early \(Killed\)"):
-        look([f"{OUTPUT}half of it"], exit_code=None)
+        look([f"{OUTPUT}half of it"], exit_code=code)
+
+
+def test_a_refusal_on_the_head_names_it(look) -> None:
+    _, _, _, said = look([f"{ERRORS}Error: this machine has no GPU."], exit_code=2)
+    assert said == ["Error: On the head, 10.0.0.1: this machine has no GPU."]
+
+
+def test_a_file_without_a_shared_folder_is_refused_before_a_look_ahead_starts_a_host(look) -> None:
+    with pytest.raises(UserError, match="names no folder that its hosts share"):
+        look([], wanted=_wanted({}, "--dry-run"))

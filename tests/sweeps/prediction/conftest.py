@@ -8,6 +8,7 @@ from simcvd.data.phantom import write_phantom
 from sweeps.prediction import dry_run as ahead
 from sweeps.prediction.cost_class import inference_class, training_class
 from sweeps.prediction.costs import Costs, InferenceCost, ProbeFailure, StageCost, TrainingCost
+from sweeps.resources.machine import Machine
 from sweeps.resources.share import Placement
 from sweeps.status.sweep import Row, SweepState
 from sweeps.status.trial import TrialState
@@ -44,7 +45,7 @@ def machine(monkeypatch):
     """Stand on a machine with GPUs or without."""
 
     def on(gpus=0.0, slots=2, load=0.0):
-        monkeypatch.setattr(ahead, "measuring_placement", lambda request: (Placement(gpus=gpus), slots))
+        monkeypatch.setattr(ahead, "measuring_machine", lambda request: Machine(Placement(gpus=gpus), slots, slots))
         monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
 
     on()

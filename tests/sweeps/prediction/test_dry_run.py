@@ -33,7 +33,7 @@ def test_times_measured_on_a_busy_machine_are_told_as_too_long(dataset, tmp_path
 
 
 def test_without_steps_nothing_is_measured_nor_predicted(dataset, tmp_path, probe, monkeypatch):
-    monkeypatch.setattr(ahead, "measuring_placement", lambda request: pytest.fail("asked for the machine"))
+    monkeypatch.setattr(ahead, "measuring_machine", lambda request: pytest.fail("asked for the machine"))
     found = look(dataset, tmp_path, budget=Budget(probe_steps=0))
     assert probe.calls == 0
     assert found.seconds is found.processor_hours is found.wall_seconds is None

@@ -4,7 +4,7 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.resources import machine
-from sweeps.resources.machine import busy_notice, measuring_placement
+from sweeps.resources.machine import Machine, busy_notice, measuring_machine
 from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
 
@@ -35,26 +35,26 @@ def here(monkeypatch: pytest.MonkeyPatch):
 
 def test_trials_are_placed_on_this_machine_or_on_the_ray_that_is_joined(here) -> None:
     here(_node(4, 0))
-    assert measuring_placement(ResourceRequest(cpus_per_worker=2)) == (Placement(1, 2, 0.0), 2)
+    assert measuring_machine(ResourceRequest(cpus_per_worker=2)) == Machine(Placement(1, 2, 0.0), 2, 2)
     with pytest.raises(UserError, match="there is no GPU on: 4 CPU, 0 GPU"):
-        measuring_placement(ResourceRequest(device="cuda"))
+        measuring_machine(ResourceRequest(device="cuda"))
     here(_node(4, 0), _node(8, 0), _node(8, 0))
-    assert measuring_placement(ResourceRequest()) == (Placement(1, 1, 0.0), 16)
+    assert measuring_machine(ResourceRequest()) == Machine(Placement(1, 1, 0.0), 16, 4)
 
 
 def test_a_gpu_of_a_cluster_is_not_measured_on_a_machine_without(here) -> None:
     here(_node(4, 0), _node(8, 2))
-    assert measuring_placement(ResourceRequest()) is None
-    assert measuring_placement(ResourceRequest(device="cpu")) == (Placement(1, 1, 0.0), 8)
+    assert measuring_machine(ResourceRequest()) is None
+    assert measuring_machine(ResourceRequest(device="cpu")) == Machine(Placement(1, 1, 0.0), 8, 4)
     here(_node(4, 1), _node(8, 2))
-    assert measuring_placement(ResourceRequest()) == (Placement(1, 1, 1.0), 2)
+    assert measuring_machine(ResourceRequest()) == Machine(Placement(1, 1, 1.0), 2, 1)
 
 
 def test_where_ray_can_not_be_asked_before_it_runs_the_cpus_are_counted(here, monkeypatch) -> None:
     here(None)
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
-    assert measuring_placement(ResourceRequest()) == (Placement(1, 1, 0.0), 6)
+    assert measuring_machine(ResourceRequest()) == Machine(Placement(1, 1, 0.0), 6, 6)
 
 
 @pytest.mark.parametrize(("load", "gpus", "busy"), [(2.5, 0.0, True), (1.9, 0.0, False), (2.5, 1.0, False)])

@@ -6,6 +6,7 @@ from analysis.runs.tried_setting import TriedSetting, write_setting
 from sweeps.prediction.cost_class import inference_class, training_class
 from sweeps.prediction.costs import RAY_S, TRIAL_S, Costs, InferenceCost, ProbeFailure, StageCost, TrainingCost
 from sweeps.request import Budget
+from sweeps.resources.machine import Machine
 from sweeps.resources.share import Placement
 from sweeps.search import preview
 from sweeps.search.claim import claim
@@ -26,7 +27,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> None:
             {inference_class(config): InferenceCost(0.0) for config in configs},
         )
 
-    monkeypatch.setattr(preview, "measuring_placement", lambda request: (Placement(), 2))
+    monkeypatch.setattr(preview, "measuring_machine", lambda request: Machine(Placement(), 2, 2))
     monkeypatch.setattr(preview, "busy_notice", lambda placement: None)
     monkeypatch.setattr(preview, "probe", probe)
 

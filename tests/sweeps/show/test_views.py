@@ -34,7 +34,7 @@ def test_plain_output_has_one_line_per_change_and_no_control_characters(
         notices.write_text("Mind the crop.\nMind the crop.\n")
         with trial_lock(trial_folder(tmp_path, "a")):
             write_log(tmp_path, "a", (20, 10.0))
-            _wait_for("running, step", out)
+            _wait_for("running, step 20/100", out)
             _wait_for("Mind the crop.", out)
     text = out.getvalue()
     assert text.count("A seed 0: running, step 20/100, 2 steps/s, ETA 40 s") == 1
