@@ -1,6 +1,7 @@
 """YAML 1.2 that people write; mistakes are told with line and key: "line 7, axes.projection.dropot: unknown setting".
 
-What the program writes itself, PyYAML writes and reads again: it speaks YAML 1.1, where `1e-3` and `12e4` are words.
+What the program alone reads again, PyYAML writes and reads: it speaks YAML 1.1, where `1e-3` and `12e4` are words.
+Settings that it writes are read here too; they hold no word that 1.2 takes for a number.
 """
 
 import re
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from simcvd.errors import UserError
 
 if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.nodes import Node, ScalarNode
 
 KeyPath = tuple[str | int, ...]
 """Keys and numbers that lead to a place in the file."""
 
 MOST_TOLD: Final = 5
-_OTHER_IN_1_1: Final = re.compile(r"yes|no|on|off|[-+]?0[0-7_]+", re.IGNORECASE)
-"""Truth values and octal numbers of YAML 1.1, which are words and decimal numbers in 1.2."""
+_OTHER_IN_1_1: Final = re.compile(r"yes|no|on|off|[-+]?0[0-9_]+", re.IGNORECASE)
+"""Truth values of YAML 1.1, words in 1.2; its octal numbers, or words where a digit is above 7, numbers in 1.2."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,23 @@ def parse_value(text: str) -> Any:
 
     >>> parse_value("1e-3"), parse_value("[1, 2]"), parse_value("a: b: c")
     (0.001, [1, 2], 'a: b: c')
+
+    Raises:
+        UserError: a number such as 010, which YAML 1.1 reads otherwise.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    yaml = YAML(typ="safe", pure=True)
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        root = yaml.compose(text)
+        problems = list(_problems(root, (), {}, ())) if root is not None else []
+        content = yaml.load(text)
     except (YAMLError, ValueError):
         return text
+    if problems and any(letter.isdigit() for letter in text):  # words are refused by the setting that they are for
+        raise UserError(f"The value {text} is wrong: {problems[0].reason}.")
+    return content
 
 
 def _refuse(what: str, problems: Sequence[Problem], lines: Mapping[KeyPath, int]) -> NoReturn:
@@ -141,12 +151,7 @@ def _problems(node: "Node", path: KeyPath, lines: dict[KeyPath, int], around: tu
     if any(node is outer for outer in around):
         yield Problem(path, "refers to itself; write it out")
     elif isinstance(node, ScalarNode):
-        if node.style is None and _OTHER_IN_1_1.fullmatch(node.value):
-            yield Problem(
-                path,
-                f"{node.value} means different things in YAML 1.1 and 1.2; write true, false or a plain number, "
-                "or put it in quotes",
-            )
+        yield from _other_in_1_1(node, path)
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
             lines[(*path, index)] = value.start_mark.line + 1
@@ -161,4 +166,11 @@ def _problems(node: "Node", path: KeyPath, lines: dict[KeyPath, int], around: tu
                 yield Problem(place, f"given again in line {line}; keep one")
                 continue
             lines[place] = first[key.value] = line
+            yield from _other_in_1_1(key, place)
             yield from _problems(value, place, lines, (*around, node))
+
+
+def _other_in_1_1(node: "ScalarNode", path: KeyPath) -> Iterator[Problem]:
+    if node.style is None and _OTHER_IN_1_1.fullmatch(node.value):
+        told = "write true, false or a plain number, or put it in quotes"
+        yield Problem(path, f"{node.value} means different things in YAML 1.1 and 1.2; {told}")

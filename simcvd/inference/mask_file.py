@@ -50,7 +50,8 @@ def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None
         UserError: the folder can't be written to.
     """
     write = {"nifti": _write_nifti, "nrrd": _write_nrrd, "hdf5": _write_hdf5}[image_format(source)]
-    with _written_to(target), replacing(target, ending="".join(target.suffixes)) as partial:
+    ending = max((ending for ending in _FORMATS if target.name.lower().endswith(ending)), key=len, default="")
+    with _written_to(target), replacing(target, ending=ending) as partial:
         write(source, mask, partial)
 
 

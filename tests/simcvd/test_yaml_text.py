@@ -32,7 +32,7 @@ def test_lines_are_those_of_keys_and_items() -> None:
     }
 
 
-@pytest.mark.parametrize("word", ["yes", "No", "on", "OFF", "010", "-07"])
+@pytest.mark.parametrize("word", ["yes", "No", "on", "OFF", "010", "-07", "0089"])
 def test_what_yaml_1_1_reads_otherwise_is_refused_with_line_and_key(word: str) -> None:
     with pytest.raises(UserError) as found:
         _parsed(f"name: x\nbase:\n  a: [1, {word}]\n")
@@ -40,6 +40,13 @@ def test_what_yaml_1_1_reads_otherwise_is_refused_with_line_and_key(word: str) -
         f"The sweep file a.yaml is wrong: line 3, base.a.1: {word} means different things in YAML 1.1 and 1.2; "
         "write true, false or a plain number, or put it in quotes."
     )
+
+
+@pytest.mark.parametrize("word", ["on", "08"])
+def test_a_key_that_yaml_1_1_reads_otherwise_is_refused(word: str) -> None:
+    with pytest.raises(UserError, match=rf"line 2, a\.{word}: {word} means different things"):
+        _parsed(f"a:\n  {word}: 1\n")
+    assert _parsed(f"a:\n  '{word}': 1\n").content == {"a": {word: 1}}
 
 
 def test_every_key_that_is_given_twice_is_told() -> None:

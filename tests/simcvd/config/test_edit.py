@@ -92,6 +92,7 @@ def test_assignment_changes_one_setting(text: str, expected: object) -> None:
         ("training.compile=yes", "training.compile is 'yes': input should be a valid boolean"),
         ("data.labeled=0", "data.labeled is 0: input should be greater than or equal to 1"),
         ("data.labeled=most", "data.labeled is 'most': .*input should be 'all'"),
+        ("training.steps=0600", "The value 0600 is wrong: 0600 means different things in YAML 1.1 and 1.2"),
         ("training.steps=abc", "training.steps is 'abc': input should be a valid integer"),
         ("training.steps=1.5", "training.steps is 1.5"),
         ("training.precision=fp16", "'auto', 'float32' or 'bfloat16'"),
