@@ -1,15 +1,15 @@
 """The Ray side of a trial: what Tune calls, and what a worker does around the loop."""
 
 import uuid
-from collections.abc import Collection, Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from simcvd.device_errors import gpu_fault
 from simcvd.errors import UserError
-from sweeps.channel.channel import StopReason
+from sweeps.channel.channel import Channel, StopReason
 from sweeps.on_ray.gpu_failures import gpu_failure_noted
 from sweeps.on_ray.job import Job, StopRequest
 from sweeps.on_ray.node_loss import Lifeline, NodeLeavingError
@@ -102,48 +102,57 @@ def run_worker(trial_id: str, job: Job, attempt: str) -> TrialStatus | None:
         _check_node(job, trial_id, ())
     channel, asked = job.channel, StopRequest(job)
     try:
-        with (
-            full_disk_told(job.storage.disk),
-            gpu_failure_noted(channel, trial_id, attempt, this_node()),
-            Lifeline() as line,
-            job.storage.trial(trial_id, command=job.scratch.name, tell=channel.tell, should_stop=asked) as files,
-        ):
+        with full_disk_told(job.storage.disk), _without_the_trial(channel, trial_id, asked):
+            with (
+                gpu_failure_noted(channel, trial_id, attempt, this_node()),
+                Lifeline() as line,
+                job.storage.trial(trial_id, command=job.scratch.name, tell=channel.tell, should_stop=asked) as files,
+            ):
 
-            def stopping() -> bool:
-                return asked() or line.leaving
+                def stopping() -> bool:
+                    return asked() or line.leaving
 
-            try:
-                status = execute_trial(
-                    job.configs[trial_id],
-                    job.data.here(channel.tell, stopping),
-                    files.runs,
-                    trial_id=trial_id,
-                    device=trial_device(job.placement, job.precision),
-                    contact=Contact(None, stopping, channel.tell, files.begun),
-                    terms=job.terms,
-                    command=job.scratch.name,
-                )
-            except UserError as error:
-                status = _recorded(error, trial_id, job, files)
-        if status.state == "interrupted" and not asked():
-            # Of a group, one worker's node is enough.
-            channel.tell(f"A node is about to go; the trial {trial_id} wrote a checkpoint and goes on elsewhere.")
-            raise NodeLeavingError(trial_id)
-        return status
-    except TrialBusyError as error:
-        channel.tell(str(error))
-        return None
-    except StoppedError as error:
-        if not asked():
-            raise NodeLeavingError(trial_id) from error
-        return None
+                try:
+                    status = execute_trial(
+                        job.configs[trial_id],
+                        job.data.here(channel.tell, stopping),
+                        files.runs,
+                        trial_id=trial_id,
+                        device=trial_device(job.placement, job.precision),
+                        contact=Contact(None, stopping, channel.tell, files.begun),
+                        terms=job.terms,
+                        command=job.scratch.name,
+                    )
+                except UserError as error:
+                    status = _recorded(error, trial_id, job, files)
+            if status.state == "interrupted" and not asked():
+                # Of a group, one worker's node is enough.
+                channel.tell(f"A node is about to go; the trial {trial_id} wrote a checkpoint and goes on elsewhere.")
+                raise NodeLeavingError(trial_id)
+            return status
     except DiskFullError:
         channel.request_stop(StopReason.disk_full)
         if job.is_grouped:
             raise  # ends the others of the group
-        return None
     finally:
         free_memory()
+    return None
+
+
+@contextmanager
+def _without_the_trial(channel: Channel, trial_id: str, asked: StopRequest) -> Iterator[None]:
+    """Pass over a trial that another command holds, or one that waited when the command was to stop.
+
+    Raises:
+        NodeLeavingError: it waited when the node was about to go.
+    """
+    try:
+        yield
+    except TrialBusyError as error:
+        channel.tell(str(error))
+    except StoppedError as error:
+        if not asked():
+            raise NodeLeavingError(trial_id) from error
 
 
 def _recorded(error: UserError, trial_id: str, job: Job, files: TrialFiles) -> TrialStatus:

@@ -1,6 +1,9 @@
 """Where a trial runs; the workers are replaced, so no Ray is needed."""
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,11 +11,14 @@ from typing import Any
 import pytest
 
 from sweeps.channel.channel import StopReason
+from sweeps.channel.folder_channel import FolderChannel
 from sweeps.channel.gpu_failure import GpuFailure
 from sweeps.on_ray import trial
 from sweeps.on_ray.job import Job
-from sweeps.on_ray.trial import fit_trial
+from sweeps.on_ray.trial import fit_trial, run_worker
 from sweeps.resources.share import Placement
+from sweeps.status.lock import TrialBusyError
+from sweeps.storage.shared_folder import SharedFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -93,3 +99,24 @@ def test_without_a_node_that_works_the_trial_waits_and_the_command_stops(
     assert fit_trial("t", job()) == "waiting"
     assert done == []
     assert job().channel.stop_reason() is StopReason.gpus_failed
+
+
+def test_a_disk_that_is_full_when_a_sentence_is_handed_on_stops_the_command(
+    job: Callable[..., Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(FolderChannel):
+        def tell(self, sentence: str) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "notices.txt"))
+
+    @contextmanager
+    def busy(*_: Any, **__: Any) -> Iterator[None]:
+        raise TrialBusyError("Another command runs it.")
+        yield
+
+    monkeypatch.setattr(trial, "this_node", lambda: "a")
+    monkeypatch.setattr(trial, "Lifeline", lambda: nullcontext(SimpleNamespace(leaving=False)))
+    storage = SharedFolder(tmp_path)
+    monkeypatch.setattr(SharedFolder, "trial", busy)
+    full = replace(job(), channel=Full(tmp_path), storage=storage)
+    assert run_worker("t", full, "1") is None
+    assert full.channel.stop_reason() is StopReason.disk_full
