@@ -31,23 +31,22 @@ def tear(tmp_path: Path) -> Tear:
             import json
             import os
             import signal
-            from pathlib import Path
 
-            whole = Path.replace
+            whole = os.replace
 
-            def torn(self, target):
-                if f"/results/{kind}/" not in str(self):
-                    return whole(self, target)
+            def torn(partial, target):
+                if f"/results/{kind}/" not in str(partial):
+                    return whole(partial, target)
                 try:
                     once.open("x").close()
                 except FileExistsError:
-                    return whole(self, target)
-                os.truncate(self, self.stat().st_size // 2)
+                    return whole(partial, target)
+                os.truncate(partial, partial.stat().st_size // 2)
                 if whole_command:
                     os.killpg(json.loads(lock.read_text())["pid"], signal.SIGKILL)
                 os.kill(os.getpid(), signal.SIGKILL)
 
-            Path.replace = torn
+            os.replace = torn
 
         return fault
 
