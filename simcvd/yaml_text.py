@@ -118,7 +118,7 @@ def parse_value(text: str) -> Any:
     try:
         root = yaml.compose(text)
         problems = list(_problems(root, (), {}, ())) if root is not None else []
-        content = yaml.load(text)
+        content = None if root is None else yaml.constructor.construct_document(root)
     except (YAMLError, ValueError):
         return text
     if problems and any(letter.isdigit() for letter in text):  # words are refused by the setting that they are for

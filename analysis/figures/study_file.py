@@ -5,7 +5,7 @@ from typing import Any
 
 from analysis.comparison.importance import importances
 from analysis.comparison.metric import Metric
-from analysis.errors import AnalysisError
+from analysis.errors import AnalysisError, reason
 from analysis.figures.study import Study
 from analysis.runs.tried_setting import State, TriedSetting
 
@@ -33,8 +33,8 @@ def read_study(path: Path, metric: Metric) -> Study | None:
         storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
         names = optuna.get_all_study_names(storage)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise AnalysisError(f"The search {path} can't be read ({reason}); move it away to draw the rest.") from error
+        told = f"The search {path} can't be read ({reason(error)}); move it away to draw the rest."
+        raise AnalysisError(told) from error
     if len(names) != 1:
         found = ", ".join(names) or "none"
         raise AnalysisError(f"The search {path} should hold one study, found {found}; move it away to draw the rest.")

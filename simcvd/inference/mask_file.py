@@ -29,10 +29,14 @@ def image_format(path: Path) -> Format:
     Raises:
         UserError: a format that is not read here.
     """
-    for ending, name in _FORMATS.items():
-        if path.name.lower().endswith(ending):
-            return name
+    if (ending := _ending(path)) is not None:
+        return _FORMATS[ending]
     raise UserError(f"{path} is of no format that can be segmented; expected {', '.join(_FORMATS)}.")
+
+
+def _ending(path: Path) -> str | None:
+    """Return the longest ending of a format that a name has."""
+    return max((ending for ending in _FORMATS if path.name.lower().endswith(ending)), key=len, default=None)
 
 
 def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
@@ -50,8 +54,7 @@ def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None
         UserError: the folder can't be written to.
     """
     write = {"nifti": _write_nifti, "nrrd": _write_nrrd, "hdf5": _write_hdf5}[image_format(source)]
-    ending = max((ending for ending in _FORMATS if target.name.lower().endswith(ending)), key=len, default="")
-    with _written_to(target), replacing(target, ending=ending) as partial:
+    with _written_to(target), replacing(target, ending=_ending(target) or "") as partial:
         write(source, mask, partial)
 
 

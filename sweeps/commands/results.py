@@ -13,6 +13,15 @@ from sweeps.commands.options import RUNS, JsonOption
 
 LEAST_HEIGHT = 12
 
+SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")]
+NamedRunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")]
+ReferenceOption = Annotated[
+    str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+]
+ImagesOption = Annotated[
+    Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
+]
+
 
 class TableFormat(StrEnum):
     """Forms of an ablation table."""
@@ -80,15 +89,13 @@ def tables(
             help="RUNS/sweeps/NAME or a NAME in --out, or several; or a CSV or parquet file of scores.",
         ),
     ],
-    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    runs: NamedRunsOption = RUNS,
     form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = TableFormat.terminal,
     metric: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ...; repeatable. Default: the sweep's own."),
     ] = None,
-    reference: Annotated[
-        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
-    ] = None,
+    reference: ReferenceOption = None,
     two_sided: Annotated[
         bool, typer.Option("--two-sided", help="Test for any difference. Default: for the reference being better.")
     ] = False,
@@ -162,17 +169,13 @@ def tables(
 
 
 def figures(
-    named: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
-    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
+    named: SweepArgument,
+    runs: NamedRunsOption = RUNS,
     metric: Annotated[
         str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
     ] = None,
-    reference: Annotated[
-        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
-    ] = None,
-    dataset: Annotated[
-        Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
-    ] = None,
+    reference: ReferenceOption = None,
+    dataset: ImagesOption = None,
 ) -> None:
     """Draw a sweep's figures as PDF, SVG and PNG, with captions, into RUNS/sweeps/NAME/figures.
 
@@ -193,14 +196,10 @@ def figures(
 
 
 def report(
-    named: Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")],
-    runs: Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")] = RUNS,
-    reference: Annotated[
-        str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
-    ] = None,
-    dataset: Annotated[
-        Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
-    ] = None,
+    named: SweepArgument,
+    runs: NamedRunsOption = RUNS,
+    reference: ReferenceOption = None,
+    dataset: ImagesOption = None,
     no_cases: Annotated[bool, typer.Option("--no-cases", help="Leave images and masks out.")] = False,
 ) -> None:
     """Write a sweep's report, one HTML file that needs nothing else, to RUNS/sweeps/NAME/report.html.

@@ -139,9 +139,10 @@ def sweep(
         check_request(request.resources)
         on_cluster(context, cluster, definition)
         return
+    shown = _named(request)  # also: can it be reached?
     with ExitStack() as held:
         if dataset is None:
-            request = _on_phantom(request, held, looks=dry_run)
+            request = _on_phantom(request, shown, held, looks=dry_run)
         for key, names in definition.kept(request.changes.overrides).items():
             typer.echo(f"--set {key} leaves {', '.join(names)} as the sweep has it.", err=True)
         if dry_run:
@@ -149,10 +150,10 @@ def sweep(
         elif preflight:
             _check(request)
         else:
-            _run(request, as_json)
+            _run(request, shown, as_json)
 
 
-def _on_phantom(request: "SweepRequest", held: ExitStack, *, looks: bool) -> "SweepRequest":
+def _on_phantom(request: "SweepRequest", runs: Path, held: ExitStack, *, looks: bool) -> "SweepRequest":
     """Return the request for the built-in set, made where it is not there yet; a look leaves nothing in RUNS."""
     from dataclasses import replace
 
@@ -166,7 +167,6 @@ def _on_phantom(request: "SweepRequest", held: ExitStack, *, looks: bool) -> "Sw
         preset=request.changes.preset or PHANTOM_PRESET,
         seeds=request.changes.seeds or PHANTOM_SEEDS,
     )
-    runs = _named(request)
     missing = not (runs / PHANTOM_FOLDER).exists()
     # Settings before data: a wrong one is told before the phantom set is made.
     check_request(request.resources)
@@ -218,12 +218,11 @@ def _check(request: "SweepRequest") -> None:
         _tell(notice)
 
 
-def _run(request: "SweepRequest", as_json: bool) -> None:
+def _run(request: "SweepRequest", runs: Path, as_json: bool) -> None:
     from sweeps.runner import run_sweep
     from sweeps.search.run import run_search
     from sweeps.status.failures import failure_lines
 
-    runs = _named(request)
     with sweep_console(as_json, runs, request.sweep.name) as (console, ended):
         run = run_sweep if request.sweep.search is None else run_search
         outcome = run(request, console=console)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from simcvd.errors import UserError
 from sweeps.channel.channel import Channel
 from sweeps.channel.folder_channel import FolderChannel
 from sweeps.channel.ray_channel import open_ray_channel
-from sweeps.status.lock import LOCK_WAIT_S, TrialBusyError
+from sweeps.status.lock import LOCK_WAIT_S
 from sweeps.status.trial import read_result, result_path
 from sweeps.storage.data_cache import CachedData, NodeData, Tell
 from sweeps.storage.data_source import StoreSource, put_dataset
@@ -25,7 +24,7 @@ from sweeps.storage.mirror import Mirror, bring
 from sweeps.storage.object_runs import DATASETS, ObjectRuns
 from sweeps.storage.repeating import repeating
 from sweeps.storage.runs import TrialFiles
-from sweeps.storage.shared_folder import sweep_lock
+from sweeps.storage.shared_folder import busy_told, sweep_lock
 from sweeps.storage.store import Store, StoreError, url_in
 from sweeps.storage.workspace import Workspace, follow_trial, open_trial
 from sweeps.trial.group import from_first, rank_and_workers
@@ -102,14 +101,10 @@ class ObjectStorage:
 
         with ExitStack() as held:
             held.enter_context(sweep_lock(folder))
-            try:
-                # This machine's last command is dead, since its lock was free.
-                is_dead = _epoch_in(folder / EPOCH_FILE)
+            # This machine's last command is dead, since its lock was free.
+            is_dead = _epoch_in(folder / EPOCH_FILE)
+            with busy_told(name):
                 lease = claim(store, f"sweeps/{name}", tell=tell, wait_s=3, pace=pace, is_dead=is_dead)
-            except TrialBusyError as error:
-                raise UserError(
-                    f"The sweep {name} is being run by another command; wait for it to end, or stop it."
-                ) from error
             (folder / EPOCH_FILE).write_text(str(lease.epoch))
             held.enter_context(Held(store, lease, pace, on_lost=lost))
             with repeating(mirror.pull_running, pace.beat_s, name="mirror", passing=(StoreError, OSError)):

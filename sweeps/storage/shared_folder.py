@@ -102,10 +102,18 @@ def sweep_lock(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another command runs it.
     """
+    with busy_told(folder.name), trial_lock(folder, wait_s=3):
+        yield
+
+
+@contextmanager
+def busy_told(name: str) -> Iterator[None]:
+    """Say that another command runs a sweep, where that keeps this one from it.
+
+    Raises:
+        UserError: another command runs it.
+    """
     try:
-        with trial_lock(folder, wait_s=3):
-            yield
+        yield
     except TrialBusyError as error:
-        raise UserError(
-            f"The sweep {folder.name} is being run by another command; wait for it to end, or stop it."
-        ) from error
+        raise UserError(f"The sweep {name} is being run by another command; wait for it to end, or stop it.") from error

@@ -5,10 +5,13 @@ import sys
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from sweeps.storage.lease import Pace
+from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
 
 BUCKET = "bucket"
@@ -59,3 +62,9 @@ def s3(server: str) -> Iterator[str]:
 def store(s3: str) -> Store:
     """An empty part of the bucket."""
     return Store(f"{s3}/{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def node(store: Store, tmp_path: Path) -> Callable[[str], ObjectRuns]:
+    """Return the runs folder as a node with a disk of its own sees it."""
+    return lambda name: ObjectRuns(store, tmp_path / name, Pace(beat_s=0.1, lease_s=3))

@@ -1,24 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from simcvd.config import load_preset
 from sweeps.on_ray.lost import record_lost
-from sweeps.storage.lease import Pace
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.object_storage import ObjectStorage
-from sweeps.storage.store import Store
 
 TRIAL = "simcvd-s0-abc"
-FAST = Pace(beat_s=0.1, lease_s=3)
 Node = Callable[[str], ObjectRuns]
-
-
-@pytest.fixture
-def node(store: Store, tmp_path: Path) -> Node:
-    """Return the runs folder as a node with a disk of its own sees it."""
-    return lambda name: ObjectRuns(store, tmp_path / name, FAST)
 
 
 def test_a_trial_that_was_lost_too_often_is_recorded_in_the_store(node: Node, make_job, tmp_path: Path) -> None:

@@ -14,14 +14,7 @@ from sweeps.storage.store import Store, StoreError
 from sweeps.storage.workspace import Workspace, open_trial, trial_key
 
 TRIAL = "simcvd-s0-abc"
-FAST = Pace(beat_s=0.1, lease_s=3)
 Node = Callable[[str], ObjectRuns]
-
-
-@pytest.fixture
-def node(store: Store, tmp_path: Path) -> Node:
-    """Return the runs folder as a node with a disk of its own sees it."""
-    return lambda name: ObjectRuns(store, tmp_path / name, FAST)
 
 
 def _write(folder: Path, **content: str) -> None:
