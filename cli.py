@@ -53,6 +53,8 @@ app = typer.Typer(
 prepare = _group("Turn raw scans into a data set folder.")
 prepare.command("la")(data.prepare_la)
 prepare.command("nifti")(data.prepare_nifti)
+prepare.command("dicom")(data.prepare_dicom)
+prepare.command("pancreas")(data.prepare_pancreas)
 app.add_typer(prepare, name="prepare")
 hosts = _group("Start, look at and stop a cluster of hosts.")
 hosts.command("up")(cluster.up)

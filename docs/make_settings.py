@@ -16,7 +16,8 @@ INTRODUCTION = """\
 
 Give them as `--set key=value` (repeatable), in a trial's `config.yaml`, or in a sweep file. An unknown key is answered
 with the nearest known ones. The defaults are the paper's for the Left Atrium; "Gap" marks a decision where the paper is
-silent.
+silent. A data set with a `plan.yaml`, as `simcvd prepare` writes it, changes some of them for its trials; with
+`--preset NAME` they start from a preset below instead.
 """
 
 
@@ -73,7 +74,7 @@ def _range(field: dict[str, Any]) -> str:
 
 def _written(value: Any) -> str:
     if isinstance(value, list):
-        return "x".join(map(str, value))
+        return (", " if isinstance(value[0], list) else "x").join(map(_written, value))
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -1,4 +1,4 @@
-"""Nested content, such as settings and reports: its values by path, and its numbers as JSON knows them."""
+"""Nested content, such as settings and reports: its values by path, as people write them and as JSON knows them."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -25,6 +25,19 @@ def dotted(content: Mapping[Any, Any]) -> dict[str, Any]:
     {'loss.sdm': 0.3, 'projection.dropout': 0.1}
     """
     return {".".join(map(str, path)): value for path, value in leaves(content)}
+
+
+def written(value: Any) -> str:
+    """Return a setting as `--set` takes it.
+
+    >>> written((32, 48, 32)), written(True), written(None), written(0.1)
+    ('32x48x32', 'true', 'none', '0.1')
+    >>> written([[2, 2, 1], [2, 2, 2]])
+    '2x2x1,2x2x2'
+    """
+    if isinstance(value, list | tuple):
+        return (",".join if all(isinstance(part, list | tuple) for part in value) else "x".join)(map(written, value))
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def finite(value: Any) -> Any:

@@ -92,7 +92,7 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
 
     check_request(request.resources)
     info = open_info(request.dataset)
-    variants = expand(request.sweep, info.digest, request.changes.on_dataset(info.preset))
+    variants = expand(request.sweep, info.digest, request.changes.on_dataset(request.dataset, info.preset))
     labeled_cases(info, variants)
     trials = all_trials(variants)
     check_trials(request.dataset, trials, request.resources.workers)

@@ -9,7 +9,7 @@ from analysis.comparison.notes_on_tests import notes_on_tests
 from analysis.comparison.row import Compared, Row
 from analysis.comparison.verdict import NOT_NORMAL, SIGNIFICANT, few_cases, finding, one_training
 from analysis.runs.replicate import Replicate, have_splits, luck, named, span
-from analysis.runs.sweep import written
+from simcvd.nested import written
 
 SPREAD: Final = {"sd": "Mean and SD (n - 1)", "ci": "Mean and half of its 95 % t interval"}
 """How the first note begins, by what stands beside the mean."""

@@ -11,8 +11,9 @@ from analysis.comparison.metric import MISSING, Metric, find_metric, shown
 from analysis.comparison.scored_sweep import score_sweep
 from analysis.comparison.verdict import finding
 from analysis.runs.search_section import BEST_ROW, Chosen
-from analysis.runs.sweep import as_written, read_search, read_sweep, sweep_file, written
+from analysis.runs.sweep import as_written, read_search, read_sweep, sweep_file
 from analysis.runs.tried_setting import STATES, TriedSetting, load_setting, read_settings
+from simcvd.nested import written
 
 Verdict = Literal["holds", "open", "vanished"]
 

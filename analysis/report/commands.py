@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.runs.sweep import Sweep, written
+from analysis.runs.sweep import Sweep
+from simcvd.nested import written
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.comparison.settings import settings_of, varying_keys
-from analysis.runs.sweep import Sweep, written
+from analysis.runs.sweep import Sweep
+from simcvd.nested import written
 
 if TYPE_CHECKING:
     import pandas as pd

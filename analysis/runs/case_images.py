@@ -17,7 +17,7 @@ class CaseImage:
 
     Attributes:
         image: float32 `[X, Y, Z]`, normalised; the first of several channels.
-        label: uint8 `[X, Y, Z]`, 0 is background; None where unknown.
+        label: uint8 `[X, Y, Z]`, 0 is background and what counts nowhere; None where unknown.
         spacing_mm: size of a voxel along X, Y and Z.
     """
 
@@ -42,6 +42,8 @@ def read_case_image(dataset: Path, case_id: str) -> CaseImage | None:
     import h5py
     import numpy as np
 
+    from simcvd.labels import IGNORED
+
     path = dataset / "cases" / f"{case_id}.h5"
     if not path.is_file():
         return None
@@ -50,6 +52,8 @@ def read_case_image(dataset: Path, case_id: str) -> CaseImage | None:
             image = file["image"]
             shown = np.asarray(image[0] if image.ndim == 4 else image[:], dtype=np.float32)
             label = np.asarray(file["label"][:], dtype=np.uint8) if "label" in file else None
+            if label is not None:
+                label[label == IGNORED] = 0
             x, y, z = (float(size) for size in file.attrs["spacing_mm"])
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise AnalysisError(f"The case {path} can't be read ({reason(error)}); prepare the data set anew.") from error

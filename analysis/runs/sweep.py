@@ -154,17 +154,6 @@ def as_written(what: str, writer: str) -> Iterator[None]:
         ) from error
 
 
-def written(value: Any) -> str:
-    """Return a setting as `--set` takes it.
-
-    >>> written((32, 48, 32)), written(True), written(None), written(0.1)
-    ('32x48x32', 'true', 'none', '0.1')
-    """
-    if isinstance(value, list | tuple):
-        return "x".join(map(str, value))
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
-
-
 def hint(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean …?` for the known names closest to `word`, or nothing."""
     told = did_you_mean(word, known, also=lambda name: name.startswith(word))

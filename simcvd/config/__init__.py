@@ -2,11 +2,12 @@
 
 from simcvd.config.edit import apply_settings, dotted_keys, from_file, from_mapping, load_preset, parse_assignment
 from simcvd.config.identity import config_hash, trial_id
-from simcvd.config.presets import DEFAULT_PRESET, PRESETS
+from simcvd.config.presets import DEFAULT_PRESET, PLAN, PRESETS
 from simcvd.config.settings import TrialConfig
 
 __all__ = [
     "DEFAULT_PRESET",
+    "PLAN",
     "PRESETS",
     "TrialConfig",
     "apply_settings",

@@ -12,7 +12,9 @@ def check_batch(config: TrialConfig, workers: int) -> None:
     Raises:
         UserError: with the setting to change.
     """
-    positions = math.prod(side // 16 for side in config.data.crop_vox)
+    crop = config.data.crop_vox
+    sides = " x ".join(map(str, crop))
+    positions = math.prod(side // divisor for side, divisor in zip(crop, config.network.reduction(), strict=True))
     for key in ("batch_labeled", "batch_unlabeled"):
         size = getattr(config.training, key)
         if size % workers:
@@ -21,7 +23,7 @@ def check_batch(config: TrialConfig, workers: int) -> None:
             )
         if size * positions < 2:
             raise UserError(
-                f"training.{key} is 1 with a crop of 16 x 16 x 16 voxels, which leaves batch norm a single value; "
+                f"training.{key} is 1 with a crop of {sides} voxels, which leaves batch norm a single value; "
                 "use 2 or more, or a larger data.crop_vox."
             )
     if config.method == "ict" and config.ict.consistency > 0 and config.training.batch_unlabeled < 2:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from simcvd.config.presets import PRESETS
+from simcvd.config.presets import PLAN, PRESETS
 from simcvd.config.settings import TrialConfig
 from simcvd.errors import UserError
 from simcvd.nearest import did_you_mean
@@ -25,14 +25,26 @@ def flatten(config: TrialConfig) -> dict[str, Any]:
     return dotted(config.model_dump(mode="json"))
 
 
-def load_preset(name: str) -> TrialConfig:
+def load_preset(name: str, plan: Mapping[str, Any] | None = None) -> TrialConfig:
     """Return the settings of the preset `name`.
 
+    Args:
+        name: one of `PRESETS`, or `plan`.
+        plan: what the data set's plan sets, where it has one.
+
     Raises:
-        UserError: no such preset.
+        UserError: no such preset, or a data set without plan.
     """
+    if name == PLAN:
+        if plan is None:
+            raise UserError(
+                f"The data set has no plan.yaml for the preset '{PLAN}'; `simcvd prepare` writes one for scans that "
+                f"have no preset of their own. Other presets are {', '.join(PRESETS)}."
+            )
+        return from_mapping(plan, origin="the data set's plan.yaml")
     if name not in PRESETS:
-        raise UserError(f"There is no preset '{name}';{_hint(name, PRESETS)} presets are {', '.join(PRESETS)}.")
+        known = [*PRESETS, PLAN]
+        raise UserError(f"There is no preset '{name}';{_hint(name, known)} presets are {', '.join(known)}.")
     return from_mapping(PRESETS[name], origin=f"preset {name}")
 
 
@@ -89,7 +101,7 @@ def setting_problem(key: str, value: Any) -> str | None:
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Parse `a.b=value`; the value is YAML, and `32x48x32` or `32,48,32` is a list.
+    """Parse `a.b=value`; the value is YAML, `32x48x32` or `32,48,32` a list, and `2x2x1,2x2x2` a list of lists.
 
     >>> parse_assignment("data.crop_vox=32x48x32")
     ('data.crop_vox', [32, 48, 32])
@@ -108,13 +120,22 @@ def parse_assignment(text: str) -> tuple[str, Any]:
 
 
 def _parse_value(text: str) -> Any:
-    for separator in ("x", ","):
-        parts = text.split(separator)
-        if len(parts) > 1 and all(part.strip().lstrip("-").isdigit() for part in parts):
-            return [int(part) for part in parts]
+    rows = [_numbers(row, "x") for row in text.split(",")]
+    if len(rows) > 1 and all(rows):
+        return rows
+    if numbers := _numbers(text, "x") or _numbers(text, ","):
+        return numbers
     if text.lower() == "none":
         return None
     return parse_value(text)
+
+
+def _numbers(text: str, separator: str) -> list[int] | None:
+    """Return several whole numbers; none where the text is something else."""
+    parts = text.split(separator)
+    if len(parts) < 2 or not all(part.strip().lstrip("-").isdigit() for part in parts):
+        return None
+    return [int(part) for part in parts]
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:

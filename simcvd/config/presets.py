@@ -3,6 +3,8 @@
 from typing import Any
 
 DEFAULT_PRESET = "la"
+PLAN = "plan"
+"""Names the settings in a data set's own `plan.yaml`."""
 PRESETS: dict[str, dict[str, Any]] = {
     "la": {},
     "pancreas": {

@@ -4,6 +4,7 @@ Sources: "Eq." and "Table" are You et al., IEEE TMI 41(9), 2022, doi 10.1109/TMI
 where the paper is silent. Nothing rewrites a value after validation.
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -21,7 +22,7 @@ from simcvd.config.methods import (
     SASSNetConfig,
     UAMTConfig,
 )
-from simcvd.config.types import Fraction, Rate, Settings, Vox3, Weight
+from simcvd.config.types import HALVING, Fraction, Rate, Settings, Strides, Vox3, Weight
 
 
 class DataConfig(Settings):
@@ -111,6 +112,24 @@ class NetworkConfig(Settings):
     sdm_head: bool = Field(True, description="Second head with the signed distance map; false: Table III, w/o SDM.")
     dropout_bottleneck: Rate = Field(0.5, description="Channel dropout after the bottleneck. Gap.")
     dropout_last: Rate = Field(0.5, description="Channel dropout after the last block; ruins short runs. Gap.")
+    strides: Strides = Field(
+        HALVING,
+        description="Along X, Y and Z of the four ways down, the finest first: 1 keeps an axis as long as it is, 2 "
+        "halves it. Thick slices want 1 along Z at first.",
+    )
+
+    def unread(self) -> set[str]:
+        """Return the strides where they halve everything, as all trials of version 0.1 did."""
+        return {"strides"} if self.strides == HALVING else set()
+
+    def reduction(self, levels: int = len(HALVING)) -> Vox3:
+        """Return by what the first `levels` ways down divide each side of a crop.
+
+        >>> NetworkConfig().reduction(), NetworkConfig().reduction(1)
+        ((16, 16, 16), (2, 2, 2))
+        """
+        x, y, z = (math.prod(strides[axis] for strides in self.strides[:levels]) for axis in range(3))
+        return x, y, z
 
 
 class EMAConfig(Settings):
@@ -173,10 +192,13 @@ class TrialConfig(Settings):
 
     @model_validator(mode="after")
     def _crop_fits_the_network(self) -> "TrialConfig":
-        if any(side % 16 for side in self.data.crop_vox):
-            sides = " x ".join(map(str, self.data.crop_vox))
+        divisors = self.network.reduction()
+        if any(side % divisor for side, divisor in zip(self.data.crop_vox, divisors, strict=True)):
+            sides, multiples = (" x ".join(map(str, found)) for found in (self.data.crop_vox, divisors))
+            even = len(set(divisors)) == 1
             raise ValueError(
-                f"data.crop_vox is {sides}, expected multiples of 16: the V-Net halves each side four times"
+                f"data.crop_vox is {sides}, expected multiples of {divisors[0] if even else multiples}: the V-Net "
+                "divides each side by so much (network.strides)"
             )
         if any(s > c for s, c in zip(self.inference.stride_vox, self.data.crop_vox, strict=True)):
             raise ValueError("inference.stride_vox is larger than data.crop_vox, so windows would leave voxels unseen")

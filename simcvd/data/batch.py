@@ -12,12 +12,14 @@ class Batch:
 
     Attributes:
         image_labeled: float32 `[L, I, X, Y, Z]`, I input channels.
-        label: int64 `[L, X, Y, Z]`, 0 is background.
+        label: int64 `[L, X, Y, Z]`, 0 is background, and what voxels hold that are not counted.
         sdm: float32 `[L, K, X, Y, Z]`, one signed distance map per foreground class.
         image_unlabeled: float32 `[U, I, X, Y, Z]`, or none where the method asks for none.
         depth_labeled: float32 `[L, 2]`, where each labelled crop begins and ends along Z, in parts of its case: 0 is
             the first slice's lower side, 1 the last one's upper; beyond them where the crop is padded.
         depth_unlabeled: the same of the unlabelled crops, `[U, 2]`, or none without them.
+        counted: the voxels whose label is known, boolean `[L, X, Y, Z]`: what is asked of the labelled crops is asked
+            there alone. None where the data set leaves no voxel open, on all workers alike.
     """
 
     image_labeled: Tensor
@@ -26,6 +28,7 @@ class Batch:
     image_unlabeled: Tensor | None
     depth_labeled: Tensor
     depth_unlabeled: Tensor | None
+    counted: Tensor | None = None
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

@@ -14,11 +14,27 @@ from simcvd.data.dataset_info import Shape
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.errors import DataError, UserError
 from simcvd.files import replacing
+from simcvd.scans.reading import system_refusal
 
 Array = np.ndarray[Any, Any]
 _Number = TypeVar("_Number", int, float)
 
 _PAGE = 4096  # data sets start on pages, so that maps of them do too
+
+
+@dataclass(frozen=True)
+class OnScan:
+    """The scan's own voxels, where the case's have another size: there its prediction is scored.
+
+    Attributes:
+        spacing_mm: voxel size.
+        shape: voxels, in the orientation of the case.
+        label: uint8 `[X, Y, Z]`; none where unknown or not asked for.
+    """
+
+    spacing_mm: tuple[float, float, float]
+    shape: Shape
+    label: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,7 @@ class CaseFile:
         crop_start: index of the first kept voxel in the grid before cropping.
         intensity_mean: per channel, what the normalisation subtracted.
         intensity_std: per channel, what it then divided by.
+        on_scan: the scan's own grid; none where the case lies on it.
     """
 
     id: str
@@ -48,6 +65,7 @@ class CaseFile:
     crop_start: Shape
     intensity_mean: tuple[float, ...]
     intensity_std: tuple[float, ...]
+    on_scan: OnScan | None = None
 
 
 @dataclass(frozen=True)
@@ -59,12 +77,14 @@ class Grid:
         affine: `[4, 4]`, voxel index to mm, of the grid before cropping.
         original_shape: voxels before cropping.
         crop_start: first kept voxel in the grid before cropping.
+        on_scan: the scan's own grid, where this one has other voxels.
     """
 
     spacing_mm: Sequence[float]
     affine: Array
     original_shape: Sequence[int]
     crop_start: Sequence[int] = (0, 0, 0)
+    on_scan: OnScan | None = None
 
 
 def case_path(folder: Path, case_id: str) -> Path:
@@ -79,7 +99,7 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
         DataError: missing, truncated or foreign file.
     """
     path = case_path(folder, case_id)
-    names = ("image", "label", "sdm") if with_label else ("image",)
+    names = ("image", "label", "sdm", "scan_label") if with_label else ("image",)
     try:
         with h5py.File(path, "r") as file:
             places = {name: _place(file[name]) for name in names if name == "image" or name in file}
@@ -97,12 +117,15 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
             crop_start=_three(attributes["crop_start"], int),
             intensity_mean=tuple(float(x) for x in attributes["intensity_mean"]),
             intensity_std=tuple(float(x) for x in attributes["intensity_std"]),
+            on_scan=_on_scan(attributes, arrays.get("scan_label")),
         )
-    except FileNotFoundError as error:
-        raise DataError(f"The case file {path} is missing; run the same `simcvd prepare` again.") from error
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, OSError) and error.errno == errno.EMFILE:
             raise UserError("Each mapped case needs an open file and too many are; raise `ulimit -n`.") from error
+        if isinstance(error, OSError) and (refusal := system_refusal(path, error)) is not None:
+            raise DataError(refusal) from error
+        if isinstance(error, FileNotFoundError):
+            raise DataError(f"The case file {path} is missing; run the same `simcvd prepare` again.") from error
         reason = " ".join(str(error).split())
         raise DataError(f"{path} is truncated or no case file ({reason}); delete it and prepare anew.") from error
 
@@ -150,6 +173,10 @@ def write_case(
         "intensity_mean": np.asarray(intensity_mean or (0.0,) * channels, dtype=np.float64),
         "intensity_std": np.asarray(intensity_std or (1.0,) * channels, dtype=np.float64),
     }
+    if (scan := grid.on_scan) is not None:
+        attributes |= _scan_attributes(scan)
+        if scan.label is not None:
+            arrays["scan_label"] = np.ascontiguousarray(scan.label, dtype=np.uint8)
     with (
         replacing(case_path(folder, case_id)) as partial,
         h5py.File(partial, "w", alignment_threshold=_PAGE, alignment_interval=_PAGE) as file,
@@ -178,7 +205,22 @@ def case_digest(folder: Path, case_id: str) -> str:
         "intensity_mean": np.asarray(case.intensity_mean, dtype=np.float64),
         "intensity_std": np.asarray(case.intensity_std, dtype=np.float64),
     }
+    if case.on_scan is not None:
+        content |= {**_scan_attributes(case.on_scan), "scan_label": case.on_scan.label}
     return _digest({name: array for name, array in content.items() if array is not None})
+
+
+def _scan_attributes(scan: OnScan) -> dict[str, Array]:
+    return {
+        "scan_spacing_mm": np.asarray(scan.spacing_mm, dtype=np.float64),
+        "scan_shape": np.asarray(scan.shape, dtype=np.int64),
+    }
+
+
+def _on_scan(attributes: dict[str, Any], label: Array | None) -> OnScan | None:
+    if "scan_spacing_mm" not in attributes:
+        return None
+    return OnScan(_three(attributes["scan_spacing_mm"], float), _three(attributes["scan_shape"], int), label)
 
 
 def _digest(content: dict[str, Array]) -> str:

@@ -9,9 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simcvd.errors import UserError
 from simcvd.files import write_file
+from simcvd.scans.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 FILE_NAME = "dataset.json"
+_NOT_DECIDING = {"name", "source", "preset", "intensity", "shapes", "preprocessing", "scans", "ignored"}
+"""What is in no trial's identity: names, and what the cases' contents hold already."""
 
 Shape = tuple[int, int, int]
 
@@ -50,6 +53,20 @@ class Intensity(_Model):
     percentile_99_5: float
 
 
+class ScanFacts(_Model):
+    """How a case's file holds its scan, before preparation.
+
+    Attributes:
+        orientation: where the file's axes point to, e.g. `LPS`; none where the file does not say.
+        spacing_mm: voxel size along the file's axes.
+        shape: voxels along the file's axes.
+    """
+
+    orientation: str | None
+    spacing_mm: tuple[float, float, float]
+    shape: Shape
+
+
 class DatasetInfo(_Model):
     """Everything about a data set but its voxels.
 
@@ -62,9 +79,12 @@ class DatasetInfo(_Model):
         with_label: cases whose file holds a label, unlabelled training cases among them.
         digests: SHA-256 of each case's content.
         shapes: voxels of each case.
-        normalisation: of each case's channels over its stored voxels, or the source's own; prediction must do the same.
+        normalisation: of sets made by version 0.1: of each case's channels over its stored voxels, or the source's own.
         label_guided_crop: whether cases were cropped around their label, as the field's benchmarks do.
         preset: the settings' starting point that goes with this data set.
+        preprocessing: what every scan went through; prediction does the same. None: a set made by version 0.1.
+        scans: how each case's file holds its scan; empty in sets made by version 0.1.
+        ignored: whether labels hold `simcvd.labels.IGNORED`, which no supervised loss and no score looks at.
     """
 
     name: str
@@ -82,11 +102,14 @@ class DatasetInfo(_Model):
     normalisation: Literal["z_score", "as_is"] = "z_score"
     label_guided_crop: bool = False
     preset: str | None = None
+    preprocessing: Preprocessing | None = None
+    scans: dict[str, ScanFacts] = {}
+    ignored: bool = False
 
     @property
     def digest(self) -> str:
         """SHA-256 over what can influence a trial: case contents, classes, channels, spacing and splits."""
-        deciding = self.model_dump(mode="json", exclude={"name", "source", "preset", "intensity", "shapes"})
+        deciding = self.model_dump(mode="json", exclude=_NOT_DECIDING)
         return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from simcvd.data.sampling import case_at, crop_generator
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.data.store import CaseFile, TrainingView
 from simcvd.gpu_memory import free_bytes
+from simcvd.labels import IGNORED
 from simcvd.transforms.augmentation import augment_image
 from simcvd.transforms.geometry import Geometry, apply_geometry, cut, draw_geometry
 
@@ -55,6 +56,7 @@ class CropLoader:
         self._rank = rank
         self._workers = workers
         self._classes = len(view.info.classes)
+        self._ignored = view.info.ignored
         self._labeled = view.labeled
         # Unlabelled crops come from the unlabelled cases; with none at all, from the labelled ones without labels.
         self._unlabeled = (view.unlabeled or view.labeled) if with_unlabeled else []
@@ -68,12 +70,15 @@ class CropLoader:
         training = self._config.training
         labeled = [self._labeled_crop(place) for place in self._places(step, training.batch_labeled)]
         images, labels, maps, depths = map(self._together, zip(*labeled, strict=True))
+        counted = labels != IGNORED if self._ignored else None
+        if counted is not None:
+            labels = labels * counted
         labels = labels.long()  # only now, so that one byte a voxel travels
         if not self._unlabeled:
-            return Batch(images, labels, maps, None, depths, None)
+            return Batch(images, labels, maps, None, depths, None, counted)
         unlabeled = [self._unlabeled_crop(place) for place in self._places(step, training.batch_unlabeled)]
         other_images, other_depths = map(self._together, zip(*unlabeled, strict=True))
-        return Batch(images, labels, maps, other_images, depths, other_depths)
+        return Batch(images, labels, maps, other_images, depths, other_depths, counted)
 
     def _places(self, step: int, batch: int) -> range:
         share = batch // self._workers

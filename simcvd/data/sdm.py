@@ -16,12 +16,13 @@ def signed_distance_maps(label: NDArray[np.integer], classes: int, threads: int 
 
     as the field's `compute_sdf` has it. The volume's border makes no boundary. An absent class is +1 everywhere and, by
     the same token, a class that fills the volume is -1 everywhere. Gap: computed over the whole case, not per crop.
+    Ignored voxels are outside every object, as background is; the loss leaves them out.
 
     >>> signed_distance_maps(np.array([[[0, 0, 1, 1, 1]]], np.uint8), classes=1).tolist()
     [[[[1.0, 0.5, 0.0, -0.66650390625, -1.0]]]]
 
     Args:
-        label: class ids `[X, Y, Z]`, 0 is background.
+        label: class ids `[X, Y, Z]`, 0 is background, `IGNORED` what counts nowhere.
         classes: K, the number of foreground classes.
         threads: threads of the distance transform.
 

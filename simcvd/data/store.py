@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from simcvd.data.case_file import Array, CaseFile, Grid, case_digest, case_path, has_label, open_case, write_case
-from simcvd.data.dataset_info import DatasetInfo, Intensity, Shape, Splits, open_info, write_info
+from simcvd.data.dataset_info import DatasetInfo, Intensity, ScanFacts, Shape, Splits, open_info, write_info
 from simcvd.errors import UserError
+from simcvd.scans.preprocessing import Preprocessing
 
 __all__ = [
     "CaseFile",
@@ -146,12 +147,18 @@ class Origin:
         normalisation: what the images went through.
         label_guided_crop: whether cases were cropped around their label.
         preset: the settings' starting point that goes with this data set.
+        preprocessing: what every scan went through; none where there were no scans.
+        scans: how each case's file holds its scan.
+        ignored: whether labels have voxels that count nowhere.
     """
 
     source: str
     normalisation: Literal["z_score", "as_is"] = "z_score"
     label_guided_crop: bool = False
     preset: str | None = None
+    preprocessing: Preprocessing | None = None
+    scans: Mapping[str, ScanFacts] = field(default_factory=dict)
+    ignored: bool = False
 
 
 def build_info(
@@ -194,6 +201,9 @@ def build_info(
         normalisation=origin.normalisation,
         label_guided_crop=origin.label_guided_crop,
         preset=origin.preset,
+        preprocessing=origin.preprocessing,
+        scans={case_id: facts for case_id, facts in origin.scans.items() if case_id in digests},
+        ignored=origin.ignored,
     )
 
 

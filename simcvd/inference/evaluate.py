@@ -14,8 +14,10 @@ from simcvd.config import TrialConfig
 from simcvd.data.store import CaseFile
 from simcvd.errors import UserError
 from simcvd.inference.fusion import for_inference
-from simcvd.inference.sliding_window import Autocast, segment
+from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities, window_sums
 from simcvd.metrics.case import ClassScore, score_case
+from simcvd.scans.preprocessing import in_box
+from simcvd.scans.resampling import highest_class
 
 OnCase = Callable[[str, NDArray[np.uint8]], None]
 
@@ -46,7 +48,9 @@ def evaluate_cases(
     threads: int = 1,
     on_case: OnCase | None = None,
 ) -> list[CaseScores]:
-    """Segment and score labelled cases.
+    """Segment and score labelled cases, each on its scan's own voxels.
+
+    A resampled case's probabilities are brought back to the scan's voxels, class by class, before the highest is taken.
 
     Args:
         network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`. A copy is put into eval mode.
@@ -72,7 +76,7 @@ def evaluate_cases(
                 raise UserError(
                     f"Case {case.id} has no label to score against; evaluate a split whose cases are labelled."
                 )
-            prediction = segment(
+            sums = window_sums(
                 frozen,
                 case.image,
                 config.data.crop_vox,
@@ -81,17 +85,32 @@ def evaluate_cases(
                 batch_windows=config.inference.batch_windows,
                 precision=precision,
             )
+            prediction = highest(sums)
+            on_scan = None if case.on_scan is None else mean_probabilities(sums).cpu().numpy()
             if scored:
                 scored[-1].result()  # so that at most one prediction waits, and errors surface early
-            scored.append(pool.submit(_score, prediction, case, classes, threads))
+            scored.append(pool.submit(_score, prediction, case, classes, threads, on_scan))
             if on_case is not None:
                 on_case(case.id, prediction)
     return [row for future in scored for row in future.result()]
 
 
-def _score(prediction: NDArray[np.uint8], case: CaseFile, classes: Sequence[str], threads: int) -> list[CaseScores]:
-    assert case.label is not None
-    scores = score_case(prediction, np.asarray(case.label), len(classes), case.spacing_mm, threads)
+def _score(
+    prediction: NDArray[np.uint8],
+    case: CaseFile,
+    classes: Sequence[str],
+    threads: int,
+    probabilities: NDArray[np.float32] | None,
+) -> list[CaseScores]:
+    label, spacing = case.label, case.spacing_mm
+    if case.on_scan is not None and probabilities is not None:
+        label, spacing = case.on_scan.label, case.on_scan.spacing_mm
+        sides = zip(case.crop_start, case.image.shape[1:], strict=True)
+        x, y, z = (slice(start, start + side) for start, side in sides)
+        maps = in_box(probabilities, (x, y, z), case.original_shape)
+        prediction = highest_class(maps, case.spacing_mm, spacing, case.on_scan.shape)
+    assert label is not None
+    scores = score_case(prediction, np.asarray(label), len(classes), spacing, threads)
     return [
         CaseScores(case_id=case.id, class_id=class_id, class_name=name, **asdict(score))
         for class_id, (name, score) in enumerate(zip(classes, scores, strict=True), start=1)

@@ -4,46 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simcvd.errors import UserError
 from simcvd.files import replacing
-
-Format = Literal["nifti", "nrrd", "hdf5"]
-
-_FORMATS: dict[str, Format] = {
-    ".nii": "nifti",
-    ".nii.gz": "nifti",
-    ".nrrd": "nrrd",
-    ".h5": "hdf5",
-    ".hdf5": "hdf5",
-}
-
-
-def image_format(path: Path) -> Format:
-    """Tell a file's format by its name.
-
-    Raises:
-        UserError: a format that is not read here.
-    """
-    if (ending := _ending(path)) is not None:
-        return _FORMATS[ending]
-    raise UserError(f"{path} is of no format that can be segmented; expected {', '.join(_FORMATS)}.")
-
-
-def _ending(path: Path) -> str | None:
-    """Return the longest ending of a format that a name has."""
-    return max((ending for ending in _FORMATS if path.name.lower().endswith(ending)), key=len, default=None)
+from simcvd.scans.formats import scan_ending, scan_format
+from simcvd.scans.itk import lay_over
 
 
 def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
     """Write `mask` by rename so that it lies over the image in `source`, voxel for voxel.
 
-    NIfTI and NRRD keep affine or origin, direction and spacing, with their units and codes; HDF5 holds the mask as data
-    set `label`, with the source's attributes.
+    NIfTI, NRRD and MetaImage keep affine or origin, direction and spacing, with their units and codes; HDF5 holds the
+    mask as data set `label`, with the source's attributes. Masks of `.nhdr` and `.mhd` images have header and voxels in
+    one file, which their readers take as well.
 
     Args:
         source: the image, readable; its format is the mask's.
@@ -53,8 +30,9 @@ def write_mask_like(source: Path, mask: NDArray[np.uint8], target: Path) -> None
     Raises:
         UserError: the folder can't be written to.
     """
-    write = {"nifti": _write_nifti, "nrrd": _write_nrrd, "hdf5": _write_hdf5}[image_format(source)]
-    with _written_to(target), replacing(target, ending=_ending(target) or "") as partial:
+    write = _WRITERS[scan_format(source)]
+    ending = scan_ending(target) or ""
+    with _written_to(target), replacing(target, ending=_IN_ONE_FILE.get(ending, ending)) as partial:
         write(source, mask, partial)
 
 
@@ -90,12 +68,11 @@ def _write_nifti(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
     nibabel.save(kind(mask, image.affine, header), target)
 
 
-def _write_nrrd(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
+def _write_itk(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
     import SimpleITK as sitk  # noqa: N813  the name its own manual uses
 
-    image = sitk.ReadImage(str(source), imageIO="NrrdImageIO")
     written: Any = sitk.GetImageFromArray(mask.transpose(2, 1, 0))
-    written.CopyInformation(image)
+    lay_over(written, source)
     sitk.WriteImage(written, str(target), useCompression=True)
 
 
@@ -105,3 +82,29 @@ def _write_hdf5(source: Path, mask: NDArray[np.uint8], target: Path) -> None:
     with h5py.File(source, "r") as image, h5py.File(target, "w") as file:
         file.create_dataset("label", data=mask, compression="gzip")
         file.attrs.update(image.attrs)
+
+
+_WRITERS = {"nifti": _write_nifti, "nrrd": _write_itk, "metaimage": _write_itk, "hdf5": _write_hdf5}
+_IN_ONE_FILE = {".nhdr": ".nrrd", ".mhd": ".mha"}  # so that renaming one file renames the mask
+
+
+def write_probabilities(maps: NDArray[np.float32], affine: NDArray[Any], mask: Path) -> Path:
+    """Write probabilities by rename as a NIfTI image beside the mask, `NAME_probabilities.nii.gz`, and return its path.
+
+    Args:
+        maps: `[C, X, Y, Z]` on the image's own voxels, background first; the file's fourth axis holds the classes.
+        affine: voxel index to RAS+ mm.
+        mask: the mask's path.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
+    import nibabel
+
+    target = mask.with_name(f"{mask.name[: -len(scan_ending(mask) or '')]}_probabilities.nii.gz")
+    make: Any = nibabel.Nifti1Image
+    image = make(np.moveaxis(maps, 0, -1), affine)
+    image.header.set_xyzt_units("mm")
+    with _written_to(target), replacing(target, ending=".nii.gz") as partial:
+        nibabel.save(image, partial)
+    return target

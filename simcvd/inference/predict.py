@@ -1,26 +1,61 @@
-"""Segment images with a trial's student, each into a mask in the image's own space and format."""
+"""Segment images with a trial's student, each into a mask in the image's own space and format.
 
-from collections import Counter
+One thread reads the next image and another writes the last mask while the device segments.
+"""
+
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
-from simcvd.data.checks import check_image
-from simcvd.data.readers import read_hdf5, read_nifti, read_nrrd
+from simcvd.data.checks import check_image, check_same_grid
 from simcvd.errors import UserError
 from simcvd.inference.fusion import for_inference
-from simcvd.inference.mask_file import image_format, make_folder, write_mask_like
-from simcvd.inference.sliding_window import Autocast, segment
-from simcvd.inference.weights import Student, load_student
+from simcvd.inference.images import FinishedMasks, ImageToSegment, find_images
+from simcvd.inference.mask_file import make_folder, write_mask_like, write_probabilities
+from simcvd.inference.mask_options import MaskOptions, Mirrored, keep_largest
+from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities, window_sums
+from simcvd.inference.weights import WEIGHTS_FILE, Student, load_student
+from simcvd.scans.formats import read_scan
+from simcvd.scans.label_crop import Box, whole
+from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
+from simcvd.scans.preprocessing import OnGrid, Preprocessing, in_box, to_grid
+from simcvd.scans.resampling import resample_map
+from simcvd.scans.volume import Volume
 
-_READERS = {"nifti": read_nifti, "nrrd": read_nrrd, "hdf5": read_hdf5}
-_LARGEST_NORMALISED = 10.0
-"""Largest mean or standard deviation of an image that can pass for normalised."""
+
+@dataclass(frozen=True)
+class Predicted:
+    """What became of an image.
+
+    Attributes:
+        image: its files and its mask.
+        problem: why there is no mask; none if there is one.
+        found_before: whether an earlier prediction had written the mask.
+        note: what a person should know of the mask; empty if nothing.
+    """
+
+    image: ImageToSegment
+    problem: str | None = None
+    found_before: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Segmented:
+    """A network's answer for the kept voxels of a scan: probabilities where they are needed, else classes alone."""
+
+    grid: OnGrid
+    box: Box
+    classes: NDArray[np.uint8]
+    probabilities: NDArray[np.float32] | None
+    note: str
 
 
 def predict_files(
@@ -30,88 +65,177 @@ def predict_files(
     device: torch.device,
     precision: Callable[[Student], Autocast] = lambda student: nullcontext,
     *,
-    on_image: Callable[[Path], None] | None = None,
-) -> list[Path]:
-    """Segment image files.
+    options: MaskOptions = MaskOptions(),  # noqa: B008 - frozen
+    on_image: Callable[[Predicted, int], None] | None = None,
+) -> list[Predicted]:
+    """Segment image files; what was segmented before is left as it is, and a bad file does not stop the others.
 
-    NIfTI and NRRD images are brought to zero mean and unit variance over the whole volume, channel by channel; HDF5
-    images (data set `image`, the field's pre-processed form) are taken as they are. A mask has its image's file name,
-    preceded by its folder's name where several images share one.
+    Images go the way of the trial's data set: its orientation, voxel size and intensities; masks come back to each
+    file's own voxels. Where the data set's scans were cropped around their label, the organ is found first, then
+    segmented again in the box around it. HDF5 images (data set `image`, the field's pre-processed form) are taken as
+    they are. See `images.find_images` for names.
 
     Args:
         trial_dir: a finished trial.
-        images: `.nii`, `.nii.gz`, `.nrrd`, `.h5` or `.hdf5` files; a NIfTI image's fourth axis holds channels.
+        images: files, or folders of files; a NIfTI image's fourth axis holds channels.
         out: folder for the masks.
         device: where the network runs.
         precision: returns for a student what makes the context in which the network runs.
-        on_image: is told each mask written.
+        options: what is asked of the masks.
+        on_image: is told what became of each image, and how many there are.
 
     Returns:
-        The masks' paths, in the order of `images`.
+        What became of each image, in their order.
 
     Raises:
-        UserError: no finished trial, an unreadable or unfit image, or a mask that would replace an image.
+        UserError: no finished trial, an image that is missing or no scan, a mask that would replace an image, or not
+            a single image that can be segmented.
     """
     student = load_student(trial_dir)
-    targets = _targets(images, out)
+    found = find_images(images, out, student.image_channels)
     make_folder(out)
-    network = for_inference(student.network).to(device)
-    context = precision(student)
-    for source, target in zip(images, targets, strict=True):
-        mask = segment(
-            network,
-            _read(source, student.image_channels),
-            student.config.data.crop_vox,
-            student.config.inference.stride_vox,
-            device=device,
-            batch_windows=student.config.inference.batch_windows,
-            precision=context,
-        )
-        write_mask_like(source, mask, target)
+    weights = (trial_dir / WEIGHTS_FILE).stat()
+    finished = FinishedMasks(out, [str(trial_dir.resolve()), weights.st_size, weights.st_mtime_ns, *astuple(options)])
+    predictor = _Predictor(student, device, precision(student), options)
+    told: list[Predicted] = []
+
+    def tell(predicted: Predicted) -> None:
+        told.append(predicted)
         if on_image is not None:
-            on_image(target)
-    return targets
+            on_image(predicted, len(found))
+
+    todo = []
+    for image in found:
+        if finished.holds(image):
+            tell(Predicted(image, found_before=True))
+        else:
+            todo.append(image)
+    with ThreadPoolExecutor(1, "read") as reading, ThreadPoolExecutor(1, "write") as writing:
+        written: tuple[ImageToSegment, Future[str]] | None = None
+        ahead = reading.submit(predictor.read, todo[0]) if todo else None
+        for number, image in enumerate(todo):
+            assert ahead is not None
+            now, ahead = ahead, None
+            grid = problem = None
+            try:
+                grid = now.result()
+            except (UserError, MemoryError) as error:
+                problem = _sentence(error)
+            if number + 1 < len(todo):
+                ahead = reading.submit(predictor.read, todo[number + 1])
+            segmented = None
+            if grid is not None:
+                try:
+                    segmented = predictor.segment(*grid)
+                except UserError as error:
+                    problem = f"{image} can't be segmented: {_sentence(error)}"
+            if written is not None:
+                tell(_outcome(*written, finished))
+                written = None
+            if segmented is None:
+                tell(Predicted(image, problem=problem))
+            else:
+                written = image, writing.submit(predictor.write, image, segmented)
+        if written is not None:
+            tell(_outcome(*written, finished))
+    problems = [predicted.problem for predicted in told if predicted.problem is not None]
+    if problems and len(problems) == len(told):
+        more = f" (and {len(problems) - 1} more images could not be segmented)" if len(problems) > 1 else ""
+        raise UserError(f"{problems[0]}{more}.")
+    order = {image.mask: place for place, image in enumerate(found)}
+    return sorted(told, key=lambda predicted: order[predicted.image.mask])
 
 
-def _targets(images: Sequence[Path], out: Path) -> list[Path]:
-    """Name the masks, before any image is read."""
-    for path in images:
-        image_format(path)
-        if not path.is_file():
-            raise UserError(f"There is no image {path}.")
-    shared = Counter(path.name for path in images)
-    names = [path.name if shared[path.name] == 1 else f"{path.resolve().parent.name}_{path.name}" for path in images]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise UserError(f"Several images would become the mask {twice[0]}; predict them into folders of their own.")
-    targets = [out / name for name in names]
-    sources = {path.resolve() for path in images}
-    for target in targets:
-        if target.resolve() in sources:
-            raise UserError(f"The mask {target} would replace an image; choose another folder for the masks.")
-    return targets
+def _outcome(image: ImageToSegment, written: Future[str], finished: FinishedMasks) -> Predicted:
+    note = written.result()  # a folder that can't be written to ends all
+    finished.add(image)
+    return Predicted(image, note=note)
 
 
-def _read(path: Path, channels: int) -> NDArray[np.float32]:
-    """Return the image `[I, X, Y, Z]`, normalised as in preparation."""
-    kind = image_format(path)
-    array: NDArray[Any] = _READERS[kind](path).array
-    image = array if array.ndim == 4 else array[np.newaxis]
-    if len(image) != channels:
-        raise UserError(f"{path} has {len(image)} channels, but the trial was trained on {channels}; give such images.")
-    try:
-        check_image(image)
-    except UserError as error:
-        raise UserError(f"{path} can't be segmented: {str(error).rstrip('.')}.") from error
-    if kind != "hdf5":
-        means, stds = (getattr(image, name)(axis=(1, 2, 3), dtype=np.float64) for name in ("mean", "std"))
-        return np.stack(
-            [(c - float(m)) / float(s) for c, m, s in zip(image, means, stds, strict=True)], dtype=np.float32
+def _sentence(error: BaseException) -> str:
+    return str(error).rstrip(".") or "its memory does not suffice"
+
+
+class _Predictor:
+    """A student with its preprocessing, on its device."""
+
+    def __init__(self, student: Student, device: torch.device, autocast: Autocast, options: MaskOptions) -> None:
+        network = for_inference(student.network)
+        self._network: nn.Module = (Mirrored(network) if options.mirror else network).to(device)
+        self._student, self._device, self._autocast, self._options = student, device, autocast, options
+        self._preprocessing = student.preprocessing or Preprocessing()
+
+    def read(self, image: ImageToSegment) -> tuple[OnGrid, bool]:
+        """Return the image on the network's grid, and whether it is taken as it is."""
+        volume = _stacked([read_scan(file) for file in image.files])
+        channels = volume.array.shape[0] if volume.array.ndim == 4 else 1
+        if channels != self._student.image_channels:
+            raise UserError(
+                f"{image} has {channels} channels, but the trial was trained on {self._student.image_channels}; give "
+                "such images."
+            )
+        try:
+            check_image(volume.array if volume.array.ndim == 4 else volume.array[np.newaxis])
+            if not volume.located:
+                refuse_unnormalised(volume.array)
+            return to_grid(volume, self._preprocessing), not volume.located
+        except UserError as error:
+            advice = "; normalise it, or give the scan as NIfTI or NRRD" if not volume.located else ""
+            raise UserError(f"{image} can't be segmented: {_sentence(error)}{advice}.") from error
+
+    def segment(self, grid: OnGrid, as_it_is: bool) -> _Segmented:
+        """Segment the scan; where cases were cropped around their label, the box around what was found in it."""
+        normalisation = Normalisation(kind="as_is") if as_it_is else self._preprocessing.normalisation
+        box, note = whole(grid.image.shape), ""
+        crop = None if as_it_is else self._preprocessing.crop
+        if crop is not None:
+            region = keep_largest((highest(self._sums(grid, box, normalisation)) > 0).astype(np.uint8))
+            box = crop.box(region)
+            note = "segmented again in the box around what was found" if region.any() else "nothing was found"
+        sums = self._sums(grid, box, normalisation)
+        classes = highest(sums)
+        needed = grid.resampled or self._options.probabilities
+        return _Segmented(grid, box, classes, mean_probabilities(sums).cpu().numpy() if needed else None, note)
+
+    def write(self, image: ImageToSegment, segmented: _Segmented) -> str:
+        """Write the mask on the file's own voxels; return the note."""
+        grid, box, probabilities = segmented.grid, segmented.box, segmented.probabilities
+        if probabilities is not None and grid.resampled:
+            mask = grid.mask_on_file(probabilities, box)
+        else:
+            on_grid = np.zeros(grid.image.shape[-3:], np.uint8)
+            on_grid[box] = segmented.classes
+            mask = np.ascontiguousarray(grid.turn.back(on_grid))
+        if self._options.keep_largest:
+            mask = keep_largest(mask)
+        if self._options.probabilities:
+            assert probabilities is not None
+            maps = [
+                resample_map(one, grid.spacing_mm, grid.scan_spacing_mm, grid.scan_shape)
+                for one in in_box(probabilities, box, grid.image.shape[-3:])
+            ]
+            write_probabilities(grid.turn.back(np.stack(maps)), grid.file_affine, image.mask)
+        write_mask_like(image.files[0], mask, image.mask)
+        return segmented.note
+
+    def _sums(self, grid: OnGrid, box: Box, normalisation: Normalisation) -> torch.Tensor:
+        config = self._student.config
+        kept, _, _ = normalisation.apply(grid.image[(slice(None), *box)])
+        return window_sums(
+            self._network,
+            kept,
+            config.data.crop_vox,
+            config.inference.stride_vox,
+            device=self._device,
+            batch_windows=config.inference.batch_windows,
+            precision=self._autocast,
         )
-    mean, std = image.mean(dtype=np.float64), image.std(dtype=np.float64)
-    if abs(mean) > _LARGEST_NORMALISED or std > _LARGEST_NORMALISED:
-        raise UserError(
-            f"{path} has mean {mean:.3g} and standard deviation {std:.3g}, but HDF5 images are taken as they "
-            "are and must be normalised; normalise it, or give the scan as NIfTI or NRRD."
-        )
-    return image.astype(np.float32)
+
+
+def _stacked(volumes: Sequence[Volume]) -> Volume:
+    first = volumes[0]
+    if len(volumes) == 1:
+        return first
+    for other in volumes[1:]:
+        check_same_grid(first, other)
+    return Volume(np.stack([volume.array for volume in volumes]), first.affine, first.spacing_mm, first.located)

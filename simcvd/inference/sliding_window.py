@@ -47,8 +47,42 @@ def segment(
 ) -> NDArray[np.uint8]:
     """Return the class of highest mean probability for each voxel, `[X, Y, Z]`; no post-processing.
 
-    The mean is over all windows that see a voxel. A volume smaller than a window is padded with 0, half on each side,
-    and the result cropped back.
+    The arguments are those of `window_sums`.
+
+    Raises:
+        ValueError: as `window_sums` does.
+    """
+    sums = window_sums(
+        network, image, crop_vox, stride_vox, device=device, batch_windows=batch_windows, precision=precision
+    )
+    return highest(sums)
+
+
+def highest(sums: Tensor) -> NDArray[np.uint8]:
+    """Return each voxel's class of highest sum; all its sums have the same number of windows, so of highest mean."""
+    labels: NDArray[np.uint8] = sums.argmax(0).to(torch.uint8).cpu().numpy()
+    return labels
+
+
+def mean_probabilities(sums: Tensor) -> Tensor:
+    """Return the mean probability of each class over the windows that see a voxel, in place of their sums."""
+    return sums.div_(sums.sum(0, keepdim=True))
+
+
+@torch.no_grad()
+def window_sums(
+    network: nn.Module,
+    image: Image,
+    crop_vox: Vox3,
+    stride_vox: Vox3,
+    *,
+    device: torch.device,
+    batch_windows: int = 1,
+    precision: Autocast = nullcontext,
+) -> Tensor:
+    """Return each class's probability, summed over all windows that see a voxel, `[C, X, Y, Z]`.
+
+    A volume smaller than a window is padded with 0, half on each side, and the result cropped back.
 
     Args:
         network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`, in eval mode.
@@ -81,9 +115,7 @@ def segment(
         for place, window in zip(places, probs, strict=True):
             sums[(slice(None), *place)] += window
     assert sums is not None
-    # A voxel's sums all have the same number of windows, so the largest sum is the largest mean.
-    labels: NDArray[np.uint8] = sums[(slice(None), *box)].argmax(0).to(torch.uint8).cpu().numpy()
-    return labels
+    return sums[(slice(None), *box)]
 
 
 def _axis_starts(side: int, crop: int, stride: int) -> list[int]:

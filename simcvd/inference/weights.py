@@ -13,6 +13,7 @@ from simcvd.config import TrialConfig, from_file
 from simcvd.errors import UserError
 from simcvd.files import replacing
 from simcvd.networks.vnet import Segmenter, VNet
+from simcvd.scans.preprocessing import Preprocessing
 
 WEIGHTS_FILE = "student.safetensors"
 
@@ -26,16 +27,23 @@ class Student:
         config: the trial's settings.
         image_channels: I.
         classes: names of the foreground classes 1 to K.
+        preprocessing: what every scan of its data set went through; none where nothing says it.
     """
 
     network: Segmenter
     config: TrialConfig
     image_channels: int
     classes: tuple[str, ...]
+    preprocessing: Preprocessing | None = None
 
 
 def save_student(
-    trial_dir: Path, student: nn.Module, config: TrialConfig, image_channels: int, classes: Sequence[str]
+    trial_dir: Path,
+    student: nn.Module,
+    config: TrialConfig,
+    image_channels: int,
+    classes: Sequence[str],
+    preprocessing: Preprocessing | None = None,
 ) -> None:
     """Write the student's weights and buffers by rename.
 
@@ -45,9 +53,12 @@ def save_student(
         config: the trial's settings.
         image_channels: I, channels of the image.
         classes: names of the foreground classes.
+        preprocessing: what every scan of the data set went through, if that is known.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
     metadata = {"method": config.method, "image_channels": str(image_channels), "classes": json.dumps(list(classes))}
+    if preprocessing is not None:
+        metadata["preprocessing"] = preprocessing.model_dump_json()
     with replacing(trial_dir / WEIGHTS_FILE) as partial:
         save_file(tensors, partial, metadata)
 
@@ -71,6 +82,8 @@ def load_student(trial_dir: Path) -> Student:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         image_channels, classes = int(metadata["image_channels"]), tuple(json.loads(metadata["classes"]))
+        told = metadata.get("preprocessing")
+        preprocessing = None if told is None else Preprocessing.model_validate_json(told)
         outputs = len(tensors["network.heads.weight"])
         network = Segmenter(
             VNet(
@@ -80,6 +93,7 @@ def load_student(trial_dir: Path) -> Student:
                 width=config.network.width,
                 dropout_bottleneck=config.network.dropout_bottleneck,
                 dropout_last=config.network.dropout_last,
+                strides=config.network.strides,
             )
         )
         network.load_state_dict(tensors)
@@ -88,4 +102,4 @@ def load_student(trial_dir: Path) -> Student:
         raise UserError(
             f"{path} is damaged or does not fit its config.yaml ({reason}); train the trial anew."
         ) from error
-    return Student(network.eval(), config, image_channels, classes)
+    return Student(network.eval(), config, image_channels, classes, preprocessing)

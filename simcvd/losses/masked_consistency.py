@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from simcvd.losses.masked_mean import masked_mean
+
 
 def masked_consistency(
     student_probs: Tensor, teacher_probs: Tensor, mask: Tensor, gather: Callable[[Tensor], Tensor] | None = None
@@ -38,9 +40,4 @@ def masked_consistency(
         found = f"{mask.dtype} {tuple(mask.shape)}"
         raise ValueError(f"the mask is {found}; expected torch.bool {(batch, *voxels)}")
     squares = (student_probs - teacher_probs.detach()).square().sum(1)
-    sums = torch.stack([(squares * mask).sum(), mask.sum()])
-    if gather is not None:
-        sums = gather(sums.unsqueeze(0)).sum(0)
-    difference, used = sums
-    mean: Tensor = difference / (classes * used.clamp_min(1))
-    return mean
+    return masked_mean(squares, mask, classes, gather)

@@ -184,7 +184,8 @@ class Chaitanya(Method):
             UserError: with the settings to change.
         """
         settings, crop = self.config.chaitanya, self.config.data.crop_vox
-        shape = tuple(side >> (4 - settings.decoder_blocks) for side in crop)
+        divisors = self.config.network.reduction(4 - settings.decoder_blocks)
+        shape = tuple(side // divisor for side, divisor in zip(crop, divisors, strict=True))
         if regions_in(shape, settings.region_side) < 2:
             sides = " x ".join(map(str, shape))
             raise UserError(

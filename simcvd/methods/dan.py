@@ -45,7 +45,8 @@ class DAN(Method):
             self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
         if self.needs_unlabeled:
-            discriminator = build_discriminator(config.seed, image_channels, classes, settings.discriminator_width)
+            width, strides = settings.discriminator_width, config.network.strides
+            discriminator = build_discriminator(config.seed, image_channels, classes, width, strides)
             self.networks["discriminator"] = discriminator
             self.optimisers["discriminator"] = adam(discriminator, settings.discriminator_learning_rate)
 

@@ -52,7 +52,7 @@ class DTC(Method):
         labeled, unlabeled = forward_together(self.networks["student"], batch.image_labeled, image, draws, "student")
         assert labeled.sdm is not None
         with without_autocast(batch.image_labeled):
-            shape, self.diagnostics = sdm_terms(labeled.sdm, batch, settings.sdm)
+            shape, self.diagnostics = sdm_terms(labeled.sdm, batch, settings.sdm, self.gather)
             terms = segmentation_terms(labeled, batch, self.gather) + shape
             if unlabeled is None:
                 return terms

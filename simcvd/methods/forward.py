@@ -18,7 +18,7 @@ class Outputs:
         logits: `[B, C, X, Y, Z]`.
         probs: their softmax.
         sdm: `[B, K, X, Y, Z]` in [-1, 1]; none without that head.
-        bottleneck: `[B, E, X/16, Y/16, Z/16]`, in the arithmetic's own type.
+        bottleneck: `[B, E, X/16, Y/16, Z/16]` (see `Features`), in the arithmetic's own type.
     """
 
     logits: Tensor

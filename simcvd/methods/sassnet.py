@@ -46,7 +46,8 @@ class SASSNet(Method):
             self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes, maps)})
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
         if self.needs_unlabeled:
-            discriminator = build_discriminator(config.seed, image_channels, maps, settings.discriminator_width)
+            width, strides = settings.discriminator_width, config.network.strides
+            discriminator = build_discriminator(config.seed, image_channels, maps, width, strides)
             self.networks["discriminator"] = discriminator
             self.optimisers["discriminator"] = adam(discriminator, settings.discriminator_learning_rate)
 
@@ -57,7 +58,7 @@ class SASSNet(Method):
         labeled, unlabeled = forward_together(self.networks["student"], batch.image_labeled, image, draws, "student")
         assert labeled.sdm is not None
         with without_autocast(batch.image_labeled):
-            shape, self.diagnostics = sdm_terms(labeled.sdm, batch, settings.sdm)
+            shape, self.diagnostics = sdm_terms(labeled.sdm, batch, settings.sdm, self.gather)
             terms = segmentation_terms(labeled, batch, self.gather) + shape
         if unlabeled is None:
             return terms

@@ -20,30 +20,40 @@ def segmentation_terms(
     Args:
         outputs: of the labelled crops.
         batch: with their labels.
-        gather: joins the Dice sums of several workers.
+        gather: joins the sums of several workers.
         suffix: is added to the terms' names, where a method segments with two networks.
     """
     return [
-        Term(f"cross_entropy{suffix}", cross_entropy(outputs.logits, batch.label), 0.5),
-        Term(f"dice{suffix}", soft_dice(outputs.probs, batch.label, gather), 0.5),
+        Term(f"cross_entropy{suffix}", cross_entropy(outputs.logits, batch.label, batch.counted, gather), 0.5),
+        Term(f"dice{suffix}", soft_dice(outputs.probs, batch.label, gather, batch.counted), 0.5),
     ]
 
 
-def sdm_terms(sdm: Tensor, batch: Batch, weight: float) -> tuple[list[Term], Mapping[str, Tensor]]:
+def sdm_terms(
+    sdm: Tensor, batch: Batch, weight: float, gather: Callable[[Tensor], Tensor] | None
+) -> tuple[list[Term], Mapping[str, Tensor]]:
     """Return the SDM head's term on the labelled crops (Eq. 1), and its error beside the best constant's, detached.
 
     Args:
         sdm: of the labelled crops, `[L, K, X, Y, Z]`.
         batch: with their signed distance maps.
         weight: alpha; 0 leaves the term out, not the numbers.
+        gather: joins the sums of several workers, where some voxels are not counted.
     """
-    error = sdm_error(sdm, batch.sdm)
-    constant = batch.sdm.mean((0, 2, 3, 4), keepdim=True)
-    diagnostics = {
-        "sdm_error": error.detach(),
-        "sdm_error_constant": (batch.sdm - constant).square().mean(),
-    }
+    error = sdm_error(sdm, batch.sdm, batch.counted, gather)
+    diagnostics = {"sdm_error": error.detach(), "sdm_error_constant": _constants_error(batch)}
     return [Term("sdm", error, weight)] if weight > 0 else [], diagnostics
+
+
+def _constants_error(batch: Batch) -> Tensor:
+    """Return the error of the best constant map of each class, on this worker's crops."""
+    if batch.counted is None:
+        constant = batch.sdm.mean((0, 2, 3, 4), keepdim=True)
+        return (batch.sdm - constant).square().mean()
+    counted = batch.counted.unsqueeze(1)
+    voxels = batch.counted.sum().clamp_min(1)
+    constant = (batch.sdm * counted).sum((0, 2, 3, 4), keepdim=True) / voxels
+    return sdm_error(batch.sdm, constant.expand_as(batch.sdm), batch.counted)
 
 
 def sgd(networks: Iterable[nn.Module], training: TrainingConfig) -> torch.optim.SGD:

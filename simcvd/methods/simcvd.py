@@ -78,7 +78,7 @@ class SimCVD(Method):
         """Eq. 1 on the labelled crops."""
         terms = segmentation_terms(student, batch, self.gather)
         if student.sdm is not None:
-            more, self.diagnostics = sdm_terms(student.sdm, batch, self.config.loss.sdm)
+            more, self.diagnostics = sdm_terms(student.sdm, batch, self.config.loss.sdm, self.gather)
             terms += more
         return terms
 

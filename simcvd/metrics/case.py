@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simcvd.labels import IGNORED
 from simcvd.metrics.overlap import counts, dice_of_counts, jaccard_of_counts
 from simcvd.metrics.surface import surface_distances
 
@@ -54,9 +55,12 @@ def score_case(
 ) -> list[ClassScore]:
     """Score a predicted label volume against its reference, class by class.
 
+    Where the reference is `IGNORED`, both volumes are background: such voxels belong to no mask, and a surface that
+    meets them ends there, in the prediction as in the reference.
+
     Args:
         prediction: class ids `[X, Y, Z]`, 0 is background.
-        reference: class ids `[X, Y, Z]`.
+        reference: class ids `[X, Y, Z]`, `IGNORED` where nobody says what is there.
         classes: K, the number of foreground classes.
         spacing_mm: voxel size along X, Y and Z.
         threads: threads of the distance search.
@@ -67,6 +71,9 @@ def score_case(
     Raises:
         ValueError: the volumes differ in shape or are not three-dimensional.
     """
+    if classes < IGNORED and reference.shape == prediction.shape and (reference == IGNORED).any():
+        counted = reference != IGNORED
+        prediction, reference = prediction * counted, reference * counted
     scores = []
     for class_id in range(1, classes + 1):
         masks = prediction == class_id, reference == class_id

@@ -35,7 +35,13 @@ def build_vnet(config: TrialConfig, image_channels: int, classes: int, sdm_chann
     """
     settings = config.network
     network = VNet(
-        image_channels, classes, sdm_channels, settings.width, settings.dropout_bottleneck, settings.dropout_last
+        image_channels,
+        classes,
+        sdm_channels,
+        settings.width,
+        settings.dropout_bottleneck,
+        settings.dropout_last,
+        settings.strides,
     )
     network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch's stub: 4D only
     return network

@@ -7,12 +7,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  torch's own idiom
 from torch import Tensor, nn
 
+from simcvd.config.types import HALVING, Strides
 from simcvd.draws import Draws
 from simcvd.networks.batch_norm import BatchNorm3d
 from simcvd.networks.convolution import Conv3d, ConvTranspose3d
-
-_CONVOLUTIONS_DOWN = (1, 2, 3, 3, 3)
-_CONVOLUTIONS_UP = (3, 3, 2, 1)
+from simcvd.networks.levels import CONVOLUTIONS_DOWN, CONVOLUTIONS_UP
 
 
 class Features(NamedTuple):
@@ -21,7 +20,8 @@ class Features(NamedTuple):
     Attributes:
         logits: class logits `[B, C, X, Y, Z]`, background first.
         sdm: signed distance maps in [-1, 1], `[B, K, X, Y, Z]`; none without that head.
-        bottleneck: encoder features before dropout, `[B, E, X/16, Y/16, Z/16]` with `E = 16 width` (Eq. 4).
+        bottleneck: encoder features before dropout, `[B, E, X/16, Y/16, Z/16]` with `E = 16 width` (Eq. 4); other
+            strides divide by other numbers.
     """
 
     logits: Tensor
@@ -45,6 +45,7 @@ class VNet(nn.Module):
         width: channels of the first level; each level down doubles them.
         dropout_bottleneck: rate of the channel dropout after the bottleneck.
         dropout_last: rate of the channel dropout after the last level.
+        strides: of the four ways down and, in reverse, up.
     """
 
     def __init__(
@@ -55,22 +56,29 @@ class VNet(nn.Module):
         width: int = 16,
         dropout_bottleneck: float = 0.5,
         dropout_last: float = 0.5,
+        strides: Strides = HALVING,
     ) -> None:
         super().__init__()
-        widths = [width << level for level in range(len(_CONVOLUTIONS_DOWN))]
+        widths = [width << level for level in range(len(CONVOLUTIONS_DOWN))]
         self.classes = classes
         self.sdm_channels = sdm_channels
         self.dropout_bottleneck = dropout_bottleneck
         self.dropout_last = dropout_last
         self.encoder = nn.ModuleList(
             _block(image_channels if level == 0 else widths[level], widths[level], count)
-            for level, count in enumerate(_CONVOLUTIONS_DOWN)
+            for level, count in enumerate(CONVOLUTIONS_DOWN)
         )
-        self.down = nn.ModuleList(_unit(Conv3d(narrow, wide, 2, stride=2)) for narrow, wide in pairwise(widths))
+        self.down = nn.ModuleList(
+            _unit(Conv3d(narrow, wide, kernel_size=step, stride=step))
+            for (narrow, wide), step in zip(pairwise(widths), strides, strict=True)
+        )
         rising = widths[::-1]
-        self.up = nn.ModuleList(_unit(ConvTranspose3d(wide, narrow, 2, stride=2)) for wide, narrow in pairwise(rising))
+        self.up = nn.ModuleList(
+            _unit(ConvTranspose3d(wide, narrow, kernel_size=step, stride=step))
+            for (wide, narrow), step in zip(pairwise(rising), reversed(strides), strict=True)
+        )
         self.decoder = nn.ModuleList(
-            _block(channels, channels, count) for channels, count in zip(rising[1:], _CONVOLUTIONS_UP, strict=True)
+            _block(channels, channels, count) for channels, count in zip(rising[1:], CONVOLUTIONS_UP, strict=True)
         )
         # Both 1x1x1 heads as one convolution: the largest feature map is read once. The class head comes first.
         self.heads = Conv3d(width, classes + sdm_channels, 1)
@@ -81,7 +89,7 @@ class VNet(nn.Module):
         """Compute logits, signed distance maps and bottleneck of `image`, `[B, I, X, Y, Z]`.
 
         Args:
-            image: crops whose sides are multiples of 16.
+            image: crops whose sides are multiples of 16, or of what the strides multiply to.
             draws: where dropout masks come from; needed in training mode if a dropout rate is above 0.
             name: prefix of the masks' names in `draws`.
             parts: local sizes of the parts that `image` joins (labelled, unlabelled); each has its own masks, so that
@@ -108,7 +116,7 @@ class VNet(nn.Module):
         """Return the bottleneck map of `image` before dropout, and the maps that the decoder adds, finest first.
 
         Args:
-            image: `[B, I, X, Y, Z]`, sides multiples of 16.
+            image: `[B, I, X, Y, Z]`, sides as in `forward`.
 
         Returns:
             `[B, E, X/16, Y/16, Z/16]`, and `[B, w, X, Y, Z]` to `[B, 8w, X/8, Y/8, Z/8]` with w the width.
@@ -141,7 +149,7 @@ class VNet(nn.Module):
             blocks: l, from 1 to 4; none: all.
 
         Returns:
-            `[B, w << (4 - l), X >> (4 - l), Y >> (4 - l), Z >> (4 - l)]`.
+            `[B, w << (4 - l), X >> (4 - l), Y >> (4 - l), Z >> (4 - l)]`; other strides divide by other numbers.
 
         Raises:
             ValueError: as `forward` does.

@@ -8,7 +8,8 @@ import torch
 from simcvd.data.store import open_info, open_split
 from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores, OnCase, evaluate_cases
-from simcvd.inference.predict import predict_files
+from simcvd.inference.mask_options import MaskOptions
+from simcvd.inference.predict import Predicted, predict_files
 from simcvd.inference.weights import Student, load_student
 from simcvd.training.environment import choose_device
 from simcvd.training.precision import Precision, choose_precision, confirmed_precision
@@ -46,6 +47,11 @@ def evaluate_trial(
             f"The trial {trial_dir} was trained on {student.image_channels} channels and the classes "
             f"{', '.join(student.classes)}, but {dataset} has {len(info.channels)} and {', '.join(info.classes)}."
         )
+    if None not in (student.preprocessing, info.preprocessing) and student.preprocessing != info.preprocessing:
+        raise UserError(
+            f"The scans of {dataset} were prepared with other voxels or intensities than those that the trial "
+            f"{trial_dir} was trained on; prepare them with --like and the trial's data set."
+        )
     arithmetic = _arithmetic(student, place, precision)
     cases = [case for case in open_split(dataset, split) if only is None or case.id in only]
     network = student.network.to(place)
@@ -58,12 +64,19 @@ def predict_images(
     out: Path,
     *,
     device: str = "auto",
-    on_image: Callable[[Path], None] | None = None,
-) -> list[Path]:
+    options: MaskOptions = MaskOptions(),  # noqa: B008 - frozen
+    on_image: Callable[[Predicted, int], None] | None = None,
+) -> list[Predicted]:
     """Segment image files with a finished trial's student; see `simcvd.inference.predict.predict_files`."""
     place = choose_device(device)
     return predict_files(
-        trial_dir, images, out, place, lambda student: _arithmetic(student, place).autocast, on_image=on_image
+        trial_dir,
+        images,
+        out,
+        place,
+        lambda student: _arithmetic(student, place).autocast,
+        options=options,
+        on_image=on_image,
     )
 
 

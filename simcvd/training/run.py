@@ -10,7 +10,6 @@ import torch
 
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.batch import check_batch
-from simcvd.data.checks import crop_notice, unlabeled_notice
 from simcvd.data.loading import CropLoader
 from simcvd.data.store import CaseFile, open_training
 from simcvd.device_errors import is_out_of_memory
@@ -24,6 +23,7 @@ from simcvd.training.due import Calendar
 from simcvd.training.environment import choose_device, describe_environment
 from simcvd.training.interruption import Interrupted, Judge, Stopped
 from simcvd.training.loop import NotFiniteError, check_finite, train_steps
+from simcvd.training.notices import start_notices
 from simcvd.training.precision import Precision, choose_precision, confirmed_precision
 from simcvd.training.report import StepReport, open_trial_folder
 
@@ -135,7 +135,9 @@ class _Trial:
         channels, classes = len(self.view.info.channels), len(self.view.info.classes) + 1
         self.method: Method = create(config, channels, classes, gather_rows)
         self._tell = tell if tell is not None and self.rank == 0 else lambda sentence: None
-        self._tell_notices()
+        unlabeled = self.method.needs_unlabeled
+        for notice in start_notices(config, self.view, unlabeled, device, precision.name, self.workers):
+            self._tell(notice)
         self.precision = confirmed_precision(precision, config, channels, classes, device, self._tell)
         self.method.networks.to(device)
         self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity)
@@ -177,7 +179,7 @@ class _Trial:
                 student = next(iter(self.method.segmenters().values()))
                 info = self.view.info
                 self._writer.finish()
-                save_student(self.folder, student, self.config, len(info.channels), info.classes)
+                save_student(self.folder, student, self.config, len(info.channels), info.classes, info.preprocessing)
         finally:
             self._writer.abandon()
             if self.log is not None:
@@ -220,13 +222,6 @@ class _Trial:
             raise Stopped(f"Ended after step {done} of {training.steps}: others do better.")
         if stopping and not due.last:
             raise Interrupted(f"Stopped after step {done} of {training.steps}; run the same command again to continue.")
-
-    def _tell_notices(self) -> None:
-        notices = [crop_notice(self.view, self.config.data.crop_vox)]
-        if self.method.needs_unlabeled:
-            notices.append(unlabeled_notice(self.view))
-        for notice in filter(None, notices):
-            self._tell(notice)
 
     def _stop_is_due(self, done: int) -> bool:
         if self._should_stop is None:

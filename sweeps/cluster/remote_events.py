@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.sweep import Planned, SweepState, TrialRow
 from sweeps.status.trial import TrialState
 
 _KEPT_LINES: Final = 20
@@ -22,7 +22,7 @@ class FollowedSweep:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._rows: dict[tuple[Any, ...], Row] = {}
+        self._rows: dict[tuple[Any, ...], TrialRow] = {}
         self._known = False
         self.slots: int | None = None
         self.end: Mapping[str, Any] | None = None
@@ -80,7 +80,7 @@ def _event(line: str) -> dict[str, Any] | None:
     return fields if isinstance(fields, dict) and "event" in fields else None
 
 
-def _row(fields: Mapping[str, Any]) -> Row:
+def _row(fields: Mapping[str, Any]) -> TrialRow:
     identity = str(fields["id"] or "")
     steps = int(fields["steps"] or 0)
     planned = Planned(
@@ -99,4 +99,4 @@ def _row(fields: Mapping[str, Any]) -> Row:
         failure_kind=fields["failure_kind"],
         failure_message=fields["message"],
     )
-    return Row(planned, trial)
+    return TrialRow(planned, trial)

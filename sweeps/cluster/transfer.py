@@ -11,6 +11,7 @@ from simcvd.errors import UserError
 from sweeps.cluster.hosts import Host
 from sweeps.status.lock import LIVE_FILE
 from sweeps.status.trial import read_result
+from sweeps.storage.data_source import PLAN_FILE
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.object_storage import EPOCH_FILE
 from sweeps.storage.shared_folder import sweep_lock
@@ -84,12 +85,21 @@ def bring_dataset(head: Host, dataset: Path, digest: str, remote_runs: str) -> s
     target = f"{remote_runs}/{DATASETS}/{digest[:16]}"
     there = head.run(f"test -f {shlex.quote(target)}/dataset.json")
     if there.returncode == 0:
+        _bring_plan(head, dataset, target)
         return target
     head.run(f"mkdir -p {shlex.quote(target)}")
     # dataset.json comes last: it says that everything else is there.
     _rsync(head, ["--partial", "--exclude", "/dataset.json", "--exclude", "/.*", f"{dataset}/", _in(head, target)])
     _rsync(head, [str(dataset / "dataset.json"), _in(head, target)])
     return target
+
+
+def _bring_plan(head: Host, dataset: Path, target: str) -> None:
+    """Make the plan there the one that is here now, which may have been edited."""
+    if (dataset / PLAN_FILE).is_file():
+        _rsync(head, [str(dataset / PLAN_FILE), _in(head, target)])
+    else:
+        head.run(f"rm -f {shlex.quote(target)}/{PLAN_FILE}")
 
 
 def _is_finished(runs: Path, trial_id: str) -> bool:

@@ -1,7 +1,9 @@
 """What commands print, and how they end."""
 
 import json
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -63,6 +65,20 @@ def sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Conso
 def print_json(content: Any) -> None:
     """Print JSON; NaN, which it does not know, is null."""
     typer.echo(json.dumps(finite(content), indent=2))
+
+
+def print_lines(lines: Sequence[str], indent: int) -> None:
+    """Print lines, on a terminal broken at its width, what follows a break under the text; elsewhere as they are.
+
+    Letters that steer a terminal, which names of files may hold, become question marks.
+    """
+    lines = ["".join(letter if letter.isprintable() else "?" for letter in line) for line in lines]
+    if not sys.stdout.isatty():
+        typer.echo("\n".join(lines))
+        return
+    width = max(shutil.get_terminal_size().columns, 2 * indent)
+    for line in lines:
+        typer.echo(textwrap.fill(line, width, subsequent_indent=" " * indent, break_on_hyphens=False))
 
 
 def print_columns(rows: Sequence[Sequence[Any]]) -> None:

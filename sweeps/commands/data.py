@@ -1,20 +1,26 @@
 """`simcvd prepare` and `simcvd inspect`: from raw scans to a data set folder."""
 
 from collections.abc import Callable
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sweeps.commands.console import MUST_CHANGE, ProgressLine, print_json
+from sweeps.commands.console import MUST_CHANGE, ProgressLine, print_json, print_lines
 from sweeps.commands.options import JsonOption
 
 if TYPE_CHECKING:
-    from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport
+    from simcvd.data.preparation.options import PrepareOptions
+    from simcvd.data.preparation.prepare import PrepareReport
+
+    Make = Callable[[Path, Path, PrepareOptions], PrepareReport]
 
 SourceArgument = Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder with the raw scans.")]
 TargetArgument = Annotated[Path, typer.Argument(metavar="DATASET", help="Data set folder to make.")]
-LabeledOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Labelled training cases. Default: all.")]
+LabeledOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Labelled training cases. Default: all (Pancreas-CT: 12).")
+]
 UnlabeledOption = Annotated[
     int | None, typer.Option(min=0, metavar="N", help="Unlabelled training cases. Default: all that are left.")
 ]
@@ -30,44 +36,30 @@ ClassesOption = Annotated[
     str | None, typer.Option(metavar="NAME,NAME", help="Foreground classes, in the order of their numbers.")
 ]
 ChannelsOption = Annotated[str | None, typer.Option(metavar="NAME,NAME", help="Image channels, in their order.")]
+SpacingOption = Annotated[
+    str | None,
+    typer.Option(metavar="X,Y,Z|keep", help="Voxel size in mm of all cases. Default: the training scans' median."),
+]
+NormalizeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW", help="z-score, nonzero, window:LOWER,UPPER, percentiles or as-is. Default: by the modality."
+    ),
+]
+LikeOption = Annotated[
+    Path | None, typer.Option(metavar="DATASET", help="Take voxel size and intensities from another data set.")
+]
+SeriesOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Series to take of a case with several: its description, number or UID."),
+]
 SkipBadOption = Annotated[bool, typer.Option("--skip-bad", help="Leave bad cases out, and list them.")]
 PrepareWorkersOption = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Cases at a time. Default: one a CPU.")
 ]
 
 
-def prepare_la(
-    source: SourceArgument,
-    dataset: TargetArgument,
-    labeled: LabeledOption = None,
-    unlabeled: UnlabeledOption = None,
-    val: ValOption = None,
-    test: TestOption = None,
-    split: SplitFileOption = None,
-    seed: SplitSeedOption = None,
-    skip_bad: SkipBadOption = False,
-    workers: PrepareWorkersOption = None,
-) -> None:
-    """Left Atrium 2018: one folder a case, with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."""
-    from simcvd.data.preparation.left_atrium import prepare_la
-    from simcvd.data.preparation.prepare import PrepareOptions
-
-    options = PrepareOptions(
-        labeled=labeled,
-        unlabeled=unlabeled,
-        val=val,
-        test=test,
-        split_file=split,
-        seed=seed,
-        skip_bad=skip_bad,
-        workers=workers,
-    )
-    _prepare(prepare_la, source, dataset, options)
-
-
-def prepare_nifti(
-    source: SourceArgument,
-    dataset: TargetArgument,
+def _chosen(
     labeled: LabeledOption = None,
     unlabeled: UnlabeledOption = None,
     val: ValOption = None,
@@ -76,14 +68,16 @@ def prepare_nifti(
     seed: SplitSeedOption = None,
     classes: ClassesOption = None,
     channels: ChannelsOption = None,
+    spacing: SpacingOption = None,
+    normalize: NormalizeOption = None,
+    like: LikeOption = None,
     skip_bad: SkipBadOption = False,
     workers: PrepareWorkersOption = None,
-) -> None:
-    """NIfTI: imagesTr/ and labelsTr/ (Medical Segmentation Decathlon), or images/ and labels/."""
-    from simcvd.data.preparation.nifti import prepare_nifti
-    from simcvd.data.preparation.prepare import PrepareOptions
+) -> "PrepareOptions":
+    """Return what a person chose; these are the options of every `simcvd prepare`, written once."""
+    from simcvd.data.preparation.options import PrepareOptions
 
-    options = PrepareOptions(
+    return PrepareOptions(
         labeled=labeled,
         unlabeled=unlabeled,
         val=val,
@@ -92,28 +86,103 @@ def prepare_nifti(
         seed=seed,
         classes=_names(classes),
         channels=_names(channels),
+        spacing=spacing,
+        normalize=normalize,
+        like=like,
         skip_bad=skip_bad,
         workers=workers,
     )
-    _prepare(prepare_nifti, source, dataset, options)
+
+
+def _preparing(*fixed: str) -> "Callable[[Callable[..., Make]], Callable[..., None]]":
+    """Make a command of a function that returns how its kind of source is prepared.
+
+    Args:
+        fixed: options of `_chosen` that the kind of source decides itself.
+    """
+
+    def command(find: "Callable[..., Make]") -> Callable[..., None]:
+        own = signature(find).parameters
+
+        def run(source: Path, dataset: Path, **options: Any) -> None:
+            make = find(**{name: options.pop(name) for name in own})
+            _prepare(make, source, dataset, _chosen(**options))
+
+        shared = [param for name, param in signature(_chosen).parameters.items() if name not in fixed]
+        places = [
+            Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=kind)
+            for name, kind in (("source", SourceArgument), ("dataset", TargetArgument))
+        ]
+        offered = [*places, *own.values(), *shared]
+        run.__signature__ = Signature(offered)  # type: ignore[attr-defined]  # Typer reads it
+        run.__annotations__ = {param.name: param.annotation for param in offered}
+        run.__name__, run.__doc__ = find.__name__, find.__doc__
+        return run
+
+    return command
+
+
+@_preparing("classes", "channels", "spacing", "normalize", "like")
+def prepare_la() -> "Make":
+    """Left Atrium 2018: one folder a case, with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."""
+    from simcvd.data.preparation.left_atrium import prepare_la
+
+    return prepare_la
+
+
+@_preparing()
+def prepare_nifti() -> "Make":
+    """NIfTI, NRRD, MetaImage: Decathlon and nnU-Net folders, images/ and labels/, or the pairs of dataset.json."""
+    from simcvd.data.preparation.nifti import prepare_nifti
+
+    return prepare_nifti
+
+
+@_preparing()
+def prepare_dicom(series: SeriesOption = None) -> "Make":
+    """DICOM: one folder a case with the files of its series and its label (NIfTI, NRRD, MetaImage or DICOM-SEG)."""
+    from functools import partial
+
+    from simcvd.data.preparation.dicom import prepare_dicom
+
+    return partial(prepare_dicom, series=series)
+
+
+@_preparing("classes", "channels", "spacing", "normalize", "like")
+def prepare_pancreas() -> "Make":
+    """Pancreas-CT (NIH) as TCIA hands it out: PANCREAS_0001/ with DICOM files, and label0001.nii.gz."""
+    from simcvd.data.preparation.pancreas import prepare_pancreas
+
+    return prepare_pancreas
 
 
 def inspect(
     dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Data set folder.")],
     as_json: JsonOption = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Don't read every voxel to compare it with its digest.")
+        bool,
+        typer.Option("--quick", help="Don't read every voxel to compare it with its digest, and measure no image."),
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with a slice of every case.")
+    ] = None,
 ) -> None:
-    """Say what a data set holds; exit code 2 if it is not sound."""
-    from simcvd.data.inspection import inspect
+    """Say what a data set holds and what is odd about it; exit code 2 if it is not sound."""
+    from simcvd.data.inspection.inspect import inspect
+    from simcvd.data.inspection.report import LABEL_WIDTH
 
     with ProgressLine("inspecting", "cases") as progress:
         report = inspect(dataset, verify=not quick, progress=progress)
     if as_json:
         print_json(report.to_dict())
     else:
-        typer.echo("\n".join(report.lines()))
+        print_lines(report.lines(), indent=LABEL_WIDTH)
+    if html is not None:
+        from sweeps.dataset_page.page import write_page
+
+        with ProgressLine("drawing", "cases") as progress:
+            size = write_page(html, dataset, report, progress)
+        typer.echo(f"{html}: {size / 1e6:.1f} MB", err=as_json)
     if report.problems:
         raise typer.Exit(MUST_CHANGE)
 
@@ -123,7 +192,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 
 def _prepare(
-    make: "Callable[[Path, Path, PrepareOptions], PrepareReport]",
+    make: "Make",
     source: Path,
     dataset: Path,
     options: "PrepareOptions",
@@ -132,10 +201,12 @@ def _prepare(
 
     with ProgressLine("preparing", "cases") as progress:
         report = make(source, dataset, replace(options, progress=progress))
-    for note in report.notes:
-        typer.echo(note)
+    for sentence in (*report.notes, *report.reasons):
+        typer.echo(sentence)
     for case_id, problem in report.left_out.items():
         typer.echo(f"Left out {case_id}: {problem}.")
     counts = ", ".join(f"{len(ids)} {name}" for name, ids in report.info.splits.items())
     typer.echo(f"{dataset}: {counts}; {report.written} cases written, {report.resumed} there before.")
+    for line in report.plan:
+        typer.echo(line)
     typer.echo(f"Next: simcvd inspect {dataset}")

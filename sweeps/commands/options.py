@@ -29,7 +29,8 @@ ChangesOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, see docs/settings.md; repeatable."),
 ]
 PresetOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="la, pancreas or phantom. Default: the data set's own, else la.")
+    str | None,
+    typer.Option(metavar="NAME", help="la, pancreas, phantom or plan. Default: the data set's own, else la."),
 ]
 RetryOption = Annotated[
     bool, typer.Option("--retry-failed", help="Run failed trials again; what training did not cause keeps its steps.")

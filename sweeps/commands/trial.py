@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -76,8 +77,7 @@ def train(
 
     refuse_store(runs, "train")
     # Settings before data: a wrong one is told before the phantom set is made.
-    own_preset = PHANTOM_PRESET if dataset is None else open_info(dataset).preset
-    config = _settings(config_file, preset, own_preset, changes, {"method": method, "seed": seed})
+    config = _settings(config_file, preset, dataset, changes, {"method": method, "seed": seed})
     check_known(config.method)
     choose_precision(config.training.precision, choose_device(device))
     dataset = dataset or phantom(runs)
@@ -158,26 +158,58 @@ def evaluate(
 
 def predict(
     trial: TrialArgument,
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help=".nii, .nii.gz, .nrrd or .h5 files.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE", help="Files (.nii, .nii.gz, .nrrd, .mha, .mhd, .h5), or folders of them."),
+    ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the masks.")],
     device: DeviceOption = "auto",
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write each class's probability too, NAME_probabilities.nii.gz.")
+    ] = False,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Average over eight mirrored copies; eight times the work.")
+    ] = False,
+    keep_largest: Annotated[
+        bool, typer.Option("--keep-largest", help="Keep the largest connected piece of each class alone.")
+    ] = False,
 ) -> None:
     """Segment images with a finished trial.
 
-    Each mask has its image's space and format.
+    Each mask has its image's voxels, space and format. The same command again goes on where it was cut off.
     """
+    from simcvd.inference.mask_options import MaskOptions
+    from simcvd.inference.predict import Predicted
     from simcvd.training.evaluation import predict_images
 
+    started = time.monotonic()
     with ProgressLine("predicting", "images") as progress:
-        masks: list[Path] = []
+        done = itertools.count(1)
 
-        def on_image(mask: Path) -> None:
-            masks.append(mask)
-            progress(len(masks), len(images))
+        def on_image(predicted: Predicted, images: int) -> None:
+            progress(next(done), images)
 
-        predict_images(trial, images, out, device=device, on_image=on_image)
-    for mask in masks:
-        typer.echo(str(mask))
+        found = predict_images(
+            trial,
+            images,
+            out,
+            device=device,
+            options=MaskOptions(probabilities, mirror, keep_largest),
+            on_image=on_image,
+        )
+    for predicted in found:
+        if predicted.problem is None:
+            typer.echo(f"{predicted.image.mask}{f': {predicted.note}' if predicted.note else ''}")
+    bad = [predicted for predicted in found if predicted.problem is not None]
+    before = sum(predicted.found_before for predicted in found)
+    new, seconds = len(found) - len(bad) - before, time.monotonic() - started
+    typer.echo(
+        f"{new} masks written in {seconds:.1f} s ({new / seconds:.2f} a second), {before} there before, "
+        f"{len(bad)} images could not be segmented.",
+        err=True,
+    )
+    if bad:
+        end("\n".join(f"{predicted.problem}." for predicted in bad), FAILED)
 
 
 def methods() -> None:
@@ -194,16 +226,27 @@ def methods() -> None:
 def _settings(
     file: Path | None,
     preset: str | None,
-    own_preset: str | None,
+    dataset: Path | None,
     changes: Sequence[str] | None,
     named: Mapping[str, Any],
 ) -> "TrialConfig":
-    """Return a trial's settings; an option of its own wins over `--set`, which wins over file or preset."""
+    """Return a trial's settings; an option of its own wins over `--set`, which wins over file or preset.
+
+    The data set's plan or preset stands in where neither is given; without a data set the phantom's does.
+    """
     from simcvd.config import DEFAULT_PRESET, apply_settings, from_file, load_preset
+    from simcvd.data.store import open_info
+    from sweeps.definition.changes import Changes
 
     if file is not None and preset is not None:
         raise UserError(f"--config {file} holds all settings, so --preset {preset} can't be given as well; drop one.")
-    base = from_file(file) if file is not None else load_preset(preset or own_preset or DEFAULT_PRESET)
+    if file is not None:
+        base = from_file(file)
+    else:
+        start = Changes(preset=preset or (PHANTOM_PRESET if dataset is None else None))
+        if dataset is not None:
+            start = start.on_dataset(dataset, open_info(dataset).preset)
+        base = load_preset(start.preset or DEFAULT_PRESET, start.plan)
     given = {key: value for key, value in named.items() if value is not None}
     return apply_settings(base, assignments(changes) | given)
 

@@ -87,7 +87,7 @@ def expand(
     splits = changes.label_splits or sweep.label_splits
     if splits is not None:
         _check_label_splits(sweep, overrides)
-    base = apply_settings(load_preset(changes.preset or sweep.preset), sweep.base_settings | overrides)
+    base = apply_settings(load_preset(changes.preset or sweep.preset, changes.plan), sweep.base_settings | overrides)
 
     rows = [(row, _configured(sweep, base, row)) for row in sweep.rows_on(flatten(base))]
     if sweep.include is not None:

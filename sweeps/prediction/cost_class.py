@@ -53,7 +53,7 @@ SWITCHES = frozenset(
 OF_INFERENCE = frozenset(
     {
         *("data.crop_vox", "inference.stride_vox", "inference.batch_windows"),
-        *("network.width", "training.precision"),
+        *("network.width", "network.strides", "training.precision"),
     }
 )
 """All that the time of a prediction depends on: every method is scored by the class head of a V-Net."""

@@ -7,8 +7,9 @@ from sweeps.plan import SweepPlan, plan_sweep
 from sweeps.prediction.choice import Choice, choose
 from sweeps.prediction.preview import Measured, Preview, gpu_hours_of, preview
 from sweeps.prediction.probe import probe
+from sweeps.preflight.fit import fit_notices
 from sweeps.request import Budget, SweepRequest
-from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_machine
+from sweeps.resources.machine import NOT_MEASURED, busy_notice, cpu_bytes, measuring_machine
 from sweeps.resources.ray_session import running_ray
 from sweeps.status.sweep import ACTIVE
 
@@ -33,7 +34,8 @@ def dry_run(request: SweepRequest, *, progress: Tell | None = None) -> Preview:
     if machine is None:
         choice = choose(plan.pending, budget, {})
         notices = [NOT_MEASURED] if budget.probe_steps else []
-        return replace(preview(plan, request, info, chosen=choice.ids), notices=(*notices, *choice.notices))
+        fit = fit_notices(info, plan.configs)
+        return replace(preview(plan, request, info, chosen=choice.ids), notices=(*notices, *choice.notices, *fit))
 
     budget.check(machine.placement)
     active = {row.planned.id for row in plan.state.rows if row.trial.state in ACTIVE}
@@ -52,7 +54,8 @@ def dry_run(request: SweepRequest, *, progress: Tell | None = None) -> Preview:
     choice = choose(plan.pending, budget, hours)
     measured = Measured(costs, machine.placement, machine.slots, "the cluster's" if joined else "this machine's")
     ahead = preview(plan, request, info, chosen=choice.ids, measured=measured)
-    return replace(ahead, notices=(*([busy] if busy else []), *choice.notices))
+    fit = fit_notices(info, configs, cpu_bytes(machine.placement, machine.own_slots), "this machine")
+    return replace(ahead, notices=(*([busy] if busy else []), *choice.notices, *fit))
 
 
 def afford(

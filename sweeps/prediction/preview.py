@@ -196,7 +196,8 @@ def preview(
         measured: none without a prediction of times.
     """
     sweep, costs = request.sweep, None if measured is None else measured.costs
-    headings = headings_of(sweep, plan.variants, info.digest, request.changes.on_dataset(info.preset))
+    changes = request.changes.on_dataset(request.dataset, info.preset)
+    headings = headings_of(sweep, plan.variants, info.digest, changes)
     trials = all_trials(plan.variants)
     states = {row.planned.id: row.trial for row in plan.state.rows if row.planned.search is None}
     pending = {trial.id for trial in plan.pending}

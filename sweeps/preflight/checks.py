@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from simcvd.config import TrialConfig
 from sweeps.preflight.devices import look_at_devices
 from sweeps.preflight.disk import disk_need, free_bytes, judge_disk
+from sweeps.preflight.fit import fit_notices
 from sweeps.preflight.gpu import gpu_task
 from sweeps.preflight.newcomer import Newcomers
 from sweeps.preflight.node import NodeReport, NodeTask, examine
 from sweeps.preflight.precision import PrecisionName
 from sweeps.preflight.ray_nodes import ask, other_nodes, own_node
 from sweeps.preflight.verdict import Reports, judge_data, judge_versions
+from sweeps.resources.machine import cpu_bytes
 from sweeps.resources.placement import Node, place, this_machine, usable
 from sweeps.resources.ray_session import ray_is_running, ray_session, running_ray
 from sweeps.resources.request import ResourceRequest
@@ -131,7 +133,10 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
         "disk": f"{'size unknown' if need is None else gigabytes(need.total)} needed, {gigabytes(free)} free",
         "time": f"{time.monotonic() - started:.1f} s",
     }
-    return Findings(lines, (*notices, *found.notices), found.precision.name, found.newcomers)
+    available = _bytes_of_a_trial(placement, slots, found.gpu_bytes)
+    where = "each GPU" if on_gpu else "this machine"
+    fit = fit_notices(info, trained, available, where, found.precision.name)
+    return Findings(lines, (*notices, *found.notices, *fit), found.precision.name, found.newcomers)
 
 
 def check_alone(subject: Subject, request: ResourceRequest) -> Findings:
@@ -153,6 +158,13 @@ def check_alone(subject: Subject, request: ResourceRequest) -> Findings:
 
 def _wrote(report: NodeReport) -> bool:
     return report.storage.sees_command and report.storage.write_error is None
+
+
+def _bytes_of_a_trial(placement: Placement, slots: int, gpu_bytes: int | None) -> int | None:
+    """Return the memory that a trial may take: of GPUs, or of this machine if it has all trials; none: not known."""
+    if placement.gpus:
+        return None if gpu_bytes is None else int(gpu_bytes * min(1.0, placement.gpus)) * placement.workers
+    return None if ray_is_running() else cpu_bytes(placement, slots)
 
 
 def _told(placement: Placement) -> str:

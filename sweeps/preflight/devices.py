@@ -24,12 +24,14 @@ class DeviceFindings:
         notices: sentences on what is no obstacle but worth knowing.
         precision: the arithmetic that all trials share.
         newcomers: what nodes must be that join later.
+        gpu_bytes: memory of the smallest GPU; none where trials compute on the CPU, or nothing tells it.
     """
 
     lines: Mapping[str, str]
     notices: tuple[str, ...]
     precision: SweepPrecision
     newcomers: Newcomers
+    gpu_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class DeviceLook:
         like = alike(next(iter(gpus.values())))
         newcomers = Newcomers(seen, torch, precision.name, self.task, tuple(like.items()))
         lines = {"gpus": told(gpus), "precision": _shown(precision)}
-        return DeviceFindings(lines, (*notices, *precision.notices), precision, newcomers)
+        sizes = [device.memory_bytes for report in gpus.values() for device in report.devices if device.memory_bytes]
+        return DeviceFindings(lines, (*notices, *precision.notices), precision, newcomers, min(sizes, default=None))
 
     def _handed_out(self) -> dict[str, float]:
         counts = {str(node["NodeID"]): float(node["Resources"].get(GPU, 0)) for node in self.nodes}

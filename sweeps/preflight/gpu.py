@@ -54,6 +54,7 @@ class GpuDevice:
         error: why it can't compute.
         bfloat16: `absent` where the GPU has no such arithmetic, `unknown` where it could not be looked at.
         bfloat16_told: what is wrong, or why it is not known.
+        memory_bytes: all that it has; none where that is not known.
     """
 
     label: str
@@ -62,6 +63,7 @@ class GpuDevice:
     error: str | None = None
     bfloat16: Literal["right", "wrong", "absent", "unknown"] = "unknown"
     bfloat16_told: str = ""
+    memory_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def gpu_task(configs: Iterable[TrialConfig], image_channels: int, classes: int) 
     """Return a task with settings of each kind of trial that may run in bfloat16, by what shapes its convolutions."""
     kinds: dict[tuple[object, ...], TrialConfig] = {}
     for config in configs:
-        training, shape = config.training, (config.data.crop_vox, config.network.width, config.inference.batch_windows)
+        training, network = config.training, config.network
+        shape = (config.data.crop_vox, network.width, network.strides, config.inference.batch_windows)
         if training.precision != "float32":
             kinds.setdefault((*shape, training.batch_labeled, training.batch_unlabeled, config.method), config)
     packed = [pickle.dumps(config) for config in list(kinds.values())[:MOST_CONFIGS]]

@@ -67,6 +67,8 @@ def look(task: Mapping[str, Any], tell: Callable[..., None]) -> None:
         try:
             major, minor = torch.cuda.get_device_capability(index)
             tell(device=index, name=torch.cuda.get_device_name(index), capability=f"{major}.{minor}")
+            with suppress(Exception):  # that a GPU tells no size keeps no trial from it
+                tell(device=index, memory_bytes=torch.cuda.get_device_properties(index).total_memory)
             tell(device=index, error=small_convolution(torch.device("cuda", index), "float32"))
         except Exception as error:
             tell(device=index, error=reason(error))

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 
 from simcvd.errors import UserError
+from simcvd.host_memory import available_bytes
 from sweeps.resources.placement import CPU, GPU, place, this_machine
 from sweeps.resources.ray_session import ray_session, running_ray
 from sweeps.resources.request import ResourceRequest
@@ -52,6 +53,12 @@ def measuring_machine(request: ResourceRequest) -> Machine | None:
     except UserError:  # trials are for other machines; one is measured here all the same
         own_slots = 1
     return Machine(placement, slots, own_slots)
+
+
+def cpu_bytes(placement: Placement, slots: int) -> int | None:
+    """Return the memory that a trial on this machine's CPU has; none for one on a GPU, or where nothing tells it."""
+    available = None if placement.gpus else available_bytes()
+    return None if available is None else available // max(1, slots)
 
 
 def busy_notice(placement: Placement) -> str | None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
-from analysis.runs.sweep import written
 from analysis.runs.tried_setting import TriedSetting
 from simcvd.config import load_preset
 from simcvd.config.edit import flatten
 from simcvd.files import write_file
+from simcvd.nested import written
 from sweeps.search.plan import SearchPlan
 
 BEST_FILE = "best.yaml"

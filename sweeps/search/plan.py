@@ -12,6 +12,7 @@ from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 from simcvd.metrics.names import OVERLAPS
 from sweeps.definition.catalogue import SweepFile
+from sweeps.definition.changes import Changes
 from sweeps.definition.expand import expand
 from sweeps.definition.search_space import Space, Strategy
 from sweeps.preflight.trials import check_trials
@@ -105,8 +106,8 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
     return plan
 
 
-def resolve_search(request: SweepRequest) -> tuple[SearchPlan, str | None]:
-    """Return a search resolved against a data set, and the preset that it has; nothing is written or started.
+def resolve_search(request: SweepRequest) -> tuple[SearchPlan, Changes]:
+    """Return a search resolved against a data set, and the changes that made it; nothing is written or started.
 
     Raises:
         UserError: the search, the data set or the resources are wrong.
@@ -115,7 +116,7 @@ def resolve_search(request: SweepRequest) -> tuple[SearchPlan, str | None]:
 
     check_request(request.resources)
     info, sweep = open_info(request.dataset), request.sweep
-    changes = request.changes.on_dataset(info.preset)
+    changes = request.changes.on_dataset(request.dataset, info.preset)
     one_seed = replace(changes, seeds=list(changes.seeds or sweep.seeds)[:1])
     (default,) = expand(sweep, info.digest, one_seed)
     if request.budget.max_trials is not None:
@@ -123,7 +124,7 @@ def resolve_search(request: SweepRequest) -> tuple[SearchPlan, str | None]:
         sweep = sweep.model_copy(update={"strategy": strategy})
     plan = plan_search(sweep, default.trials[0].config, info.digest, len(info.splits.val))
     check_trials(request.dataset, default.trials, request.resources.workers)
-    return plan, changes.preset
+    return plan, changes
 
 
 def _check_start(plan: SearchPlan) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 from analysis.runs.tried_setting import read_settings
 from sweeps.prediction.costs import RAY_S, Costs, ProbeFailure
 from sweeps.prediction.probe import probe
+from sweeps.preflight.fit import fit_notices
 from sweeps.request import SweepRequest
-from sweeps.resources.machine import NOT_MEASURED, busy_notice, measuring_machine
+from sweeps.resources.machine import NOT_MEASURED, busy_notice, cpu_bytes, measuring_machine
 from sweeps.search.claim import read_identity
 from sweeps.search.plan import SearchPlan, resolve_search
 from sweeps.status.sweep import duration
@@ -108,7 +109,7 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
     tries = request.folder / "search"
     tried = len(read_settings(tries)) if read_identity(tries) == plan.identity else 0
     notices: tuple[str, ...] = ()
-    costs, slots, failure = Costs(), None, None
+    costs, slots, failure, available = Costs(), None, None, None
     if probe_steps := request.budget.probe_steps:
         machine = measuring_machine(request.resources)
         if machine is None:
@@ -116,6 +117,7 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
         else:
             slots = machine.slots
             notices = tuple(filter(None, [busy_notice(machine.placement)]))
+            available = cpu_bytes(machine.placement, machine.own_slots)
             costs = probe(
                 [plan.base],
                 request.dataset,
@@ -131,6 +133,7 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
         if isinstance(found, ProbeFailure):
             failure = found.message
         stages.append(Stage(name, steps, trials, found if isinstance(found, float) else None))
+    notices += fit_notices(info, [plan.base], available, "this machine")
     return SearchPreview(plan, tried, tuple(stages), slots, failure, notices)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from analysis.runs.search_section import BEST_ROW, Chosen, SearchSection
 from analysis.runs.tried_setting import TriedSetting, read_setting, read_settings, write_setting
-from simcvd.config import TrialConfig
+from simcvd.config import PLAN, TrialConfig
 from sweeps.definition.changes import Changes
 from sweeps.definition.expand import Variant, all_trials, expand
 from sweeps.definition.variant_entry import DEFAULT_ROW, VariantEntry
@@ -44,7 +44,7 @@ class _Search:
 
     request: SweepRequest
     plan: SearchPlan
-    preset: str | None
+    changes: Changes
     study: SearchStudy
 
     @property
@@ -79,7 +79,7 @@ class _Search:
         pairs = self.request.sweep.model_copy(
             update={"search": None, "variants": rows, "reference": DEFAULT_ROW, "seeds": list(fresh)}
         )
-        changes = Changes(self.request.changes.overrides, preset=self.preset)
+        changes = replace(self.changes, seeds=None, label_splits=None)
         variants = expand(pairs, self.plan.dataset_digest, changes)
         if self.study.left or _confirms(self):
             return variants
@@ -105,13 +105,13 @@ def run_search(
     console = console or Console()
     request, storage = here(request, lambda text: say(console, text))
     runs, budget = request.runs, request.budget
-    plan, preset = resolve_search(request)
+    plan, changes = resolve_search(request)
     if not request.folder.exists():
         check_machine(request.resources)  # before anything is written; later it depends on what is left to do
     with storage.held(plan.name, lambda text: say(console, text)):
         tries = claim(request.folder, plan.identity)
         with closing(SearchStudy(plan, request.folder, request.study)) as study:
-            search = _Search(request, plan, preset, study)
+            search = _Search(request, plan, changes, study)
             for record in search.records:
                 study.tell(record)  # what a killed command wrote down and did not come to tell
             if request.retry_failed:
@@ -217,7 +217,9 @@ def _write(search: _Search) -> None:
     """Write `sweep.yaml`, and `best.yaml` once there is a best."""
     command = None
     if (best := search.best) is not None:
-        preset = search.preset or search.request.sweep.preset
+        preset = search.changes.preset or search.request.sweep.preset
+        if preset == PLAN:  # the command is to train the same when the plan has been edited
+            preset = search.request.sweep.preset
         command = train_command(search.plan, best, search.request.dataset, search.runs, preset)
         write_best(search.folder, search.plan, best, command)
     write_resolved(search.request, search.confirmation(), _section(search, _chosen(best, command)))

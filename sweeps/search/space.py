@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.runs.sweep import written
 from simcvd.config import TrialConfig
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
+from simcvd.nested import written
 from sweeps.definition.search_space import Space
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from simcvd.nested import finite
 from sweeps.status.failures import failure_groups, own_log
-from sweeps.status.sweep import ACTIVE, Row, SweepState
+from sweeps.status.sweep import ACTIVE, SweepState, TrialRow
 
 TRIAL_S: Final = 5.0
 """A running trial is told again after so many seconds, if it has made steps."""
@@ -50,7 +50,7 @@ class EventStream:
         self._out: TextIO | None = out
         self._lock = threading.Lock()
         self._state: SweepState | None = None
-        self._told: dict[str, tuple[Row, float]] = {}
+        self._told: dict[str, tuple[TrialRow, float]] = {}
         self._told_progress = -math.inf
 
     def notice(self, sentence: str) -> None:
@@ -142,7 +142,7 @@ class EventConsole(Console):
             super().print(*objects, **options)
 
 
-def trial_fields(row: Row, runs: Path) -> dict[str, Any]:
+def trial_fields(row: TrialRow, runs: Path) -> dict[str, Any]:
     """Return what an event or `simcvd status --json` says of a trial."""
     trial = row.trial
     log = own_log(runs, row.planned.id) if trial.state not in {"waiting", "finished"} else None
@@ -174,7 +174,7 @@ def progress_fields(state: SweepState) -> dict[str, Any]:
     }
 
 
-def failure_fields(rows: Sequence[Row], runs: Path) -> list[dict[str, Any]]:
+def failure_fields(rows: Sequence[TrialRow], runs: Path) -> list[dict[str, Any]]:
     """Return the failed trials by kind."""
     return [
         {
@@ -204,7 +204,7 @@ def status_fields(state: SweepState, runs: Path) -> dict[str, Any]:
     }
 
 
-def _identity(row: Row) -> dict[str, Any]:
+def _identity(row: TrialRow) -> dict[str, Any]:
     planned = row.planned
     return {
         "id": planned.id or None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sweeps.status.failures import failure_groups
-from sweeps.status.sweep import STATES, Row, SweepState, duration
+from sweeps.status.sweep import STATES, SweepState, TrialRow, duration
 from sweeps.status.trial import TrialState
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def steps_of(trial: TrialState) -> str:
 @dataclass(frozen=True)
 class _Column:
     name: str
-    cell: Callable[[Row], str]
+    cell: Callable[[TrialRow], str]
 
 
 _VARIANT: Final = _Column("variant", lambda row: row.planned.variant)
@@ -105,7 +105,7 @@ def _clock(seconds: float) -> str:
     return f"{whole // 60}:{whole % 60:02d}" if whole < 3600 else f"{whole // 3600}h{whole % 3600 // 60:02d}"
 
 
-def _table(rows: Sequence[Row], width: int) -> "Table":
+def _table(rows: Sequence[TrialRow], width: int) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -133,7 +133,7 @@ def _table(rows: Sequence[Row], width: int) -> "Table":
     return table
 
 
-def _fitting(rows: Sequence[Row], width: int) -> tuple[list[_Column], int]:
+def _fitting(rows: Sequence[TrialRow], width: int) -> tuple[list[_Column], int]:
     """Return the columns for which there is room beside fair names of variants, and the gap between them."""
     labels = [_LABELS] if {row.planned.label_split for row in rows} - {None} else []
     columns = [_VARIANT, _SEED, *labels, _STATE, _STEP, _RATE, _ETA, _DICE]

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from sweeps.show.trial_table import render, steps_of
-from sweeps.status.sweep import ACTIVE, Row, SweepState, duration
+from sweeps.status.sweep import ACTIVE, SweepState, TrialRow, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -129,7 +129,7 @@ class _Events:
         self._events.notice(sentence)
 
 
-def _line(row: Row) -> str:
+def _line(row: TrialRow) -> str:
     trial, name = row.trial, row.planned.name
     if trial.state == "failed":
         return f"{name}: failed ({trial.failure_kind}): {trial.failure_message} [{row.planned.id}]"

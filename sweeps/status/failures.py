@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sweeps.status.sweep import Row
+from sweeps.status.sweep import TrialRow
 from sweeps.status.trial import trial_folder
 
 MOST_NAMED: Final = 5
@@ -73,7 +73,7 @@ class FailureGroup:
     """
 
     kind: str
-    rows: tuple[Row, ...]
+    rows: tuple[TrialRow, ...]
 
     @property
     def words(self) -> str:
@@ -93,9 +93,9 @@ class FailureGroup:
         return self.rows[0].trial.failure_message or "no message"
 
 
-def failure_groups(rows: Sequence[Row]) -> list[FailureGroup]:
+def failure_groups(rows: Sequence[TrialRow]) -> list[FailureGroup]:
     """Return the failed trials among `rows` by kind, the most frequent kind first."""
-    by_kind: dict[str, list[Row]] = {}
+    by_kind: dict[str, list[TrialRow]] = {}
     for row in rows:
         if row.trial.state == "failed":
             by_kind.setdefault(row.trial.failure_kind or "unknown", []).append(row)
@@ -109,7 +109,7 @@ def own_log(runs: Path, trial_id: str) -> Path | None:
     return next((path for name in ("failure.txt", "log.jsonl") if (path := folder / name).exists()), None)
 
 
-def failure_lines(runs: Path, rows: Sequence[Row]) -> list[str]:
+def failure_lines(runs: Path, rows: Sequence[TrialRow]) -> list[str]:
     """Return what a person is told of the failed trials: each kind with an example, advice and the trials' logs."""
     lines = []
     for group in failure_groups(rows):

@@ -54,7 +54,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Row:
+class TrialRow:
     """A trial of a sweep as its files show it."""
 
     planned: Planned
@@ -83,7 +83,7 @@ class SweepState:
     """
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[TrialRow, ...]
     slots: int = 1
     command: SweepCommand | None = None
 
@@ -93,7 +93,7 @@ class SweepState:
         return Counter(row.trial.state for row in self.rows)
 
     @property
-    def best(self) -> Row | None:
+    def best(self) -> TrialRow | None:
         """The trial with the highest Dice on the val cases so far; test scores choose nothing."""
         scored = [row for row in self.rows if row.val_dice is not None]
         return max(scored, key=lambda row: row.val_dice or 0.0, default=None)
@@ -116,7 +116,7 @@ class SweepState:
         spent = [row.trial.step for row in self.rows if row.over and row.planned.search is not None]
         default_steps = sum(spent) / len(spent) if spent else max(row.trial.steps for row in self.rows)
 
-        def left(row: Row) -> float:
+        def left(row: TrialRow) -> float:
             alike = by_variant.get(row.planned.variant) or list(paces.values())
             pace = paces.get(row.planned) or sum(alike) / len(alike)
             return ((row.trial.steps or default_steps) - row.trial.step) * pace + evaluation_s
@@ -130,7 +130,7 @@ class SweepState:
         return max(ends)
 
     @property
-    def _active(self) -> list[Row]:
+    def _active(self) -> list[TrialRow]:
         return [row for row in self.rows if row.trial.state in ACTIVE]
 
     def summary(self) -> str:
@@ -183,11 +183,11 @@ class SweepReader:
         """Return the sweep as its files show it now."""
         # Two listings tell which trials have any file at all: of a thousand, most wait.
         there = _names(self._runs / "trials"), _names(self._runs / "results" / "trials")
-        rows = [Row(planned, self._read_trial(planned, *there)) for planned in self._planned]
+        rows = [TrialRow(planned, self._read_trial(planned, *there)) for planned in self._planned]
         for setting in self._search.settings():
             planned = Planned(setting.trial_id, f"search {setting.number}", seed_of(setting.trial_id), setting.steps)
             planned = replace(planned, search=setting.number)
-            rows.append(Row(planned, shown(setting, self._read_trial(planned, *there))))
+            rows.append(TrialRow(planned, shown(setting, self._read_trial(planned, *there))))
         running = sum(row.trial.state in ACTIVE for row in rows)
         return SweepState(self._name, tuple(rows), self.slots or max(1, running))
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, ClassVar, Final, Protocol
 
 from simcvd.errors import DataError, UserError
-from sweeps.storage.data_source import INFO, TOLD_S, Source, StoreSource, digest_of, gigabytes
+from sweeps.storage.data_source import INFO, TOLD_S, Source, StoreSource, bring_plan, digest_of, gigabytes
 from sweeps.storage.store import Store, url_in
 
 if TYPE_CHECKING:
@@ -294,4 +294,6 @@ def local_dataset(path: Path, cache: Path, tell: Tell) -> Path:
     if url is None:
         return path
     source = StoreSource(Store(url))
-    return cached_dataset(source, digest_of(source), cache, tell)
+    folder = cached_dataset(source, digest_of(source), cache, tell)
+    bring_plan(source, folder)
+    return folder

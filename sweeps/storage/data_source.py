@@ -9,9 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 from simcvd.errors import UserError
+from simcvd.files import replacing
 from sweeps.storage.store import Store
 
 INFO: Final = "dataset.json"
+PLAN_FILE: Final = "plan.yaml"
+"""Settings to start from; not every data set has them, and a person may edit them at any time."""
 TOLD_S: Final = 15.0
 """How often a copy tells how far it is."""
 
@@ -40,7 +43,8 @@ class FolderSource:
 
     def files(self) -> Mapping[str, int]:
         """Return the bytes of each file."""
-        paths = [self.folder / INFO, *sorted((self.folder / "cases").glob("*.h5"))]
+        plan = self.folder / PLAN_FILE
+        paths = [self.folder / INFO, *([plan] if plan.is_file() else []), *sorted((self.folder / "cases").glob("*.h5"))]
         return {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in paths}
 
     def copy(self, name: str, size: int, target: Path, on_bytes: Callable[[int], None]) -> None:
@@ -72,7 +76,8 @@ class StoreSource:
         entry = self.store.entry(INFO)
         if entry is None:
             raise UserError(f"There is no data set in {self.store}: expected one that `simcvd prepare` made.")
-        return {**sizes, INFO: entry.size}
+        plan = self.store.entry(PLAN_FILE)
+        return {**sizes, INFO: entry.size, **({PLAN_FILE: plan.size} if plan else {})}
 
     def copy(self, name: str, size: int, target: Path, on_bytes: Callable[[int], None]) -> None:
         """Copy one file."""
@@ -92,7 +97,9 @@ def put_dataset(dataset: Path, digest: str, target: Store, tell: Callable[[str],
         tell: gets sentences on the progress.
     """
     source = FolderSource(dataset)
-    sizes = source.files()
+    sizes = dict(source.files())
+    if sizes.pop(PLAN_FILE, None) is not None:
+        target.put(PLAN_FILE, dataset / PLAN_FILE)  # always: it may have been edited
     there = {name: entry.size for name, entry in target.entries("cases").items()}
     if target.has(INFO) and all(there.get(name) == size for name, size in sizes.items() if name != INFO):
         return
@@ -120,6 +127,16 @@ def digest_of(source: Source) -> str:
         folder = Path(name)
         source.copy(INFO, source.files()[INFO], folder / INFO, lambda count: None)
         return open_info(folder).digest
+
+
+def bring_plan(source: Source, folder: Path) -> None:
+    """Make the plan in a data set folder the one that its source has now, or has not."""
+    size = source.files().get(PLAN_FILE)
+    if size is None:
+        (folder / PLAN_FILE).unlink(missing_ok=True)
+        return
+    with replacing(folder / PLAN_FILE) as partial:
+        source.copy(PLAN_FILE, size, partial, lambda count: None)
 
 
 def gigabytes(count: int) -> str:

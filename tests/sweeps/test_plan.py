@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 
 from analysis.runs.search_section import Chosen, SearchSection
 from analysis.runs.sweep import read_search, read_sweep, sweep_file
+from simcvd.data.plan.plan_file import read_plan
 from simcvd.data.store import open_info
 from sweeps.definition.catalogue import load_sweep
 from sweeps.definition.sweep_file import SweepFile
@@ -136,6 +138,34 @@ def test_what_a_search_has_found_is_written_with_its_sweep(dataset: Path, tmp_pa
     assert read_search(tmp_path, "mine") == found
     write_resolved(request, plan_sweep(request).variants)
     assert read_search(tmp_path, "mine") is None
+
+
+@pytest.fixture
+def planned(dataset: Path, tmp_path: Path) -> Path:
+    """The tiny data set with a plan of its own."""
+    folder = shutil.copytree(dataset, tmp_path / "planned")
+    text = "data:\n  crop_vox: [16, 16, 8]\ninference.stride_vox: [8, 8, 8]\ntraining: {steps: 7}\n"
+    (folder / "plan.yaml").write_text(text + "network.strides: [[2, 2, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]]\n")
+    return folder
+
+
+def test_a_sweep_starts_from_the_plan_of_its_data_set(planned: Path, tmp_path: Path) -> None:
+    """As it does from a data set's preset: in place of the sweep's own, below what the sweep and the command set."""
+    rows = [ROWS[0], ROWS[2]]
+    plan = plan_sweep(asked(_sweep(variants=rows), planned, tmp_path, overrides={"loss.contrast": 0.2}))
+    config = plan.pending[0].config
+    assert (config.data.crop_vox, config.training.steps, config.loss.contrast) == ((16, 16, 8), 7, 0.2)
+    assert config.network.width == 16  # the default, not the phantom's, which the sweep names
+    named = plan_sweep(asked(_sweep(variants=rows), planned, tmp_path, preset="phantom"))
+    assert named.pending[0].config.data.crop_vox == (32, 32, 32)
+
+
+def test_a_plan_decides_no_identity_but_through_the_settings_that_it_gives(planned: Path, tmp_path: Path) -> None:
+    rows = [ROWS[0], ROWS[2]]
+    by_plan = plan_sweep(asked(_sweep(variants=rows), planned, tmp_path))
+    settings = read_plan(planned)
+    by_hand = plan_sweep(asked(_sweep(variants=rows), planned, tmp_path, preset="la", overrides=settings))
+    assert [trial.id for trial in by_plan.pending] == [trial.id for trial in by_hand.pending]
 
 
 # Ray and its dependencies warn of each other's old ways.

@@ -5,37 +5,66 @@ import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simcvd.data.case_file import Grid, case_path, write_case
-from simcvd.data.checks import check_image, check_label, check_same_grid, label_values
+from simcvd.data.case_file import Grid, OnScan, case_path, write_case
+from simcvd.data.checks import check_image, check_same_grid
+from simcvd.data.dataset_info import ScanFacts
 from simcvd.data.preparation.journal import Journal, JournalEntry
 from simcvd.data.preparation.source import ScanFolder, SourceCase
 from simcvd.errors import UserError
+from simcvd.labels import IGNORED, as_stored, foreground, label_values
+from simcvd.scans.label_crop import whole
+from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
+from simcvd.scans.orientation import axis_codes
+from simcvd.scans.preprocessing import Preprocessing, to_grid, turned_label
 
-_VERSION = 1  # of what is written for a source; a change makes unfinished cases anew
+_VERSION = 2  # of what is written for a source; a change makes unfinished cases anew
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int, str], None]
 
 
-def stamp(source: ScanFolder, case: SourceCase, classes: int) -> str:
-    """Return the identity of what a case file is made of, without reading voxels: name, size and time of its files."""
-    files = [case.image] if case.label in (None, case.image) else [case.image, case.label]
-    states = [(str(path.relative_to(source.folder)), path.stat()) for path in files if path is not None]
-    content = [_VERSION, source.kind, classes, case.normalise, case.label is not None]
-    content += [(name, state.st_size, state.st_mtime_ns) for name, state in states]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+@dataclass(frozen=True)
+class Recipe:
+    """How cases are made.
+
+    Attributes:
+        source: where to read.
+        target: the data set folder.
+        classes: K, the number of foreground classes.
+        preprocessing: what every scan goes through.
+        by_version_0_1: whether a data set of version 0.1 is mended, which had no other preprocessing.
+    """
+
+    source: ScanFolder
+    target: Path
+    classes: int
+    preprocessing: Preprocessing
+    by_version_0_1: bool = False
+
+    def stamp(self, case: SourceCase) -> str:
+        """Return the identity of what a case file is made of, without reading voxels: name, size and time of files."""
+        files = [*case.images] if case.label in (None, *case.images) else [*case.images, case.label]
+        states = [(os.path.relpath(path, self.source.folder), path.stat()) for path in files if path is not None]
+        content: list[Any]
+        if self.by_version_0_1:
+            content = [1, self.source.kind, self.classes, not case.finished, case.label is not None]
+        else:
+            made = self.preprocessing.model_dump(mode="json")
+            content = [_VERSION, self.source.kind, self.classes, case.finished, case.label is not None, made]
+            content.append(self.source.ignore)
+        content += [(name, state.st_size, state.st_mtime_ns) for name, state in states]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def write_cases(
-    source: ScanFolder,
+    recipe: Recipe,
     cases: Sequence[SourceCase],
-    target: Path,
-    classes: int,
     journal: Journal,
     *,
     workers: int | None,
@@ -45,10 +74,8 @@ def write_cases(
     """Write those of the cases that are not finished.
 
     Args:
-        source: where to read.
+        recipe: how cases are made.
         cases: the cases to have.
-        target: the data set folder.
-        classes: K, the number of foreground classes.
         journal: what is finished.
         workers: threads; none takes one for each CPU.
         progress: called with (cases done, all cases, id of the last) from this thread.
@@ -57,12 +84,12 @@ def write_cases(
     Returns:
         The entries of the good cases by id, and how many of them were written now.
     """
-    known = {case.id: journal.finished(case.id, stamp(source, case, classes)) for case in cases}
+    known = {case.id: journal.finished(case.id, recipe.stamp(case)) for case in cases}
     entries = {case_id: entry for case_id, entry in known.items() if entry is not None}
     resumed = done = len(entries)
     pool = ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1)
     try:
-        todo = {pool.submit(_write, source, case, target, classes): case.id for case in cases if case.id not in entries}
+        todo = {pool.submit(_write, recipe, case): case.id for case in cases if case.id not in entries}
         for future in as_completed(todo):
             case_id = todo[future]
             try:
@@ -93,7 +120,7 @@ def find_classes(source: ScanFolder, cases: Iterable[SourceCase], workers: int |
             return []
 
     with ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1) as pool:
-        found = sorted({value for case_values in pool.map(values, cases) for value in case_values} - {0})
+        found = sorted({value for case_values in pool.map(values, cases) for value in case_values} - {0, source.ignore})
     count = max(len(found), 1)
     if found and found != list(range(1, count + 1)):
         shown = ", ".join(map(str, found[:5])) + (", ..." if len(found) > 5 else "")
@@ -104,41 +131,60 @@ def find_classes(source: ScanFolder, cases: Iterable[SourceCase], workers: int |
     return tuple(f"class_{number}" for number in range(1, count + 1))
 
 
-def _write(source: ScanFolder, case: SourceCase, target: Path, classes: int) -> JournalEntry:
-    before = stamp(source, case, classes)
+def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
+    source = recipe.source
+    before = recipe.stamp(case)
     volume = source.read_image(case)
-    image = volume.array[np.newaxis] if volume.array.ndim == 3 else volume.array
-    check_image(image)
-    label = None
+    check_image(volume.array if volume.array.ndim == 4 else volume.array[np.newaxis])
+    preprocessing = recipe.preprocessing
+    if case.finished:
+        preprocessing = Preprocessing(normalisation=Normalisation(kind="as_is"))
+    grid = to_grid(volume, preprocessing)
+    on_scan = label = None
+    box = whole(grid.image.shape)
     if case.label is not None:
-        label_volume = source.read_label(case)
-        check_same_grid(volume, label_volume)
-        label = check_label(label_volume.array, classes)
-    box = case.crop(image[0], label) if case.crop else (slice(None),) * 3
-    kept = image[(slice(None), *box)]
-    means, stds = _normalisation(kept) if case.normalise else ([0.0] * len(kept), [1.0] * len(kept))
-    stored = np.empty(kept.shape, np.float32)
-    for channel, (mean, std) in enumerate(zip(means, stds, strict=True)):
-        stored[channel] = kept[channel] if not case.normalise else (kept[channel] - mean) / std
+        read = source.read_label(case)
+        check_same_grid(volume, read)
+        on_scan = as_stored(turned_label(read, preprocessing), recipe.classes, source.ignore)
+        label = grid.label(on_scan)
+        if preprocessing.crop is not None:
+            box = preprocessing.crop.box(foreground(label))
+    kept = grid.image[(slice(None), *box)]
+    check_image(kept)  # a crop can be constant where the scan is not
+    if preprocessing.normalisation.kind == "as_is":
+        _refuse_raw(kept)
+    stored, means, stds = preprocessing.normalisation.apply(kept)
+    own = OnScan(grid.scan_spacing_mm, grid.scan_shape, on_scan) if grid.resampled else None
+    start = [side.start for side in box]
     digest = write_case(
-        target,
+        recipe.target,
         case.id,
         stored,
         None if label is None else label[box],
-        Grid(volume.spacing_mm, volume.affine, image.shape[1:], [side.start or 0 for side in box]),
-        classes=classes,
+        Grid(grid.spacing_mm, grid.affine, grid.image.shape[1:], start, own),
+        classes=recipe.classes,
         intensity_mean=means,
         intensity_std=stds,
+    )
+    facts = ScanFacts(
+        orientation=axis_codes(volume.affine) if volume.located else None,
+        spacing_mm=volume.spacing_mm,
+        shape=volume.shape,
     )
     return JournalEntry(
         stamp=before,
         digest=digest,
-        size=case_path(target, case.id).stat().st_size,
+        size=case_path(recipe.target, case.id).stat().st_size,
         channels=len(stored),
-        empty_label=label is not None and not label[box].any(),
+        empty_label=label is not None and not foreground(label[box]).any(),
+        image_digest=hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest(),
+        scan=facts.model_dump(mode="json"),
+        ignored=label is not None and bool((label[box] == IGNORED).any()),
     )
 
 
-def _normalisation(image: Array) -> tuple[list[float], list[float]]:
-    check_image(image)  # a crop can be constant where the scan is not
-    return [float(c.mean(dtype=np.float64)) for c in image], [float(c.std(dtype=np.float64)) for c in image]
+def _refuse_raw(image: Array) -> None:
+    try:
+        refuse_unnormalised(image)
+    except UserError as error:
+        raise UserError(f"{error}; give the raw scans, or normalise it to mean 0 and standard deviation 1") from error

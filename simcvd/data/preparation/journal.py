@@ -16,13 +16,27 @@ _FOLDER = ".prepare"
 
 
 class JournalEntry(NamedTuple):
-    """A finished case: what it was made of and what came out."""
+    """A finished case: what it was made of and what came out.
+
+    Attributes:
+        stamp: identity of what it was made of.
+        digest: of the case file's content.
+        size: bytes of the case file.
+        channels: channels of the image.
+        empty_label: whether it has a label without foreground.
+        image_digest: of the prepared image alone; empty in journals of version 0.1.
+        scan: `ScanFacts` in JSON types; none in journals of version 0.1.
+        ignored: whether its label has voxels that count nowhere.
+    """
 
     stamp: str
     digest: str
     size: int
     channels: int
     empty_label: bool
+    image_digest: str = ""
+    scan: dict[str, Any] | None = None
+    ignored: bool = False
 
 
 @contextmanager
@@ -63,6 +77,8 @@ def _leave_nothing_unused(target: Path) -> None:
         return
     with suppress(OSError):  # a folder that is not empty stays
         (target / "cases").rmdir()
+    if (target / "cases").exists():
+        return  # another thread finished a case while the first bad one was told
     (hidden / "lock").unlink()
     hidden.rmdir()
     with suppress(OSError):

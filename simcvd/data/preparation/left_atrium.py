@@ -11,17 +11,24 @@ from typing import Any
 
 import numpy as np
 
-from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport, prepare
-from simcvd.data.preparation.source import Box, ScanFolder, SourceCase
+from simcvd.data.preparation.options import PrepareOptions
+from simcvd.data.preparation.prepare import PrepareReport, prepare
+from simcvd.data.preparation.source import ScanFolder, SourceCase
 from simcvd.data.preparation.splits import SplitLists, read_list
-from simcvd.data.readers import Volume, hdf5_holds, read_hdf5, read_nrrd
 from simcvd.data.store import Splits
 from simcvd.errors import UserError
+from simcvd.scans.hdf5 import hdf5_holds, read_hdf5
+from simcvd.scans.itk import read_nrrd
+from simcvd.scans.label_crop import LabelCrop
+from simcvd.scans.preprocessing import Preprocessing
+from simcvd.scans.volume import Volume
 
 Array = np.ndarray[Any, Any]
 
-MARGIN_VOX = 15
-LEAST_SIDE_VOX = 112
+PREPROCESSING = Preprocessing(
+    orientation="LPS",  # as the raw scans are, so that both forms of a scan give the same case
+    crop=LabelCrop(margin_vox=(15, 15, None), least_vox=(112, 112, 0)),
+)
 SPACING_MM = (0.625, 0.625, 0.625)
 
 
@@ -35,19 +42,6 @@ def prepare_la(source: Path, target: Path, options: PrepareOptions) -> PrepareRe
         UserError: no case there, or what `prepare` raises.
     """
     return prepare(_find(Path(source)), Path(target), options)
-
-
-def crop_box(image: Array, label: Array | None) -> Box:
-    """Return the box around the label: 15 voxels of margin in X and Y, at least 112 where there are any, all slices."""
-    if label is None or not label.any():
-        return slice(0, image.shape[0]), slice(0, image.shape[1]), slice(0, image.shape[2])
-    sides = []
-    for axis in (0, 1):
-        occupied = np.flatnonzero(label.any(axis=tuple(other for other in range(3) if other != axis)))
-        first, last = int(occupied[0]), int(occupied[-1])
-        widening = MARGIN_VOX + max(LEAST_SIDE_VOX - (last - first), 0) // 2
-        sides.append(slice(max(first - widening, 0), min(last + 1 + widening, image.shape[axis])))
-    return sides[0], sides[1], slice(0, image.shape[2])
 
 
 def _find(folder: Path) -> ScanFolder:
@@ -83,24 +77,26 @@ def _find(folder: Path) -> ScanFolder:
         lists=SplitLists(Splits(test=tests), tuple(order), frozenset({"test"})) if tests else None,
         problems=problems,
         notes=_notes({*train, *test}, cases),
-        label_guided_crop=True,
         preset="la",
+        preprocessing=PREPROCESSING,
+        modality=("MR",),
     )
 
 
 def _case(folder: Path) -> SourceCase | None:
     public, scan, mask = folder / "mri_norm2.h5", folder / "lgemri.nrrd", folder / "laendo.nrrd"
     if public.is_file():
-        return SourceCase(folder.name, public, public if hdf5_holds(public, "label") else None, normalise=False)
+        return SourceCase(folder.name, (public,), public if hdf5_holds(public, "label") else None, finished=True)
     if scan.is_file():
-        return SourceCase(folder.name, scan, mask if mask.is_file() else None, crop=crop_box)
+        return SourceCase(folder.name, (scan,), mask if mask.is_file() else None)
     if mask.is_file():
         raise UserError(f"the label {mask} has no image, expected lgemri.nrrd beside it")
     return None
 
 
 def _read_image(case: SourceCase) -> Volume:
-    return read_hdf5(case.image, "image", SPACING_MM) if case.image.suffix == ".h5" else read_nrrd(case.image)
+    image = case.images[0]
+    return read_hdf5(image, "image", SPACING_MM) if image.suffix == ".h5" else read_nrrd(image)
 
 
 def _read_label(case: SourceCase) -> Volume:
@@ -126,7 +122,7 @@ def _notes(listed: set[str], cases: dict[str, SourceCase]) -> tuple[str, ...]:
             notes.append(f"{missing} of the {len(listed)} cases in train.list and test.list are not there.")
         if unlisted:
             notes.append(f"{unlisted} cases are in neither train.list nor test.list and come after the listed ones.")
-    bare = sum(case.label is None and case.crop is not None for case in cases.values())
+    bare = sum(case.label is None and not case.finished for case in cases.values())
     if bare:
         notes.append(f"{bare} raw scans have no label to crop around and are kept whole.")
     return tuple(notes)

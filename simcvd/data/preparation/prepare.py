@@ -8,48 +8,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from simcvd.data.dataset_info import DatasetInfo, Splits, open_info, write_info
-from simcvd.data.preparation.cases import Progress, find_classes, stamp, write_cases
+from simcvd.data.dataset_info import DatasetInfo, ScanFacts, Splits, open_info, write_info
+from simcvd.data.plan.plan_file import plan_for
+from simcvd.data.preparation.cases import Recipe, find_classes, write_cases
+from simcvd.data.preparation.choice import choose
 from simcvd.data.preparation.journal import Journal, JournalEntry, locked
+from simcvd.data.preparation.options import PrepareOptions, check_options, refuse_other_request, request_of
 from simcvd.data.preparation.source import ScanFolder
-from simcvd.data.preparation.splits import SplitCounts, SplitLists, read_split_file, split_by_count, split_by_lists
+from simcvd.data.preparation.splits import SplitCounts, read_split_file, split_by_count, split_by_lists
+from simcvd.data.preparation.survey import survey
 from simcvd.data.store import Origin, build_info
 from simcvd.errors import UserError
-
-
-@dataclass(frozen=True)
-class PrepareOptions:
-    """What a person chooses about a preparation.
-
-    Attributes:
-        labeled: labelled training cases; none labels all that are left.
-        unlabeled: unlabelled training cases; none takes all that are left.
-        val: validation cases; none takes the source's default.
-        test: test cases; none takes the source's default.
-        seed: draws the order that the counts cut; none keeps the list's.
-        split_file: see `splits.read_split_file`.
-        classes: names of the foreground classes 1 to K; none takes the source's.
-        channels: names of the image channels; none takes the source's.
-        name: of the data set; none takes the target folder's.
-        skip_bad: leave bad cases out, and list them, instead of stopping at the first.
-        workers: threads; none takes one for each CPU.
-        progress: called with (cases done, all cases, id of the last) from the caller's thread.
-    """
-
-    labeled: int | None = None
-    unlabeled: int | None = None
-    val: int | None = None
-    test: int | None = None
-    seed: int | None = None
-    split_file: Path | None = None
-    classes: tuple[str, ...] | None = None
-    channels: tuple[str, ...] | None = None
-    name: str | None = None
-    skip_bad: bool = False
-    workers: int | None = None
-    progress: Progress | None = None
+from simcvd.scans.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -62,6 +33,8 @@ class PrepareReport:
         resumed: cases found finished.
         left_out: what is wrong with each bad case, by id.
         notes: what a person should know.
+        reasons: what was chosen about the preprocessing, a sentence each; none where it was chosen before.
+        plan: the settings that fit it, each with its reason; empty where it was planned before or has a preset.
         seconds: wall clock.
     """
 
@@ -70,6 +43,8 @@ class PrepareReport:
     resumed: int
     left_out: dict[str, str]
     notes: tuple[str, ...]
+    reasons: tuple[str, ...]
+    plan: tuple[str, ...]
     seconds: float
 
 
@@ -80,7 +55,7 @@ def prepare(source: ScanFolder, target: Path, options: PrepareOptions) -> Prepar
         UserError: a bad case, an impossible split, a folder that is in use, full or made from something else.
     """
     started = time.monotonic()
-    _check_names(options)
+    check_options(source, options)
     preparation = _Preparation(source, target, options)
     try:
         with locked(target) as journal:
@@ -90,7 +65,14 @@ def prepare(source: ScanFolder, target: Path, options: PrepareOptions) -> Prepar
             f"The preparation of {target} stopped ({error}); mend that and run it again, it resumes."
         ) from error
     return PrepareReport(
-        info, written, resumed, preparation.left_out, preparation.notes(info), time.monotonic() - started
+        info,
+        written,
+        resumed,
+        preparation.left_out,
+        preparation.notes(info),
+        preparation.reasons,
+        preparation.plan,
+        time.monotonic() - started,
     )
 
 
@@ -101,28 +83,33 @@ class _Preparation:
         self._source = source
         self._target = target
         self._options = options
-        self._lists = source.lists if options.test is None else None
+        asked = {name for name in ("val", "test") if getattr(options, name) is not None}
+        self._lists = source.lists.without(asked) if source.lists else None
         if options.split_file:
             self._lists = read_split_file(options.split_file)
         self._cases = {case.id: case for case in source.cases}
         self.left_out: dict[str, str] = {}
+        self.reasons: tuple[str, ...] = ()
+        self.plan: tuple[str, ...] = ()
 
     def run(self, journal: Journal) -> tuple[DatasetInfo, int, int]:
         source, options = self._source, self._options
         for case_id, clause in source.problems.items():
             self._problem(case_id, clause)
-        request = _request(source, options, self._lists)
+        request = request_of(source, options, self._lists)
         earlier = journal.request()
         if earlier is not None:
-            self.left_out |= _same_request(self._target, earlier, request)
+            self.left_out |= refuse_other_request(self._target, earlier, request)
         done = None if earlier is None else open_info(self._target)
         splits, _ = self._split()
         classes = options.classes or source.classes or (done.classes if done else None)
         if not classes:
             classes = find_classes(source, [self._cases[i] for i in splits.train_labeled], options.workers)
+        made = self._preprocessing(done, splits, len(classes))
+        recipe = Recipe(source, self._target, len(classes), made, done is not None and done.preprocessing is None)
         if done:
-            self._refuse_changed_source(done, splits, journal)
-        entries, written, splits, order = self._write(len(classes), journal)
+            self._refuse_changed_source(done, splits, journal, recipe)
+        entries, written, splits, order = self._write(recipe, journal)
         if done:
             if any(entries[case_id].digest != digest for case_id, digest in done.digests.items()):
                 raise _changed(self._target)
@@ -137,13 +124,17 @@ class _Preparation:
             digests={case_id: entry.digest for case_id, entry in entries.items()},
             origin=Origin(
                 source=f"{source.kind}: {source.folder.resolve().name}",
-                normalisation="z_score" if all(case.normalise for case in source.cases) else "as_is",
-                label_guided_crop=source.label_guided_crop,
+                normalisation="as_is" if any(case.finished for case in source.cases) else "z_score",
+                label_guided_crop=made.crop is not None,
                 preset=source.preset,
+                preprocessing=made,
+                scans={case_id: ScanFacts(**entry.scan) for case_id, entry in entries.items() if entry.scan},
+                ignored=any(entries[case_id].ignored for case_id in splits.all()),
             ),
         )
         journal.drop_others(set(info.digests))
         journal.save_request({**request, "left_out": self.left_out})
+        self.plan = plan_for(self._target, info)
         write_info(self._target, info)
         return info, written, len(entries) - written
 
@@ -167,7 +158,31 @@ class _Preparation:
             asked = replace(asked, test=default.test)
         return split_by_count(order, with_label, asked)
 
-    def _write(self, classes: int, journal: Journal) -> tuple[dict[str, JournalEntry], int, Splits, list[str]]:
+    def _preprocessing(self, done: DatasetInfo | None, splits: Splits, classes: int) -> Preprocessing:
+        """Return what the finished data set was made with, else what the source fixes, else what suits its scans."""
+        source, options = self._source, self._options
+        if done:
+            if done.preprocessing is not None:
+                return done.preprocessing
+            return Preprocessing(crop=source.preprocessing.crop if source.preprocessing else None)
+        if options.like is not None:
+            like = open_info(options.like).preprocessing
+            if like is None:
+                raise UserError(f"The data set {options.like} was made by version 0.1; prepare it anew to follow it.")
+            return like
+        if source.preprocessing is not None:
+            return source.preprocessing
+        training = [self._cases[case_id] for case_id in (*splits.train_labeled, *splits.train_unlabeled)]
+        chosen = choose(
+            source,
+            survey(source, training, splits.train_labeled, classes, options.workers, self._problem),
+            options.spacing,
+            options.normalize,
+        )
+        self.reasons = chosen.reasons
+        return chosen.preprocessing
+
+    def _write(self, recipe: Recipe, journal: Journal) -> tuple[dict[str, JournalEntry], int, Splits, list[str]]:
         """Write all cases; a bad one moves the splits, and its use can make another bad, so until nothing changes."""
         entries: dict[str, JournalEntry] = {}
         written = 0
@@ -176,10 +191,8 @@ class _Preparation:
             used = set(splits.all())
             missing = [case for case in self._source.cases if case.id in used and case.id not in entries]
             new, count = write_cases(
-                self._source,
+                recipe,
                 missing,
-                self._target,
-                classes,
                 journal,
                 workers=self._options.workers,
                 progress=self._options.progress,
@@ -195,7 +208,12 @@ class _Preparation:
     def _check_use(self, entries: Mapping[str, JournalEntry], splits: Splits) -> None:
         declared = len(self._options.channels or self._source.channels or ())
         unlabeled = set(splits.train_unlabeled)
+        seen: dict[str, str] = {}
         for case_id, entry in entries.items():
+            twin = seen.setdefault(entry.image_digest, case_id) if entry.image_digest else case_id
+            if twin != case_id:
+                self._problem(case_id, f"its image is that of case {twin}, expected every scan once")
+                continue
             channels = declared or next(iter(entries.values())).channels
             if entry.channels != channels:
                 self._problem(case_id, f"the image has {entry.channels} channels, expected {channels}")
@@ -207,11 +225,11 @@ class _Preparation:
             raise UserError(f"Case {case_id}: {clause}; repair it, or leave bad cases out with --skip-bad.")
         self.left_out[case_id] = clause
 
-    def _refuse_changed_source(self, done: DatasetInfo, splits: Splits, journal: Journal) -> None:
+    def _refuse_changed_source(self, done: DatasetInfo, splits: Splits, journal: Journal, recipe: Recipe) -> None:
         same = set(splits.all()) == set(done.digests)
         for case_id in done.digests if same else ():
             entry = journal.entry(case_id)
-            if entry is None or entry.stamp != stamp(self._source, self._cases[case_id], len(done.classes)):
+            if entry is None or entry.stamp != recipe.stamp(self._cases[case_id]):
                 same = False
         if not same:
             raise _changed(self._target)
@@ -219,41 +237,6 @@ class _Preparation:
     def _channel_names(self, count: int) -> tuple[str, ...]:
         named = self._options.channels or self._source.channels
         return named or tuple(f"channel_{number}" for number in range(count))
-
-
-def _check_names(options: PrepareOptions) -> None:
-    for kind, names in (("class", options.classes), ("channel", options.channels)):
-        if names is not None and (not names or len(set(names)) < len(names) or not all(names)):
-            raise UserError(f"The {kind} names are '{', '.join(names)}'; expected different names, at least one.")
-
-
-def _request(source: ScanFolder, options: PrepareOptions, lists: SplitLists | None) -> dict[str, Any]:
-    return {
-        "kind": source.kind,
-        "labeled": options.labeled,
-        "unlabeled": options.unlabeled,
-        "val": options.val,
-        "test": options.test,
-        "seed": options.seed,
-        "classes": list(options.classes) if options.classes else None,
-        "channels": list(options.channels) if options.channels else None,
-        "name": options.name,
-        "skip_bad": options.skip_bad,
-        "split_file": None if lists is None else [lists.splits.model_dump(mode="json"), list(lists.train or ())],
-    }
-
-
-def _same_request(target: Path, earlier: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:
-    """Return the cases that the finished data set left out."""
-    changed = [key for key, value in request.items() if key not in earlier or earlier[key] != value]
-    if changed:
-        told = ", ".join(changed)
-        raise UserError(
-            f"The data set {target} is finished and was made with another {told}; choose another folder "
-            "(data.labeled can be changed at training without preparing anew)."
-        )
-    left_out: dict[str, str] = earlier["left_out"]
-    return left_out
 
 
 def _changed(target: Path) -> UserError:

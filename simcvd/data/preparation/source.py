@@ -3,15 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from simcvd.data.preparation.splits import SplitCounts, SplitLists
-from simcvd.data.readers import Volume
-
-Array = np.ndarray[Any, Any]
-Box = tuple[slice, slice, slice]
+from simcvd.scans.preprocessing import Preprocessing
+from simcvd.scans.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -20,17 +15,15 @@ class SourceCase:
 
     Attributes:
         id: the case's name.
-        image: the image's file.
+        images: the image's files: one with all channels, one for each channel, or the slices of a series.
         label: the label's file, none where there is no label.
-        normalise: whether each channel gets mean 0 and variance 1 over the kept voxels, or stays as it is.
-        crop: returns the voxels to keep, from the image and the label (none if there is none).
+        finished: whether the image is cropped and normalised already, and taken as it is.
     """
 
     id: str
-    image: Path
+    images: tuple[Path, ...]
     label: Path | None
-    normalise: bool = True
-    crop: Callable[[Array, Array | None], Box] | None = None
+    finished: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class ScanFolder:
     """A folder of scans.
 
     Attributes:
-        kind: `la` or `nifti`.
+        kind: `la`, `nifti`, `dicom` or `pancreas`.
         folder: where it is.
         cases: in the order of their list.
         read_image: reads a case's image.
@@ -49,8 +42,10 @@ class ScanFolder:
         lists: the split that the source itself brings, for a person who asks for no other.
         problems: what is wrong with cases that can't even be read, by id.
         notes: what a person should know.
-        label_guided_crop: see `DatasetInfo`.
         preset: see `DatasetInfo`.
+        preprocessing: what the source itself decides; none chooses it from the data.
+        modality: kind of each channel, such as `CT` or `MR`; none where nothing says it.
+        ignore: value of label voxels that count nowhere; none: there is no such value.
     """
 
     kind: str
@@ -64,5 +59,7 @@ class ScanFolder:
     lists: SplitLists | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    label_guided_crop: bool = False
     preset: str | None = None
+    preprocessing: Preprocessing | None = None
+    modality: tuple[str, ...] | None = None
+    ignore: int | None = None

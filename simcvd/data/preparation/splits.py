@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simcvd.data.store import Splits, shuffled
 from simcvd.errors import UserError
+from simcvd.scans.formats import scan_ending
 from simcvd.yaml_text import parse_yaml
 
 _NAMES = tuple(Splits.model_fields)
@@ -27,6 +28,16 @@ class SplitLists:
     splits: Splits
     train: tuple[str, ...] | None
     decides: frozenset[str]
+
+    def without(self, names: Collection[str]) -> "SplitLists | None":
+        """Leave some splits to counts, their cases are training cases first; none where no list would be left."""
+        freed = [name for name in ("val", "test") if name in names and name in self.decides]
+        left = self.decides - set(freed)
+        if self.train is None or not freed:
+            return self
+        ids = [case_id for name in freed for case_id in getattr(self.splits, name)]
+        splits = self.splits.model_copy(update=dict.fromkeys(freed, ()))
+        return SplitLists(splits, (*self.train, *ids), left) if left else None
 
 
 @dataclass(frozen=True)
@@ -128,16 +139,16 @@ def split_by_lists(
     named = [*lists.splits.all(), *(lists.train or ())]
     repeated = [case_id for case_id, times in Counter(named).items() if times > 1]
     if repeated:
-        raise UserError(f"The split file names {_some(repeated)} more than once; name each case once.")
+        raise UserError(f"The split file names {some(repeated)} more than once; name each case once.")
     unknown = [case_id for case_id in named if case_id not in known and case_id not in left_out]
     if unknown:
-        raise UserError(f"The split file names {_some(unknown)}, which the source does not have; correct the file.")
+        raise UserError(f"The split file names {some(unknown)}, which the source does not have; correct the file.")
     splits = Splits(**{name: tuple(i for i in ids if i not in left_out) for name, ids in lists.splits.items()})
     for name in ("train_labeled", "val", "test"):
         bare = [case_id for case_id in getattr(splits, name) if case_id not in with_label]
         if bare:
             raise UserError(
-                f"The split file puts {_some(bare)} into {name}, but there is no label; use train_unlabeled."
+                f"The split file puts {some(bare)} into {name}, but there is no label; use train_unlabeled."
             )
     if lists.train is None:
         order = [*splits.train_labeled, *splits.train_unlabeled]
@@ -195,17 +206,14 @@ def read_list(path: Path) -> tuple[str, ...]:
 def case_id_of(name: str) -> str:
     """Return the case id that a file name stands for.
 
-    >>> case_id_of("ABC/mri_norm2.h5"), case_id_of("imagesTr/a.1.nii.gz")
-    ('ABC', 'a.1')
+    >>> case_id_of("ABC/mri_norm2.h5"), case_id_of("imagesTr/a.1.nii.gz"), case_id_of("B.NRRD")
+    ('ABC', 'a.1', 'B')
     """
     parts = Path(name).parts
     last = parts[-1]
     if last in ("mri_norm2.h5", "lgemri.nrrd") and len(parts) > 1:
         return parts[-2]
-    for suffix in (".nii.gz", ".nii", ".h5"):
-        if last.lower().endswith(suffix):
-            return last[: -len(suffix)]
-    return last
+    return last[: len(last) - len(scan_ending(Path(last)) or "")]
 
 
 def _text_lists(path: Path) -> SplitLists:
@@ -225,5 +233,7 @@ def _text_lists(path: Path) -> SplitLists:
     return SplitLists(Splits(val=found.get("val", ()), test=found.get("test", ())), train, frozenset(found))
 
 
-def _some(ids: Sequence[str]) -> str:
+def some(ids: Iterable[str]) -> str:
+    """Return up to three ids, and how many more there are."""
+    ids = list(ids)
     return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")

@@ -24,6 +24,15 @@ def test_a_prepared_case_is_read(tmp_path: Path, channels: int) -> None:
     assert case.spacing_mm == (1, 0.5, 2)
 
 
+def test_ignored_voxels_are_shown_as_background(tmp_path: Path) -> None:
+    label = np.array([[[0, 1, 2, 255]]], np.uint8)
+    write_case(tmp_path, "a", label.astype(np.float32), label, Grid((1, 1, 1), np.eye(4), label.shape), classes=2)
+    case = read_case_image(tmp_path, "a")
+    assert case is not None
+    assert case.label is not None
+    assert case.label.tolist() == [[[0, 1, 2, 0]]]
+
+
 def test_an_unlabelled_case_has_no_label(tmp_path: Path) -> None:
     image = np.zeros((4, 5, 6), np.float32)
     write_case(tmp_path, "a", image, None, Grid((1, 1, 1), np.eye(4), image.shape), classes=1)

@@ -20,6 +20,13 @@ def test_single_unlabelled_crop_has_no_partner_and_is_refused_before_training() 
     check_batch(_config(alone | {"training.batch_unlabeled": 2}), workers=2)
 
 
+def test_what_is_left_of_a_crop_for_batch_norm_follows_the_strides() -> None:
+    crop: dict[str, Any] = {"training.batch_labeled": 1, "data.crop_vox": [16, 16, 16]}
+    with pytest.raises(UserError, match=r"training\.batch_labeled is 1 with a crop of 16 x 16 x 16 voxels"):
+        check_batch(_config(crop), workers=1)
+    check_batch(_config(crop | {"network.strides": [[2, 2, 1], *[[2, 2, 2]] * 3]}), workers=1)
+
+
 def test_batches_are_shared_evenly() -> None:
     config = _config({"training.batch_labeled": 4, "training.batch_unlabeled": 6})
     check_batch(config, workers=2)

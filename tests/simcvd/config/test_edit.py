@@ -67,6 +67,7 @@ def test_preset_survives_its_own_config_file(name: str, tmp_path: Path) -> None:
         ("ema.decay=0.99", 0.99),
         ("ema.decay=auto", "auto"),
         ("augment.local_shuffle.probability=0.5", 0.5),
+        ("network.strides=2x2x1,2x2x1,2x2x2,2x2x2", ((2, 2, 1), (2, 2, 1), (2, 2, 2), (2, 2, 2))),
     ],
 )
 def test_assignment_changes_one_setting(text: str, expected: object) -> None:
@@ -96,7 +97,9 @@ def test_assignment_changes_one_setting(text: str, expected: object) -> None:
         ("training.steps=abc", "training.steps is 'abc': input should be a valid integer"),
         ("training.steps=1.5", "training.steps is 1.5"),
         ("training.precision=fp16", "'auto', 'float32' or 'bfloat16'"),
-        ("data.crop_vox=30,30,30", "multiples of 16"),
+        ("data.crop_vox=30,30,30", r"multiples of 16: .*\(network\.strides\)"),
+        ("network.strides=2x2x3,2x2x1,2x2x2,2x2x2", "network.strides is 3: input should be less than or equal to 2"),
+        ("network.strides=2x2x1,2x2x1,2x2x2", "network.strides"),
         ("data.crop_vox=32,32", "data.crop_vox is"),
         ("inference.stride_vox=128,4,4", "larger than data.crop_vox"),
         ("loss.contrast=nan", "loss.contrast"),

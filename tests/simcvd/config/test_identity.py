@@ -54,6 +54,13 @@ def test_an_augmentation_that_is_off_is_no_part_of_the_identity() -> None:
     assert len(found) == 7
 
 
+def test_strides_count_where_they_are_not_those_of_version_0_1() -> None:
+    config = load_preset("la")
+    halving = apply_settings(config, {"network.strides": [[2, 2, 2]] * 4})
+    thick = apply_settings(config, {"network.strides": [[2, 2, 1], *[[2, 2, 2]] * 3]})
+    assert config_hash(halving, "d") == config_hash(config, "d") != config_hash(thick, "d")
+
+
 def test_a_section_of_another_method_is_no_part_of_the_identity() -> None:
     config = load_preset("phantom")
     other = {"ua_mt.passes": 4}

@@ -1,8 +1,11 @@
+import errno
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
+from simcvd.data.case_file import OnScan
 from simcvd.data.store import (
     Grid,
     case_digest,
@@ -10,8 +13,9 @@ from simcvd.data.store import (
     open_case,
     write_case,
 )
-from simcvd.errors import UserError
+from simcvd.errors import DataError, UserError
 from tests.simcvd.data.tiny_store import SHAPE, label_of, make
+from tests.simcvd.scans.held_file import held_by_another_process
 
 
 def test_case_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -56,4 +60,57 @@ def test_truncated_and_foreign_case_files_are_told(tmp_path: Path) -> None:
         open_case(tmp_path, "a", with_label=False)
     path.unlink()
     with pytest.raises(UserError, match=r"a\.h5 is missing"):
+        open_case(tmp_path, "a", with_label=False)
+
+
+def test_a_resampled_case_holds_the_scans_own_label(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
+    own = np.zeros((9, 8, 7), np.uint8)
+    own[2:5, 3:6, 1:4] = 2
+    grid = Grid((1, 1, 1), np.eye(4), SHAPE, on_scan=OnScan((0.5, 0.6, 2.0), own.shape, own))
+    digest = write_case(tmp_path, "a", image, label_of(0), grid, classes=2)
+    scan = open_case(tmp_path, "a", with_label=True).on_scan
+    assert scan is not None
+    assert scan.label is not None
+    np.testing.assert_array_equal(scan.label, own)
+    assert (scan.spacing_mm, scan.shape) == ((0.5, 0.6, 2.0), own.shape)
+    assert case_digest(tmp_path, "a") == digest
+    bare = open_case(tmp_path, "a", with_label=False).on_scan
+    assert bare is not None
+    assert bare.label is None
+    own[0, 0, 0] = 1
+    assert write_case(tmp_path, "b", image, label_of(0), grid, classes=2) != digest
+    plain = Grid((1, 1, 1), np.eye(4), SHAPE)
+    assert write_case(tmp_path, "c", image, label_of(0), plain, classes=2) != digest
+    assert open_case(tmp_path, "c", with_label=True).on_scan is None
+
+
+def test_a_case_file_that_another_process_writes_is_not_called_broken(tmp_path: Path) -> None:
+    make(tmp_path)
+    with held_by_another_process(case_path(tmp_path, "a")):
+        with pytest.raises(DataError, match=r"a\.h5 is in use, another program has it open for writing") as caught:
+            open_case(tmp_path, "a", with_label=True)
+        assert "delete" not in str(caught.value)
+    assert open_case(tmp_path, "a", with_label=True).label is not None
+
+
+def test_a_case_file_that_this_user_may_not_read_is_not_called_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(errno.EACCES, "Unable to synchronously open file (unable to open file: errno = 13)")
+
+    monkeypatch.setattr(h5py, "File", refuse)
+    with pytest.raises(DataError, match=r"a\.h5 may not be read by this user; change its permissions"):
+        open_case(tmp_path, "a", with_label=True)
+
+
+def test_a_link_to_a_case_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    make(tmp_path)
+    path = case_path(tmp_path, "a")
+    path.unlink()
+    path.symlink_to("elsewhere.h5")
+    with pytest.raises(DataError, match=r"a\.h5 is a link to nothing \(elsewhere\.h5\)"):
         open_case(tmp_path, "a", with_label=False)

@@ -14,6 +14,7 @@ def test_info_survives_its_file_and_digest_ignores_names(tmp_path: Path) -> None
     assert open_info(tmp_path) == info
     assert info.model_copy(update={"name": "other", "source": "elsewhere"}).digest == info.digest
     assert info.model_copy(update={"train_order": ("b", "a", "c", "d")}).digest != info.digest
+    assert info.model_copy(update={"ignored": True}).digest == info.digest  # the cases' contents say it
     assert info.spacing_mm == (1, 1, 2.5)
     assert info.with_label == ("a", "b", "c", "v", "t")
 

@@ -1,4 +1,5 @@
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.data.loading import CropLoader, Prefetcher
 from simcvd.data.store import Grid, Origin, Splits, TrainingView, build_info, open_training, write_case, write_info
+from simcvd.labels import IGNORED
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +164,38 @@ def test_unlabelled_cases_are_opened_without_label(view: TrainingView) -> None:
 def test_patch_scope_normalises_the_map_within_the_crop(view: TrainingView, config: TrialConfig) -> None:
     batch = _loader(view, apply_settings(config, {"sdm.scope": "patch"}))(0)
     assert batch.sdm.amax(dim=(1, 2, 3, 4)).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("scope", ["case", "patch"])
+def test_ignored_voxels_are_background_that_is_not_counted(view: TrainingView, config: TrialConfig, scope: str) -> None:
+    settings = apply_settings(config, {"sdm.scope": scope})
+    ignored = [np.asarray(case.image[0]) < -0.5 for case in view.labeled]
+    cases = [
+        replace(case, label=np.where(where, IGNORED, case.label).astype(np.uint8))
+        for case, where in zip(view.labeled, ignored, strict=True)
+    ]
+    information = view.info.model_copy(update={"ignored": True})
+    load = _loader(replace(view, info=information, labeled=cases), settings)
+    for step in range(3):
+        batch, plain = load(step), _loader(view, settings)(step)
+        assert plain.counted is None
+        assert batch.counted is not None
+        assert batch.counted.dtype == torch.bool
+        assert torch.equal(batch.counted, batch.image_labeled[:, 0] >= -0.5)
+        assert 0.3 < batch.counted.float().mean() < 0.9
+        assert torch.equal(batch.label, plain.label)  # what was ignored had been background before
+        assert batch.label.dtype == torch.int64
+        assert torch.equal(batch.sdm, plain.sdm)
+
+
+def test_voxels_beyond_the_case_are_counted_background(view: TrainingView, config: TrialConfig) -> None:
+    cases = [replace(case, label=np.full(case.image.shape[1:], IGNORED, np.uint8)) for case in view.labeled]
+    information = view.info.model_copy(update={"ignored": True})
+    wider = apply_settings(config, {"data.crop_vox": [32, 32, 32]})
+    batch = _loader(replace(view, info=information, labeled=cases), wider)(0)
+    assert batch.counted is not None
+    assert batch.counted.sum().item() == 2 * 32**3 - 2 * 20 * 18 * 17
+    assert not batch.label.any()
 
 
 def test_prefetcher_yields_in_order_and_ends() -> None:

@@ -51,6 +51,12 @@ def test_ball_of_one_voxel_and_slab() -> None:
     assert signed_distance_maps(label, 1)[0, :, 1, 2].tolist() == [1, 0.5, 0, -1, 0, 0.5, 1]
 
 
+def test_ignored_voxels_are_outside_of_every_object() -> None:
+    label = np.array([[[0, 255, 1, 1, 1, 255, 2]]], np.uint8)
+    same = np.where(label == 255, 0, label)
+    np.testing.assert_array_equal(signed_distance_maps(label, 2), signed_distance_maps(same, 2))
+
+
 def test_the_volumes_border_makes_no_boundary() -> None:
     label = np.zeros((6, 3, 3), np.uint8)
     label[:3] = 1

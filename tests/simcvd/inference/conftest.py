@@ -8,6 +8,7 @@ import yaml
 from simcvd.config import TrialConfig, from_mapping
 from simcvd.inference.weights import save_student
 from simcvd.networks.vnet import Segmenter, VNet
+from simcvd.scans.preprocessing import Preprocessing
 
 SETTINGS = {
     "data.crop_vox": [16, 16, 16],
@@ -46,15 +47,15 @@ def make_network() -> Callable[..., Segmenter]:
 @pytest.fixture
 def make_trial(
     tmp_path: Path, config: TrialConfig, make_network: Callable[..., Segmenter]
-) -> Callable[[int], tuple[Path, Segmenter]]:
+) -> Callable[..., tuple[Path, Segmenter]]:
     """Write finished trials with two foreground classes."""
 
-    def build(channels: int = 1) -> tuple[Path, Segmenter]:
+    def build(channels: int = 1, preprocessing: Preprocessing | None = None) -> tuple[Path, Segmenter]:
         folder = tmp_path / f"trial-{channels}"
         folder.mkdir()
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
         network = make_network(channels)
-        save_student(folder, network, config, channels, ("anterior", "posterior"))
+        save_student(folder, network, config, channels, ("anterior", "posterior"), preprocessing)
         return folder, network
 
     return build

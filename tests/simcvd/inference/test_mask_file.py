@@ -7,22 +7,9 @@ import pytest
 import SimpleITK as sitk  # noqa: N813  the name its own manual uses
 
 from simcvd.errors import UserError
-from simcvd.inference.mask_file import image_format, make_folder, write_mask_like
+from simcvd.inference.mask_file import make_folder, write_mask_like
 
 MASK = np.arange(4 * 3 * 2, dtype=np.uint8).reshape(4, 3, 2)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("a.nii", "nifti"), ("a.b.NII.GZ", "nifti"), ("a.nrrd", "nrrd"), ("a.h5", "hdf5"), ("a.hdf5", "hdf5")],
-)
-def test_a_format_is_told_by_its_ending(name: str, expected: str) -> None:
-    assert image_format(Path(name)) == expected
-
-
-def test_another_ending_is_refused() -> None:
-    with pytest.raises(UserError, match=r"a\.dcm is of no format that can be segmented; expected \.nii, "):
-        image_format(Path("a.dcm"))
 
 
 def test_a_nifti_mask_has_no_display_range_and_the_images_affine(tmp_path: Path) -> None:
@@ -37,15 +24,26 @@ def test_a_nifti_mask_has_no_display_range_and_the_images_affine(tmp_path: Path)
     assert (written.get_data_dtype(), float(written.header["cal_max"])) == (np.uint8, 0)
 
 
-def test_an_nrrd_mask_has_the_images_axes_and_spacing(tmp_path: Path) -> None:
-    source, target = tmp_path / "a.nrrd", tmp_path / "mask.nrrd"
-    image = sitk.GetImageFromArray(MASK.transpose(2, 1, 0).astype(np.float32))
-    image.SetSpacing((1.0, 2.0, 3.0))
+@pytest.mark.parametrize("ending", [".nrrd", ".nhdr", ".mha", ".mhd"])
+@pytest.mark.parametrize("channels", ["none", "vectors", "fourth axis"])
+def test_a_mask_has_the_images_place_directions_and_spacing(ending: str, channels: str, tmp_path: Path) -> None:
+    source, target = tmp_path / f"a{ending}", tmp_path / "masks" / f"a{ending}"
+    axes = 4 if channels == "fourth axis" else 3
+    array = np.zeros((2, 2, 3, 4)[4 - axes :] + (2,) * (channels == "vectors"), np.float32)
+    image = sitk.GetImageFromArray(array, isVector=channels == "vectors")
+    image.SetSpacing([1.0, 2.0, 3.0, 1.0][:axes])
+    image.SetOrigin([10.0, -20.0, 30.0, 0.0][:axes])
+    turned = np.eye(axes)
+    turned[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, -1]]
+    image.SetDirection(turned.reshape(-1).tolist())
     sitk.WriteImage(image, str(source))
     write_mask_like(source, MASK, target)
     written = sitk.ReadImage(str(target))
     assert np.array_equal(sitk.GetArrayFromImage(written).transpose(2, 1, 0), MASK)
     assert written.GetSpacing() == (1.0, 2.0, 3.0)
+    assert written.GetOrigin() == (10.0, -20.0, 30.0)
+    assert written.GetDirection() == (0, -1, 0, 1, 0, 0, 0, 0, -1)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]  # nothing beside it
 
 
 def test_an_hdf5_mask_is_the_label_with_the_images_attributes(tmp_path: Path) -> None:

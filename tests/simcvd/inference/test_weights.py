@@ -3,9 +3,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
+from simcvd.config import from_mapping
 from simcvd.errors import UserError
-from simcvd.inference.weights import WEIGHTS_FILE, load_student
+from simcvd.inference.weights import WEIGHTS_FILE, load_student, save_student
+from simcvd.networks.build import build_vnet
 from simcvd.networks.vnet import Segmenter
 
 MakeTrial = Callable[..., tuple[Path, Segmenter]]
@@ -20,6 +23,17 @@ def test_a_saved_student_is_rebuilt_with_its_names_and_settings(make_trial: Make
     image = torch.randn(1, 2, 16, 16, 16, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.equal(student.network(image), network(image))
+
+
+def test_a_student_with_other_strides_comes_back_with_them(tmp_path: Path) -> None:
+    settings = {"data.crop_vox": [16, 16, 3], "inference.stride_vox": [8, 8, 1], "network.width": 2}
+    config = from_mapping(settings | {"network.strides": [[2, 2, 1]] * 4})
+    network = Segmenter(build_vnet(config, 1, 2)).eval()
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
+    save_student(tmp_path, network, config, 1, ("organ",))
+    image = torch.randn(1, 1, 16, 16, 3, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(load_student(tmp_path).network(image), network(image), atol=1e-5)
 
 
 def test_nothing_half_written_stays_behind(make_trial: MakeTrial) -> None:

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -115,6 +116,107 @@ def test_sdm_error_equals_a_loop_and_is_symmetric() -> None:
     expected = sum((x - y) ** 2 for x, y in zip(a.flatten().tolist(), b.flatten().tolist(), strict=True)) / a.numel()
     assert sdm_error(a, b).item() == pytest.approx(expected, abs=1e-6)
     torch.testing.assert_close(sdm_error(a, b), sdm_error(b, a))
+
+
+Loss = Callable[..., Tensor]
+
+
+def _losses() -> dict[str, tuple[Tensor, Tensor, Loss]]:
+    """Return each loss, called as `loss(outputs, target, counted, gather)`, and random outputs and targets of it."""
+    logits, label = _random()
+    generator = torch.Generator().manual_seed(1)
+    sdm, target = (torch.rand(2, 2, 3, 4, 5, generator=generator) for _ in range(2))
+    return {
+        "cross_entropy": (logits, label, cross_entropy),
+        "soft_dice": (
+            logits,
+            label,
+            lambda z, y, counted=None, gather=None: soft_dice(z.softmax(1), y, gather, counted),
+        ),
+        "sdm_error": (sdm, target, sdm_error),
+    }
+
+
+def _counted() -> Tensor:
+    counted = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(2)) < 0.6
+    assert counted[0].sum() != counted[1].sum()
+    return counted
+
+
+def _cut_out(volume: Tensor, counted: Tensor) -> Tensor:
+    """Return the counted voxels alone as one long crop `[1, channels, N, 1, 1]`, or `[1, N, 1, 1]` of a label."""
+    if volume.ndim == 4:
+        return volume[counted][None, :, None, None]
+    return volume.movedim(1, -1)[counted].T[None, :, :, None, None]
+
+
+every_loss = pytest.mark.parametrize("name", list(_losses()))
+
+
+@every_loss
+def test_loss_on_counted_voxels_equals_that_without_the_others_with_equal_gradient(name: str) -> None:
+    outputs, target, loss = _losses()[name]
+    counted = _counted()
+    masked, alone = outputs.clone().requires_grad_(), outputs.clone().requires_grad_()
+    value = loss(masked, target, counted)
+    expected = loss(_cut_out(alone, counted), _cut_out(target, counted))
+    value.backward()
+    expected.backward()
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(masked.grad, alone.grad)
+    assert masked.grad is not None
+    assert torch.equal(masked.grad.any(1), counted)
+    assert value.item() != pytest.approx(loss(outputs, target).item())
+
+
+@every_loss
+def test_loss_does_not_see_outputs_and_targets_of_ignored_voxels(name: str) -> None:
+    outputs, target, loss = _losses()[name]
+    counted = _counted()
+    other = torch.where(counted.unsqueeze(1), outputs, 50 * outputs.flip(1))
+    told = torch.where(counted.unsqueeze(1) if target.ndim == 5 else counted, target, 1)
+    assert torch.equal(loss(other, told, counted), loss(outputs, target, counted))
+
+
+@every_loss
+def test_loss_with_every_voxel_counted_is_the_plain_one(name: str) -> None:
+    outputs, target, loss = _losses()[name]
+    torch.testing.assert_close(loss(outputs, target, torch.ones_like(_counted())), loss(outputs, target))
+
+
+@every_loss
+def test_crops_without_a_counted_voxel_cost_nothing_and_move_nothing(name: str) -> None:
+    outputs, target, loss = _losses()[name]
+    outputs.requires_grad_()
+    value = loss(outputs, target, torch.zeros_like(_counted()))
+    value.backward()
+    assert value.item() == 0
+    assert outputs.grad is not None
+    assert not outputs.grad.any()
+
+
+@every_loss
+def test_counted_voxels_of_two_workers_weigh_alike(name: str) -> None:
+    outputs, target, loss = _losses()[name]
+    counted = _counted()
+    parts = [(outputs[rank : rank + 1], target[rank : rank + 1], counted[rank : rank + 1]) for rank in (0, 1)]
+    sent: list[Tensor] = []
+    for part in parts:
+        loss(*part, lambda row: sent.append(row) or row)
+    for part in parts:
+        torch.testing.assert_close(loss(*part, lambda _: torch.cat(sent)), loss(outputs, target, counted))
+
+
+def test_cross_entropy_on_counted_voxels_equals_torchs_own_with_an_ignored_index() -> None:
+    logits, label = _random()
+    counted = _counted()
+    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
+    value = cross_entropy(ours, label * counted, counted)
+    expected = functional.cross_entropy(theirs, label.masked_fill(~counted, 255), ignore_index=255)
+    value.backward()
+    expected.backward()
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_sdm_error_refuses_another_shape() -> None:

@@ -66,8 +66,9 @@ def make_batch() -> MakeBatch:
         image_channels: int = 1, classes: int = 2, step: int = 0, crop_vox: tuple[int, ...] = (32, 16, 16)
     ) -> Batch:
         generator = torch.Generator().manual_seed(step)
-        label = torch.randint(0, classes, (2, *(side // 8 for side in crop_vox)), generator=generator)
+        label = torch.randint(0, classes, (2, *(-(-side // 8) for side in crop_vox)), generator=generator)
         label = label.repeat_interleave(8, 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        label = label[:, : crop_vox[0], : crop_vox[1], : crop_vox[2]]
         image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, *crop_vox, generator=generator)
         sdm = torch.rand(2, classes - 1, *crop_vox, generator=generator) * 2 - 1
         unlabeled = torch.randn(2, image_channels, *crop_vox, generator=generator)

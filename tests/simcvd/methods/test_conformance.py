@@ -225,6 +225,22 @@ def test_several_classes_and_channels_train_and_segment(
 
 
 @every_method
+def test_thick_slices_train_where_strides_keep_them(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
+) -> None:
+    """12 slices, which no padding brings to 16, through every stage; Chaitanya's regions fit the flat maps."""
+    crop, strides = [32, 32, 12], [[2, 2, 1], [2, 2, 1], [2, 2, 2], [2, 2, 2]]
+    changes = {"data.crop_vox": crop, "inference.stride_vox": [16, 16, 6], "network.strides": strides}
+    config = make_config(changes, method=name)
+    method = create(config, 1, 2)
+    for step in STEPS:
+        terms = train_step(method, make_batch(crop_vox=(32, 32, 12)), step)
+        assert all(term.value.isfinite() for term in terms)
+    for segmenter in method.segmenters().values():
+        assert segmenter.eval()(torch.zeros(1, 1, *crop)).shape == (1, 2, *crop)
+
+
+@every_method
 def test_segmenters_map_images_to_finite_logits_and_leave_training_as_it_was(
     name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
 ) -> None:

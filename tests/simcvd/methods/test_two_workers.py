@@ -3,7 +3,7 @@
 import multiprocessing
 import socket
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,9 @@ every_method = pytest.mark.parametrize("name", list(METHODS))
 
 
 def _share(batch: Batch, rank: int, workers: int) -> Batch:
-    def own(tensor: Tensor) -> Tensor:
+    def own(tensor: Tensor | None) -> Tensor | None:
+        if tensor is None:
+            return None
         size = len(tensor) // workers
         return tensor[rank * size : (rank + 1) * size]
 
@@ -66,7 +68,11 @@ def configs(make_config: Callable[..., TrialConfig]) -> dict[str, TrialConfig]:
 
 @pytest.fixture(scope="module")
 def batches(make_batch: Callable[..., Batch]) -> dict[int, Batch]:
-    return {step: make_batch(step=step) for step in STEPS}
+    """Return each step's crops; in every second step some voxels count nowhere, of one worker's crops more of them."""
+    whole = {step: make_batch(step=step) for step in STEPS}
+    counted = torch.rand(whole[0].label.shape, generator=torch.Generator().manual_seed(0)) < 0.7
+    counted[0, :20] = False
+    return {step: batch if step % 2 == 0 else replace(batch, counted=counted) for step, batch in whole.items()}
 
 
 @pytest.fixture(scope="module")

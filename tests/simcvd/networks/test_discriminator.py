@@ -45,6 +45,18 @@ def test_any_crop_of_multiples_of_16_is_judged(sides: tuple[int, int, int]) -> N
     assert logits.isfinite().all()
 
 
+def test_an_axis_that_the_v_net_keeps_is_kept_here() -> None:
+    network = build_discriminator(0, 1, 2, 2, ((2, 2, 1), (2, 2, 1), (2, 2, 2), (2, 2, 1)))
+    maps, image = _inputs(3, 32, 16, 6)
+    sides = []
+    x = torch.cat((maps, image), 1)
+    for convolution in network.convolutions:
+        x = convolution(x)
+        sides.append(tuple(x.shape[2:]))
+    assert sides == [(16, 8, 6), (8, 4, 6), (4, 2, 3), (2, 1, 3)]
+    assert network(maps, image).isfinite().all()
+
+
 def test_dropout_acts_with_draws_only_and_differs_by_step() -> None:
     network = build_discriminator(0, 1, 2, width=8)
     inputs = _inputs(2, 16, 16, 16)

@@ -65,6 +65,30 @@ def test_output_shapes_follow_the_contract() -> None:
     assert out.sdm.abs().max() < 1
 
 
+def test_strides_decide_per_level_and_axis_what_is_halved() -> None:
+    """12 slices become 12, 12, 6 and 3, and come back; X and Y are halved four times."""
+    network = VNet(1, 2, width=2, strides=((2, 2, 1), (2, 2, 1), (2, 2, 2), (2, 2, 2))).eval()
+
+    bottleneck, skips = network.encode(torch.zeros(1, 1, 32, 16, 12))
+
+    assert [tuple(skip.shape[2:]) for skip in skips] == [(32, 16, 12), (16, 8, 12), (8, 4, 12), (4, 2, 6)]
+    assert bottleneck.shape == (1, 32, 2, 1, 3)
+    assert network(torch.zeros(1, 1, 32, 16, 12)).logits.shape == (1, 2, 32, 16, 12)
+    assert [unit[0].kernel_size for unit in network.down] == [(2, 2, 1), (2, 2, 1), (2, 2, 2), (2, 2, 2)]
+    assert [unit[0].kernel_size for unit in network.up] == [(2, 2, 2), (2, 2, 2), (2, 2, 1), (2, 2, 1)]
+
+
+def test_a_level_without_strides_sees_neither_its_neighbours_nor_less() -> None:
+    """A way down of 1 x 1 x 1 is the plain linear map of each voxel's channels."""
+    network = VNet(1, 2, width=2, strides=((1, 1, 1), *((2, 2, 2),) * 3)).eval()
+    convolution = network.down[0][0]
+    maps = torch.randn(1, 2, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+
+    expected = torch.einsum("oi,bixyz->boxyz", convolution.weight[..., 0, 0, 0], maps)
+    expected = expected + convolution.bias[:, None, None, None]
+    torch.testing.assert_close(convolution(maps), expected)
+
+
 def test_no_sdm_head_gives_no_sdm() -> None:
     assert VNet(1, 2, width=2).eval()(image()).sdm is None
 

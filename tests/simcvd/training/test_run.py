@@ -1,15 +1,20 @@
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from simcvd.config import TrialConfig, apply_settings, from_file
+from simcvd.data.store import open_case, open_info, write_info
 from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores
+from simcvd.labels import IGNORED
 from simcvd.training.evaluation import evaluate_trial
 from simcvd.training.interruption import Interrupted, Stopped
 from simcvd.training.run import CHECKPOINT, TrainingFailed, TrainingOutcome, run_training
@@ -76,6 +81,28 @@ def test_trial_leaves_its_files_and_scores(tiny_dataset: Path, tiny_config: Tria
     assert list((whole.folder / "events").iterdir())
     scores = evaluate_trial(whole.folder, tiny_dataset, "test", device="cpu")
     assert {s.case_id for s in scores} == {"case6", "case7"}
+
+
+def test_a_data_set_with_ignored_voxels_trains_and_scores_without_them(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
+    """What the masks of a case are scored on is what its label counts."""
+    dataset = tmp_path / "data"
+    shutil.copytree(tiny_dataset, dataset)
+    for path in (dataset / "cases").iterdir():
+        with h5py.File(path, "r+") as file:
+            file["label"][:18] = IGNORED
+    write_info(dataset, open_info(dataset).model_copy(update={"ignored": True}))
+    config = apply_settings(tiny_config, {"training.steps": 2, "training.gradient_norms_every_steps": 1})
+    outcome = run_training(config, dataset, tmp_path / "trial", threads=1, device="cpu")
+    lines = _lines(tmp_path / "trial")
+    assert all(math.isfinite(number) for line in lines[:2] for number in line["losses"].values())
+    assert all(math.isfinite(number) for line in lines[:2] for number in line["gradient_norms"].values())
+    for score in outcome.val_scores:
+        label = np.asarray(open_case(dataset, score.case_id, with_label=True).label)
+        assert label[:18].min() == IGNORED
+        assert score.reference_voxels == (label[18:] == score.class_id).sum()
+        assert score.predicted_voxels <= label[18:].size
 
 
 def test_logged_total_is_the_sum_of_weighted_terms(whole: Whole) -> None:

@@ -5,20 +5,20 @@ import pytest
 
 from sweeps.cluster.remote_events import FollowedSweep
 from sweeps.show.events import EventStream
-from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.sweep import Planned, SweepState, TrialRow
 from sweeps.status.trial import TrialState
 
 
 @pytest.fixture
 def state():
     rows = (
-        Row(Planned("a-0", "p=0.1", 0, 100), TrialState("a-0", "running", 40, 100, 2.0, 30.0, None, 0.5, "val")),
-        Row(Planned("a-1", "p=0.1", 1, 100, label_split=3), TrialState("a-1", "waiting", 0, 100)),
-        Row(
+        TrialRow(Planned("a-0", "p=0.1", 0, 100), TrialState("a-0", "running", 40, 100, 2.0, 30.0, None, 0.5, "val")),
+        TrialRow(Planned("a-1", "p=0.1", 1, 100, label_split=3), TrialState("a-1", "waiting", 0, 100)),
+        TrialRow(
             Planned("b-0", "p=0.2", 0, 100),
             TrialState("b-0", "failed", 7, 100, failure_kind="nan", failure_message="Loss is NaN."),
         ),
-        Row(Planned("", "search 4", 0, 60, search=4), TrialState("", "waiting", 0, 60)),
+        TrialRow(Planned("", "search 4", 0, 60, search=4), TrialState("", "waiting", 0, 60)),
     )
     return SweepState("mine", rows, 2)
 

@@ -66,6 +66,23 @@ def test_what_says_that_a_data_set_is_there_is_copied_last_and_once(
     assert len(rsync()) == 2
 
 
+def test_an_edited_plan_is_brought_to_a_data_set_that_is_there_and_a_removed_one_goes(
+    head: Host, rsync, fake_ssh: Install, tmp_path: Path
+) -> None:
+    calls = tmp_path / "ssh.log"
+    fake_ssh(f'echo "$@" >> {calls}')
+    data, digest = tmp_path / "data", "0123456789abcdef0"
+    data.mkdir()
+    (data / "plan.yaml").write_text("training.steps: 7\n")
+    bring_dataset(head, data, digest, "/r")
+    assert [call.endswith(f"{data}/plan.yaml me@10.0.0.1:/r/datasets/{digest[:16]}/") for call in rsync()] == [True]
+    assert "plan.yaml" not in calls.read_text()
+    (data / "plan.yaml").unlink()
+    bring_dataset(head, data, digest, "/r")
+    assert f"rm -f /r/datasets/{digest[:16]}/plan.yaml" in calls.read_text()
+    assert len(rsync()) == 1
+
+
 @pytest.mark.parametrize(
     ("script", "told"),
     [

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sweeps.runner import SweepOutcome
-from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.sweep import Planned, SweepState, TrialRow
 from sweeps.status.trial import TrialState
 
 FAILED = TrialState("b", "failed", 3, 9, failure_kind="nan", failure_message="The loss is nan.")
@@ -13,7 +13,7 @@ FAILED = TrialState("b", "failed", 3, 9, failure_kind="nan", failure_message="Th
 
 def outcome_of(*trials: TrialState, interrupted: bool = False, left_out: int = 0) -> SweepOutcome:
     """Return how a sweep with these trials ended."""
-    rows = tuple(Row(Planned(trial.id, trial.id, 0), trial) for trial in trials)
+    rows = tuple(TrialRow(Planned(trial.id, trial.id, 0), trial) for trial in trials)
     return SweepOutcome("dropout", SweepState("dropout", rows), len(rows), interrupted, 1.0, left_out=left_out)
 
 

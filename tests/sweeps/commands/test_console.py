@@ -1,10 +1,11 @@
 import json
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.commands.console import ProgressLine, print_columns, print_json
+from sweeps.commands.console import ProgressLine, print_columns, print_json, print_lines
 from sweeps.status.trial import TrialState
 from tests.sweeps.commands.ending import FAILED, outcome_of, stub_sweep
 
@@ -64,3 +65,21 @@ def test_progress_beside_a_terminal_is_a_line_now_and_then_with_its_pace(capsys,
         "training: 230 of 430 steps, 10 steps/s, 20 s left",
         "Stopping.",
     ]
+
+
+def test_lines_are_broken_at_the_terminals_width_under_their_text(capsys, monkeypatch):
+    lines = ["channel    " + "word " * 14 + "end", "sound"]
+    print_lines(lines, indent=11)
+    assert capsys.readouterr().out.splitlines() == lines
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    print_lines(lines, indent=11)
+    first, second, last = capsys.readouterr().out.splitlines()
+    assert first == "channel    " + "word " * 9 + "word"
+    assert second == " " * 11 + "word " * 4 + "end"
+    assert last == "sound"
+
+
+def test_lines_do_not_steer_the_terminal(capsys):
+    print_lines(["Case a\x1b[2J\udcffb is odd."], indent=11)
+    assert capsys.readouterr().out == "Case a?[2J?b is odd.\n"

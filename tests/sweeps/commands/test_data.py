@@ -1,4 +1,9 @@
+import json
 import shutil
+
+import pytest
+
+from tests.simcvd.scans.dicom.tiny_series import save, segmentation, slices, stored, write
 
 
 def test_inspect_tells_that_a_data_set_is_sound_and_2_if_not(run, dataset, tmp_path):
@@ -8,3 +13,49 @@ def test_inspect_tells_that_a_data_set_is_sound_and_2_if_not(run, dataset, tmp_p
     done = run("inspect", dataset)
     assert done.exit_code == 2
     assert "PROBLEM" in done.output
+
+
+def test_inspect_writes_a_page_and_keeps_standard_output_for_json(run, dataset, tmp_path):
+    page = tmp_path / "data.html"
+    assert f"{page}: " in run("inspect", dataset, "--html", page).output
+    assert page.read_text().startswith("<!doctype html>")
+    page.unlink()
+    assert json.loads(run("inspect", dataset, "--json", "--html", page).stdout)["problems"] == []
+    assert page.exists()
+    refused = run("inspect", dataset, "--html", dataset)
+    assert refused.exit_code == 2
+    assert "give --html another file" in str(refused.output) + str(refused.exception)
+
+
+COMMON = ("--labeled", "--unlabeled", "--val", "--test", "--split", "--seed", "--skip-bad", "--workers")
+CHOSEN = ("--classes", "--channels", "--spacing", "--normalize", "--like")
+
+
+@pytest.mark.parametrize("kind", ["la", "nifti", "dicom", "pancreas"])
+def test_every_prepare_offers_the_same_options_but_for_what_its_data_fix(run, kind):
+    told = run("prepare", kind, "--help").output
+    assert [name for name in COMMON if f"{name} " not in told] == []
+    assert [name for name in CHOSEN if f"{name} " in told] == ([] if kind in ("la", "pancreas") else list(CHOSEN))
+    assert ("--series " in told) == (kind == "dicom")
+
+
+def test_prepare_dicom_takes_the_series_that_is_asked_for(run, tmp_path):
+    for number in range(2):
+        folder = tmp_path / "scans" / str(number)
+        write(folder / "a", slices(stored(seed=number)))
+        write(folder / "b", slices(stored(seed=9 + number), SeriesInstanceUID="1.9", SeriesDescription="late"))
+        save(segmentation({"liver": stored() > 0}, slices(stored())), folder / "seg")
+    asked = ("prepare", "dicom", tmp_path / "scans", tmp_path / "set", "--val", 0, "--test", 0)
+    refused = run(*asked)
+    assert refused.exit_code == 2
+    assert "choose one by --series" in refused.output
+    done = run(*asked, "--series", "late", "--spacing", "keep")
+    assert "2 train_labeled" in done.output
+    assert done.exit_code == 0
+
+
+def test_prepare_pancreas_says_what_is_missing(run, tmp_path):
+    (tmp_path / "Pancreas-CT").mkdir()
+    refused = run("prepare", "pancreas", tmp_path, tmp_path / "set")
+    assert refused.exit_code == 2
+    assert "has no folder PANCREAS_0001" in refused.output

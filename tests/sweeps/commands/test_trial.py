@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,20 @@ def test_interrupted_trial_ends_with_130_and_says_how_to_continue(run, dataset, 
     done = run("train", dataset)
     assert done.exit_code == 130
     assert "run the same command again to continue" in done.output
+
+
+def test_train_starts_from_the_plan_of_its_data_set_unless_another_preset_is_named(run, dataset, stub_trial, tmp_path):
+    stub_trial(TrialStatus("t", "finished", steps=7))
+    planned = shutil.copytree(dataset, tmp_path / "planned")
+    (planned / "plan.yaml").write_text("training:\n  steps: 77\n")
+    for given, steps in (((), 77), (("--preset", "plan"), 77), (("--preset", "phantom"), 120)):
+        done = run("train", planned, *given)
+        assert done.exit_code == 0, done.output
+        assert f"seed 0, {steps} steps on" in done.output
+    done = run("train", dataset, "--preset", "plan")
+    assert done.exit_code == 2
+    assert "no plan.yaml for the preset 'plan'" in done.output
+    (planned / "plan.yaml").write_text("training:\n  stps: 77\n")
+    done = run("train", planned)
+    assert done.exit_code == 2
+    assert "line 2, training.stps: unknown setting, did you mean training.steps?" in " ".join(done.output.split())

@@ -10,7 +10,7 @@ from sweeps.prediction.cost_class import inference_class, training_class
 from sweeps.prediction.costs import Costs, InferenceCost, ProbeFailure, StageCost, TrainingCost
 from sweeps.resources.machine import Machine
 from sweeps.resources.share import Placement
-from sweeps.status.sweep import Row, SweepState
+from sweeps.status.sweep import SweepState, TrialRow
 from sweeps.status.trial import TrialState
 
 
@@ -61,7 +61,9 @@ def states(monkeypatch):
 
         def read(reader):
             rows = [
-                Row(planned, told.get((planned.variant, planned.seed), TrialState(planned.id, "waiting", steps=100)))
+                TrialRow(
+                    planned, told.get((planned.variant, planned.seed), TrialState(planned.id, "waiting", steps=100))
+                )
                 for planned in reader.planned
             ]
             return SweepState("mine", tuple(rows))

@@ -42,6 +42,7 @@ def test_what_costs_something_makes_a_class():
         {"projection__pool_size": 64},
         {"training__batch_unlabeled": 4},
         {"data__crop_vox": [96, 96, 96]},
+        {"network__strides": [[2, 2, 1], *[[2, 2, 2]] * 3]},
         {"augment__in_painting__probability": 0.9},
         {"augment__in_painting__probability": 0.1},
         {"method": "chaitanya"},

@@ -17,6 +17,7 @@ from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
 from sweeps.storage.data_cache import InPlace
 from sweeps.storage.shared_folder import SharedFolder
+from tests.sweeps.crops import without_crops
 from tests.sweeps.preflight.conftest import Check
 
 PHANTOM = load_preset("phantom")
@@ -28,11 +29,20 @@ def test_a_sound_machine_is_accepted_and_the_runs_folder_left_as_it_was(
     findings = check(tmp_path / "new" / "runs")
     assert list(findings.lines) == ["resources", "versions", "precision", "storage", "data", "disk", "time"]
     assert "6 case files, 3 read" in findings.lines["data"]  # train and val; nothing is read of test
-    assert findings.notices == ()
+    assert without_crops(findings.notices) == ()
     assert not (tmp_path / "new").exists()
     (tmp_path / "runs").mkdir()
     check(tmp_path / "runs")
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_crops_beyond_the_data_and_memory_that_does_not_suffice_are_notices(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.resources.machine.available_bytes", lambda: 6 * 10**8)
+    crop, memory = check().notices
+    assert crop.startswith("The crop of 32 x 32 x 32 voxels exceeds every training case along X and Y and Z")
+    assert "takes about 0.4 GB, and this machine has 0.3 GB for a trial" in memory  # two share 0.6 GB
 
 
 def test_a_runs_folder_that_can_not_be_written_is_refused(tmp_path: Path, check: Check) -> None:

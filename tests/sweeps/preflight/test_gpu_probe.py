@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,6 +54,7 @@ def two_gpus(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "get_arch_list": lambda: ["sm_90"],
         "get_device_capability": lambda index: (9, 0),
         "get_device_name": lambda index: said["names"][index],
+        "get_device_properties": lambda index: SimpleNamespace(total_memory=(index + 1) * 10**10),
         "device": lambda index: nullcontext(),
         "empty_cache": lambda: None,
     }
@@ -95,6 +97,7 @@ def test_all_gpus_are_told_of(two_gpus: dict[str, Any], monkeypatch: pytest.Monk
     for found in told.devices.values():
         assert (found["name"], found["capability"], found["error"]) == ("NVIDIA H200", "9.0", None)
         assert (found["bfloat16"], found["bfloat16_told"]) == ("right", "")
+    assert [found["memory_bytes"] for found in told.devices.values()] == [10**10, 2 * 10**10]
     assert two_gpus["compared"] == [("a", 1, 2, 0), ("b", 1, 2, 0)]  # two of one kind run the same kernels
 
 

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,14 @@ def test_a_distance_can_not_select(dataset: Path, tmp_path: Path) -> None:
     sweep = search_of().model_copy(update={"metric": "hd95_vox"})
     with pytest.raises(UserError, match="missing where nothing is predicted"):
         resolve_search(asked(sweep, dataset, tmp_path))
+
+
+def test_a_search_starts_from_the_plan_of_its_data_set(dataset: Path, tmp_path: Path) -> None:
+    planned = shutil.copytree(dataset, tmp_path / "planned")
+    (planned / "plan.yaml").write_text("training.batch_labeled: 4\n")
+    plan, changes = resolve_search(asked(search_of(), planned, tmp_path))
+    assert (plan.base.training.batch_labeled, plan.base.training.steps) == (4, 9)
+    assert (changes.preset, changes.plan) == ("plan", {"training.batch_labeled": 4})
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,14 @@ import pytest
 from rich.table import Table
 
 from sweeps.show.events import EventConsole, EventStream, status_fields, trial_fields
-from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.sweep import Planned, SweepState, TrialRow
 from sweeps.status.trial import TrialState
 
 RUNS = Path("/nowhere")
 
 
 def _state(*trials: TrialState, slots: int = 2) -> SweepState:
-    rows = tuple(Row(Planned(t.id, f"v-{t.id}", i, label_split=5), t) for i, t in enumerate(trials))
+    rows = tuple(TrialRow(Planned(t.id, f"v-{t.id}", i, label_split=5), t) for i, t in enumerate(trials))
     return SweepState("mine", rows, slots)
 
 

@@ -5,12 +5,12 @@ import pytest
 from rich.console import Console
 
 from sweeps.show.trial_table import render, shortened
-from sweeps.status.sweep import Planned, Row, SweepState
+from sweeps.status.sweep import Planned, SweepState, TrialRow
 from sweeps.status.trial import TrialState
 
 
-def _rows(*trials: TrialState, seeds: int = 10**6) -> tuple[Row, ...]:
-    return tuple(Row(Planned(t.id, f"projection.dropout={i}", i % seeds), t) for i, t in enumerate(trials))
+def _rows(*trials: TrialState, seeds: int = 10**6) -> tuple[TrialRow, ...]:
+    return tuple(TrialRow(Planned(t.id, f"projection.dropout={i}", i % seeds), t) for i, t in enumerate(trials))
 
 
 def _drawn(state: SweepState, width: int, height: int | None = None) -> list[str]:
@@ -54,7 +54,7 @@ def test_rates_give_way_only_where_nothing_else_can() -> None:
 
 
 def test_label_splits_have_a_column_where_a_sweep_has_them() -> None:
-    row = Row(Planned("a", "A", 0, label_split=7), RUNNING)
+    row = TrialRow(Planned("a", "A", 0, label_split=7), RUNNING)
     assert re.search(r"A +0 +7 +running", "\n".join(_drawn(SweepState("mine", (row,)), 80)))
     assert row.planned.name == "A seed 0 label split 7"
     assert "labels" not in _drawn(SweepState("mine", _rows(RUNNING)), 80)[0]

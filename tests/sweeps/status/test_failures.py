@@ -1,14 +1,14 @@
 from pathlib import Path
 
 from sweeps.status.failures import KINDS, failure_groups, failure_lines
-from sweeps.status.sweep import Planned, Row
+from sweeps.status.sweep import Planned, TrialRow
 from sweeps.status.trial import TrialState, trial_folder
 from sweeps.trial.failure_kinds import NOT_OF_TRAINING
 
 
-def _failed(number: int, kind: str | None, message: str | None = "It broke.") -> Row:
+def _failed(number: int, kind: str | None, message: str | None = "It broke.") -> TrialRow:
     trial = TrialState(f"t{number}", "failed", failure_kind=kind, failure_message=message)
-    return Row(Planned(trial.id, f"v{number}", 0), trial)
+    return TrialRow(Planned(trial.id, f"v{number}", 0), trial)
 
 
 def test_failures_are_grouped_by_kind_the_most_frequent_first() -> None:
@@ -18,7 +18,7 @@ def test_failures_are_grouped_by_kind_the_most_frequent_first() -> None:
         _failed(2, "out_of_memory"),
         _failed(3, "ZeroDivisionError"),
     ]
-    rows.append(Row(Planned("w", "w", 0), TrialState("w", "waiting")))
+    rows.append(TrialRow(Planned("w", "w", 0), TrialState("w", "waiting")))
     groups = failure_groups(rows)
     assert [(group.kind, len(group.rows)) for group in groups] == [
         ("out_of_memory", 2),

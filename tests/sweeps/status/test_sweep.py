@@ -9,7 +9,7 @@ from analysis.runs.tried_setting import Training, TriedSetting, write_setting
 from simcvd.config import apply_settings, load_preset
 from sweeps.status.command import SweepCommand
 from sweeps.status.lock import trial_lock
-from sweeps.status.sweep import OUTSIDE, Planned, Row, SweepReader, SweepState, duration, read_status
+from sweeps.status.sweep import OUTSIDE, Planned, SweepReader, SweepState, TrialRow, duration, read_status
 from sweeps.status.trial import TrialState, read_trial, trial_folder
 from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
@@ -36,8 +36,8 @@ def test_shorter_trainings_of_a_searched_setting_are_not_outside_any_sweep(runs:
         (runs / "sweeps" / "mine" / place / "0.json").unlink()
 
 
-def _rows(*trials: TrialState) -> tuple[Row, ...]:
-    return tuple(Row(Planned(t.id, f"projection.dropout={i}", i), t) for i, t in enumerate(trials))
+def _rows(*trials: TrialState) -> tuple[TrialRow, ...]:
+    return tuple(TrialRow(Planned(t.id, f"projection.dropout={i}", i), t) for i, t in enumerate(trials))
 
 
 def test_the_eta_divides_the_remaining_steps_among_the_slots() -> None:
@@ -58,8 +58,8 @@ def test_the_last_trial_starts_where_a_slot_is_free_first() -> None:
 
 
 def test_a_waiting_trial_takes_the_pace_of_its_own_variant() -> None:
-    def row(variant: str, seed: int, trial: TrialState) -> Row:
-        return Row(Planned(f"{variant}{seed}", variant, seed), trial)
+    def row(variant: str, seed: int, trial: TrialState) -> TrialRow:
+        return TrialRow(Planned(f"{variant}{seed}", variant, seed), trial)
 
     slow = row("slow", 0, TrialState("a", "finished", 100, 100, steps_per_second=1.0))
     fast = row("fast", 0, TrialState("b", "finished", 100, 100, steps_per_second=10.0))

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 from simcvd.data.store import open_info
@@ -26,3 +27,15 @@ def test_an_upload_cut_off_midway_goes_on(dataset: Path, store: Store, monkeypat
     monkeypatch.setattr(Store, "put", lambda *given: (names.append(given[1]), put(*given)))
     put_dataset(dataset, open_info(dataset).digest, store)
     assert names == ["cases/case3.h5", "cases/case4.h5", "cases/case5.h5", "dataset.json"]
+
+
+def test_the_plan_of_a_data_set_comes_along_as_it_is_now(dataset: Path, store: Store, tmp_path: Path) -> None:
+    mine = shutil.copytree(dataset, tmp_path / "mine")
+    digest = open_info(mine).digest
+    for steps in (7, 8):
+        (mine / "plan.yaml").write_text(f"training.steps: {steps}\n")
+        put_dataset(mine, digest, store)
+        folder = local_dataset(Path(store.url), tmp_path / "cache", lambda _: None)
+        assert (folder / "plan.yaml").read_text() == f"training.steps: {steps}\n"
+    store.delete(["plan.yaml"])
+    assert not (local_dataset(Path(store.url), tmp_path / "cache", lambda _: None) / "plan.yaml").exists()

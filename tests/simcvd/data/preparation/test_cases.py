@@ -7,6 +7,7 @@ import pytest
 
 from simcvd.data.store import open_case
 from simcvd.errors import UserError
+from simcvd.labels import IGNORED
 from tests.simcvd.data.preparation.tiny_folder import BOX, Nifti, bad_empty, run, scan
 
 
@@ -118,8 +119,8 @@ def test_bad_case_is_told_in_one_sentence_and_can_be_skipped(spoil, told: str, n
 def test_stored_image_is_the_source_with_mean_zero_and_variance_one(nifti: Nifti, target: Path) -> None:
     source = nifti()
     channels = np.stack([scan(1), 3 * scan(2) + 5], axis=-1)
-    for case_id in "abcdef":
-        source.image(case_id, channels)
+    for number, case_id in enumerate("abcdef"):
+        source.image(case_id, channels if number == 0 else np.stack([scan(9 + number), scan(20 + number)], axis=-1))
     info = run(source, target).info
     case = open_case(target, "a", with_label=True)
     for channel in range(2):
@@ -159,3 +160,19 @@ def test_result_does_not_depend_on_the_number_of_threads(nifti: Nifti, target: P
     one = run(source, target, workers=1, progress=lambda done, total, _: seen.append((done, total)))
     assert seen == [(n, 6) for n in range(1, 7)]
     assert one.info.digest == run(source, target.with_name("other"), workers=4).info.digest
+
+
+def test_ignored_voxels_are_stored_as_255_and_the_data_set_says_so(nifti: Nifti, tmp_path: Path) -> None:
+    folder = nifti()
+    folder.describe(labels={"background": 0, "thing": 1, "ignore": 2})
+    assert run(folder, tmp_path / "with").info.ignored
+    case = open_case(tmp_path / "with", "a", with_label=True)
+    assert case.label is not None
+    assert case.sdm is not None
+    label = nibabel.load(folder.path / "labelsTr" / "a.nii.gz").get_fdata()
+    assert np.array_equal(case.label, np.where(label == 2, IGNORED, label))
+    assert case.sdm.shape[0] == 1
+
+    for letter in "abcdef":
+        folder.label(letter, BOX)
+    assert not run(folder, tmp_path / "without").info.ignored

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from simcvd.data.preparation.journal import locked
 from simcvd.data.preparation.prepare import PrepareReport
 from simcvd.data.store import open_info
 from simcvd.errors import UserError
@@ -67,6 +68,19 @@ def test_refused_preparation_leaves_no_folder(nifti: Nifti, target: Path) -> Non
     with pytest.raises(UserError, match="cases have a label"):
         run(nifti(), target, labeled=50, val=1, test=1)
     assert not target.exists()
+
+
+def test_case_that_another_thread_wrote_beside_a_bad_one_does_not_block_the_folder(target: Path) -> None:
+    def write_and_stop() -> None:
+        with locked(target):
+            (target / "cases").mkdir()
+            (target / "cases" / "a.h5").touch()
+            raise UserError("bad")
+
+    with pytest.raises(UserError, match="bad"):
+        write_and_stop()
+    with locked(target) as journal:
+        assert journal.entry("a") is None
 
 
 def test_folder_with_other_files_is_refused(nifti: Nifti, target: Path) -> None:

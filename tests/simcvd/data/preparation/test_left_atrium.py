@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813  the name its own manual uses
 
-from simcvd.data.preparation.left_atrium import crop_box, prepare_la
+from simcvd.data.preparation.left_atrium import PREPROCESSING, prepare_la
 from simcvd.data.preparation.nifti import prepare_nifti
-from simcvd.data.preparation.prepare import PrepareOptions
-from simcvd.data.readers import read_nifti
+from simcvd.data.preparation.options import PrepareOptions
 from simcvd.data.store import open_case, open_split, open_training
 from simcvd.errors import UserError
+from simcvd.scans.nifti import read_nifti
 
 LA = Callable[..., Path]
 
@@ -91,7 +91,8 @@ def test_raw_form_is_cropped_around_the_label_and_normalised(tmp_path: Path) -> 
 def test_crop_box_starts_before_the_label() -> None:
     label = np.zeros((300, 300, 5), np.uint8)
     label[100:240, 150:160] = 1
-    assert crop_box(label, label) == (slice(85, 255), slice(84, 226), slice(0, 5))
+    assert PREPROCESSING.crop is not None
+    assert PREPROCESSING.crop.box(label) == (slice(85, 255), slice(84, 226), slice(0, 5))
 
 
 def test_raw_label_without_scan_and_empty_folders_are_told(tmp_path: Path, la_folder: LA) -> None:

@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.data.preparation.splits import SplitCounts, SplitLists, read_split_file, split_by_count, split_by_lists
+from simcvd.data.preparation.splits import (
+    SplitCounts,
+    SplitLists,
+    case_id_of,
+    read_split_file,
+    split_by_count,
+    split_by_lists,
+)
 from simcvd.data.store import Splits
 from simcvd.errors import UserError
 
@@ -98,3 +105,17 @@ def test_foreign_split_files_are_told(tmp_path: Path) -> None:
     path.write_text("a: [")
     with pytest.raises(UserError, match="is not valid YAML"):
         read_split_file(path)
+
+
+def test_a_count_takes_a_split_from_the_lists_and_leaves_the_others() -> None:
+    both = SplitLists(Splits(val=("c",), test=("d",)), ("a", "b"), frozenset({"val", "test"}))
+    assert both.without(()) is both
+    assert both.without({"val"}) == SplitLists(Splits(test=("d",)), ("a", "b", "c"), frozenset({"test"}))
+    assert both.without({"val", "test"}) is None
+    everything = lists(train_labeled=("a",))
+    assert everything.without({"val"}) is everything
+
+
+@pytest.mark.parametrize("name", ["a.b.nii.gz", "a.b.NII", "x/a.b.nrrd", "a.b.mha", "a.b.mhd", "a.b.h5", "a.b"])
+def test_case_id_is_the_file_name_without_its_ending(name: str) -> None:
+    assert case_id_of(name) == "a.b"

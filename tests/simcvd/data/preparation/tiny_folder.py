@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from simcvd.data.preparation.nifti import prepare_nifti
-from simcvd.data.preparation.prepare import PrepareOptions, PrepareReport
+from simcvd.data.preparation.options import PrepareOptions
+from simcvd.data.preparation.prepare import PrepareReport
 
 Nifti = Callable[..., Any]
 

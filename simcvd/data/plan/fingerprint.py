@@ -1,0 +1,88 @@
+"""What the rules of a plan look at: facts of the training cases, none of the validation or test cases."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median_low
+from typing import Any
+
+import numpy as np
+
+from simcvd.data.dataset_info import DatasetInfo, Shape
+from simcvd.data.store import open_labeled
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Facts of a data set's training cases.
+
+    Attributes:
+        shapes: voxels of each training case, at least one.
+        spacing_mm: median voxel size.
+        channels: I, channels of the image.
+        classes: K, foreground classes.
+        labeled: training cases with a label.
+        unlabeled: training cases without.
+        val: validation cases.
+        extents_vox: of each class, the median sides of the box around it, over the labelled training cases that have
+            it; a class that none has is left out.
+    """
+
+    shapes: tuple[Shape, ...]
+    spacing_mm: tuple[float, float, float]
+    channels: int
+    classes: int
+    labeled: int
+    unlabeled: int
+    val: int
+    extents_vox: tuple[Shape, ...] = ()
+
+    @property
+    def median_shape(self) -> Shape:
+        """Median of each side."""
+        return _medians(self.shapes)
+
+    @property
+    def largest_extent(self) -> Shape:
+        """The longest extent of any class along each axis; 0 where no class is known."""
+        x, y, z = (max((extent[axis] for extent in self.extents_vox), default=0) for axis in range(3))
+        return x, y, z
+
+
+def fingerprint_of(folder: Path, info: DatasetInfo) -> Fingerprint:
+    """Read what a plan needs; of the labels those of the labelled training cases alone.
+
+    Args:
+        folder: the data set folder, its case files written.
+        info: what it will be described by.
+    """
+    extents: dict[int, list[Shape]] = {}
+    for case_id in info.splits.train_labeled:
+        label = open_labeled(folder, case_id).label
+        for number in range(1, len(info.classes) + 1):
+            if extent := _extent(np.asarray(label) == number):
+                extents.setdefault(number, []).append(extent)
+    return Fingerprint(
+        shapes=tuple(info.shapes[case_id] for case_id in info.train_order),
+        spacing_mm=info.spacing_mm,
+        channels=len(info.channels),
+        classes=len(info.classes),
+        labeled=len(info.splits.train_labeled),
+        unlabeled=len(info.splits.train_unlabeled),
+        val=len(info.splits.val),
+        extents_vox=tuple(_medians(found) for _, found in sorted(extents.items())),
+    )
+
+
+def _extent(mask: Array) -> Shape | None:
+    """Return the sides of the box around a mask; none where it is empty."""
+    x, y, z = (np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
+    if not x.size:
+        return None
+    return int(x[-1] - x[0]) + 1, int(y[-1] - y[0]) + 1, int(z[-1] - z[0]) + 1
+
+
+def _medians(shapes: "tuple[Shape, ...] | list[Shape]") -> Shape:
+    x, y, z = (median_low(shape[axis] for shape in shapes) for axis in range(3))
+    return x, y, z

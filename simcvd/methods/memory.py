@@ -1,0 +1,67 @@
+"""Memory that a training step of each method takes, counted from its networks' shapes."""
+
+from simcvd.config import TrialConfig
+from simcvd.networks.memory import vnet_memory
+
+PROCESS_BYTES = 350 * 10**6
+"""A Python process with torch and a data set open."""
+_TRAINED_COPIES = 3
+"""Of trained weights: themselves, their gradients and their momentum."""
+_WITH_TEACHER = frozenset({"simcvd", "mean_teacher", "ua_mt", "ict"})
+_HALF = {"bfloat16": 0.5}
+"""Of float32, what maps take elsewhere."""
+
+
+def step_bytes(config: TrialConfig, image_channels: int, classes: int, precision: str = "float32") -> int:
+    """Return about how much memory a step takes at its height; a few tenths more or less in truth.
+
+    Args:
+        config: the trial's settings.
+        image_channels: I, channels of the image.
+        classes: C, classes with background.
+        precision: arithmetic of the maps; weights and outputs are float32 always.
+    """
+    training, network, method = config.training, config.network, config.method
+    memory = vnet_memory(config.data.crop_vox, network.strides, network.width, image_channels, 2 * classes - 1)
+    labeled, crops = training.batch_labeled, training.batch_labeled + training.batch_unlabeled
+    networks = 2 if method == "cps" else 1
+    if method == "supervised":
+        maps = labeled * (memory.kept + memory.backward)
+    elif method == "chaitanya":  # two views of all crops through the encoder, or the labelled crops through everything
+        encoder = 2 * crops * (memory.encoder + memory.backward // 2)  # its first level has one convolution
+        maps = max(encoder, labeled * (memory.kept + memory.backward))
+    else:
+        maps = crops * (networks * memory.kept + memory.backward)
+    if method == "ua_mt":
+        maps += (1 + config.ua_mt.passes) * training.batch_unlabeled * memory.forward
+    weights = memory.weights * (networks * _TRAINED_COPIES + (method in _WITH_TEACHER))
+    return round(maps * _HALF.get(precision, 1.0)) + weights + PROCESS_BYTES
+
+
+def memory_notice(
+    config: TrialConfig,
+    image_channels: int,
+    classes: int,
+    available: int | None,
+    where: str,
+    precision: str = "float32",
+) -> str | None:
+    """Say that a step most likely does not fit into memory; none where it does, or where that is not known.
+
+    Args:
+        config: the trial's settings.
+        image_channels: I, channels of the image.
+        classes: C, classes with background.
+        available: bytes that a trial may take.
+        where: what has them, such as `cuda:0`.
+        precision: arithmetic of the maps.
+    """
+    needed = step_bytes(config, image_channels, classes, precision)
+    if available is None or needed <= available:
+        return None
+    crops = config.training.batch_labeled + (config.training.batch_unlabeled if config.method != "supervised" else 0)
+    return (
+        f"A step of {config.method} with {crops} crops of {' x '.join(map(str, config.data.crop_vox))} voxels takes "
+        f"about {needed / 1e9:.1f} GB, and {where} has {available / 1e9:.1f} GB for a trial; lower data.crop_vox, "
+        "training.batch_labeled, training.batch_unlabeled or network.width."
+    )
