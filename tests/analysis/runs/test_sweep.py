@@ -6,7 +6,7 @@ import yaml
 
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate
-from analysis.runs.sweep import PlannedVariant, read_search, read_sweep, sweep_file, sweep_names, write_sweep, written
+from analysis.runs.sweep import PlannedVariant, read_search, read_sweep, sweep_file, sweep_names, write_sweep
 
 TEXT = """name: mine
 description: ''
@@ -168,11 +168,3 @@ def test_a_damaged_section_of_a_search_leaves_its_sweep_readable(runs: Path) -> 
     assert read_sweep(runs, "mine").metric == "dice"
     with pytest.raises(AnalysisError, match=r"section search of .* is not as a search writes it"):
         read_search(runs, "mine")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [((32, 48, 32), "32x48x32"), ([1, 2], "1x2"), (True, "true"), (None, "none"), (0.1, "0.1"), ("Auto", "Auto")],
-)
-def test_a_setting_is_written_as_set_takes_it(value: Any, text: str) -> None:
-    assert written(value) == text

@@ -173,7 +173,7 @@ def test_a_student_scores_and_predicts_on_a_gpu_as_on_the_cpu(dataset: Path, gpu
     scores, masks = [], []
     for device in ("cuda:1", "cpu"):
         scores.append(evaluate_trial(trial, dataset, "test", device=device))
-        (mask,) = predict_images(trial, [image], tmp_path / device, device=device)
-        masks.append(np.asarray(nibabel.load(mask).dataobj))
+        (predicted,) = predict_images(trial, [image], tmp_path / device, device=device)
+        masks.append(np.asarray(nibabel.load(predicted.image.mask).dataobj))
     assert scores[0] == scores[1]
     assert np.array_equal(masks[0], masks[1])

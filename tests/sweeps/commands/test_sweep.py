@@ -68,7 +68,9 @@ def test_the_methods_sweep_takes_a_number_of_labels_and_says_what_keeps_its_own(
         "0",
     )
     assert done.exit_code == 0
-    assert done.stderr == "--set data.labeled leaves Supervised (upper bound) as the sweep has it.\n"
+    kept, crop = done.stderr.splitlines()
+    assert kept == "--set data.labeled leaves Supervised (upper bound) as the sweep has it."
+    assert crop.startswith("The crop of 32 x 32 x 32 voxels exceeds every training case")  # of 16 x 16 x 16
     found = json.loads(done.stdout)
     assert (found["to_run"], found["rows"], found["predicted"]["seconds"]) == (12, 12, None)
     trial = found["trial_list"][-2]
