@@ -68,8 +68,12 @@ def _values(field: dict[str, Any]) -> str:
 
 def _range(field: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    parts = [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
+    parts = [f"{sign} {_number(field[key])}" for key, sign in signs.items() if key in field]
     return f" {', '.join(parts)}" if parts else ""
+
+
+def _number(limit: float) -> str:
+    return "2^63" if limit == 2**63 else f"{limit:g}"
 
 
 def _written(value: Any) -> str:

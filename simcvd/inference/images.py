@@ -21,15 +21,19 @@ class ImageToSegment:
     """An image and the mask it becomes.
 
     Attributes:
-        files: one with all channels, or one for each channel.
+        files: one with all channels, one for each channel, or the slices of a DICOM series.
         mask: where its mask is written.
+        dicom: whether it is a DICOM series.
     """
 
     files: tuple[Path, ...]
     mask: Path
+    dicom: bool = False
 
     def __str__(self) -> str:
-        """Return the file's name, of several the first and how many more."""
+        """Return the file's name, of several the first and how many more, of a series its folder's."""
+        if self.dicom:
+            return str(self.files[0].parent)
         return str(self.files[0]) + (f" and {len(self.files) - 1} more" if len(self.files) > 1 else "")
 
 
@@ -37,7 +41,8 @@ def find_images(paths: Sequence[Path], out: Path, channels: int) -> list[ImageTo
     """Name the masks of files and of all scans in folders, before any image is read.
 
     A mask has its image's file name, preceded by its folder's name where several images share one. Where a network
-    takes several channels, files `NAME_0000.END`, `NAME_0001.END`, ... of one folder are one image, `NAME.END`.
+    takes several channels, files `NAME_0000.END`, `NAME_0001.END`, ... of one folder are one image, `NAME.END`. A
+    folder of DICOM slices is one image; its mask is `FOLDER.nii.gz`.
 
     Args:
         paths: files, and folders whose scans are all taken; subfolders are not.
@@ -48,7 +53,9 @@ def find_images(paths: Sequence[Path], out: Path, channels: int) -> list[ImageTo
         UserError: a path that is missing or no scan, a folder without any, two images for one mask, or a mask that
             would replace an image.
     """
-    files = [file for path in paths for file in (_in_folder(path) if path.is_dir() else [path])]
+    series = {path: found for path in paths if path.is_dir() and (found := _dicom_files(path))}
+    others = [path for path in paths if path not in series]
+    files = [file for path in others for file in (_in_folder(path) if path.is_dir() else [path])]
     for file in files:
         scan_format(file)
         if not file.is_file():
@@ -59,6 +66,7 @@ def find_images(paths: Sequence[Path], out: Path, channels: int) -> list[ImageTo
         ImageToSegment(group, out / (name if shared[name] == 1 else f"{group[0].resolve().parent.name}_{name}"))
         for group, name in groups
     ]
+    named += [ImageToSegment(found, out / f"{path.resolve().name}.nii.gz", True) for path, found in series.items()]
     twice = [image.mask.name for image, count in _counted(named) if count > 1]
     if twice:
         raise UserError(f"Several images would become the mask {twice[0]}; predict them into folders of their own.")
@@ -92,15 +100,34 @@ class FinishedMasks:
         """Tell whether the mask of this image, made by the same network and options, is there."""
         return image.mask.is_file() and self._known.get(image.mask.name) == self._stamp(image)
 
+    def begin(self, image: ImageToSegment) -> None:
+        """Forget a mask that is about to be replaced, so that it is not taken for the earlier one after a kill."""
+        if self._known.get(image.mask.name):
+            self._append(image.mask.name, "")
+
     def add(self, image: ImageToSegment) -> None:
         """Remember that a mask is written."""
+        self._append(image.mask.name, self._stamp(image))
+
+    def _append(self, mask: str, stamp: str) -> None:
+        self._known[mask] = stamp
         with self._path.open("a") as file:
             # The line break first: a torn line before it then spoils no other.
-            file.write("\n" + json.dumps({"mask": image.mask.name, "stamp": self._stamp(image)}))
+            file.write("\n" + json.dumps({"mask": mask, "stamp": stamp}))
 
     def _stamp(self, image: ImageToSegment) -> str:
         states = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in image.files]
         return hashlib.sha256(json.dumps([self._made_by, states]).encode()).hexdigest()
+
+
+def _dicom_files(folder: Path) -> tuple[Path, ...]:
+    """Return the DICOM images of a folder; none if it has other scans."""
+    from simcvd.scans.dicom.file import class_of, is_image
+
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    if any(scan_ending(path) is not None for path in files):
+        return ()
+    return tuple(path for path in files if (kind := class_of(path)) is not None and is_image(kind))
 
 
 def _in_folder(folder: Path) -> list[Path]:

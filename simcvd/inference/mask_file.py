@@ -99,12 +99,26 @@ def write_probabilities(maps: NDArray[np.float32], affine: NDArray[Any], mask: P
     Raises:
         UserError: the folder can't be written to.
     """
+    target = mask.with_name(f"{mask.name[: -len(scan_ending(mask) or '')]}_probabilities.nii.gz")
+    write_on_voxels(np.moveaxis(maps, 0, -1), affine, target)
+    return target
+
+
+def write_on_voxels(array: NDArray[Any], affine: NDArray[Any], target: Path) -> None:
+    """Write voxels by rename as a NIfTI image.
+
+    Args:
+        array: `[X, Y, Z]`, or `[X, Y, Z, C]`.
+        affine: voxel index to RAS+ mm.
+        target: where to write, ending in `.nii.gz`.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
     import nibabel
 
-    target = mask.with_name(f"{mask.name[: -len(scan_ending(mask) or '')]}_probabilities.nii.gz")
     make: Any = nibabel.Nifti1Image
-    image = make(np.moveaxis(maps, 0, -1), affine)
+    image = make(array, affine)
     image.header.set_xyzt_units("mm")
     with _written_to(target), replacing(target, ending=".nii.gz") as partial:
         nibabel.save(image, partial)
-    return target

@@ -18,10 +18,11 @@ from simcvd.data.checks import check_image, check_same_grid
 from simcvd.errors import UserError
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.images import FinishedMasks, ImageToSegment, find_images
-from simcvd.inference.mask_file import make_folder, write_mask_like, write_probabilities
+from simcvd.inference.mask_file import make_folder, write_mask_like, write_on_voxels, write_probabilities
 from simcvd.inference.mask_options import MaskOptions, Mirrored, keep_largest
 from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities, window_sums
 from simcvd.inference.weights import WEIGHTS_FILE, Student, load_student
+from simcvd.scans.dicom.series import read_series
 from simcvd.scans.formats import read_scan
 from simcvd.scans.label_crop import Box, whole
 from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
@@ -135,6 +136,7 @@ def predict_files(
             if segmented is None:
                 tell(Predicted(image, problem=problem))
             else:
+                finished.begin(image)
                 written = image, writing.submit(predictor.write, image, segmented)
         if written is not None:
             tell(_outcome(*written, finished))
@@ -167,7 +169,7 @@ class _Predictor:
 
     def read(self, image: ImageToSegment) -> tuple[OnGrid, bool]:
         """Return the image on the network's grid, and whether it is taken as it is."""
-        volume = _stacked([read_scan(file) for file in image.files])
+        volume = read_series(image.files) if image.dicom else _stacked([read_scan(file) for file in image.files])
         channels = volume.array.shape[0] if volume.array.ndim == 4 else 1
         if channels != self._student.image_channels:
             raise UserError(
@@ -176,7 +178,7 @@ class _Predictor:
             )
         try:
             check_image(volume.array if volume.array.ndim == 4 else volume.array[np.newaxis])
-            if not volume.located:
+            if not volume.located or self._preprocessing.normalisation.kind == "as_is":
                 refuse_unnormalised(volume.array)
             return to_grid(volume, self._preprocessing), not volume.located
         except UserError as error:
@@ -189,7 +191,8 @@ class _Predictor:
         box, note = whole(grid.image.shape), ""
         crop = None if as_it_is else self._preprocessing.crop
         if crop is not None:
-            region = keep_largest((highest(self._sums(grid, box, normalisation)) > 0).astype(np.uint8))
+            found = highest(self._sums(grid, box, normalisation, least_overlap=True))
+            region = keep_largest((found > 0).astype(np.uint8))
             box = crop.box(region)
             note = "segmented again in the box around what was found" if region.any() else "nothing was found"
         sums = self._sums(grid, box, normalisation)
@@ -215,17 +218,27 @@ class _Predictor:
                 for one in in_box(probabilities, box, grid.image.shape[-3:])
             ]
             write_probabilities(grid.turn.back(np.stack(maps)), grid.file_affine, image.mask)
-        write_mask_like(image.files[0], mask, image.mask)
+        if image.dicom:
+            write_on_voxels(mask, grid.file_affine, image.mask)
+        else:
+            write_mask_like(image.files[0], mask, image.mask)
         return segmented.note
 
-    def _sums(self, grid: OnGrid, box: Box, normalisation: Normalisation) -> torch.Tensor:
+    def _sums(
+        self, grid: OnGrid, box: Box, normalisation: Normalisation, *, least_overlap: bool = False
+    ) -> torch.Tensor:
+        """Segment a box of the scan; with `least_overlap` by windows that overlap by half a window at most."""
         config = self._student.config
+        crop, stride = config.data.crop_vox, config.inference.stride_vox
+        if least_overlap:
+            x, y, z = (max(own, side // 2) for own, side in zip(stride, crop, strict=True))
+            stride = (x, y, z)
         kept, _, _ = normalisation.apply(grid.image[(slice(None), *box)])
         return window_sums(
             self._network,
             kept,
-            config.data.crop_vox,
-            config.inference.stride_vox,
+            crop,
+            stride,
             device=self._device,
             batch_windows=config.inference.batch_windows,
             precision=self._autocast,

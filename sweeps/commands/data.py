@@ -201,12 +201,13 @@ def _prepare(
 
     with ProgressLine("preparing", "cases") as progress:
         report = make(source, dataset, replace(options, progress=progress))
-    for sentence in (*report.notes, *report.reasons):
-        typer.echo(sentence)
-    for case_id, problem in report.left_out.items():
-        typer.echo(f"Left out {case_id}: {problem}.")
     counts = ", ".join(f"{len(ids)} {name}" for name, ids in report.info.splits.items())
-    typer.echo(f"{dataset}: {counts}; {report.written} cases written, {report.resumed} there before.")
-    for line in report.plan:
-        typer.echo(line)
-    typer.echo(f"Next: simcvd inspect {dataset}")
+    lines = [
+        *report.notes,
+        *report.reasons,
+        *(f"Left out {case_id}: {problem}." for case_id, problem in report.left_out.items()),
+        f"{dataset}: {counts}; {report.written} cases written, {report.resumed} there before.",
+        *report.plan,
+        f"Next: simcvd inspect {dataset}",
+    ]
+    print_lines(lines, indent=4)

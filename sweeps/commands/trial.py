@@ -160,7 +160,9 @@ def predict(
     trial: TrialArgument,
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE", help="Files (.nii, .nii.gz, .nrrd, .mha, .mhd, .h5), or folders of them."),
+        typer.Argument(
+            metavar="IMAGE", help="Files (.nii, .nii.gz, .nrrd, .mha, .mhd, .h5), folders of them, or of DICOM slices."
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the masks.")],
     device: DeviceOption = "auto",

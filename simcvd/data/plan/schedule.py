@@ -30,7 +30,8 @@ def steps_choice(crop_vox: Vox3) -> Choice:
         "training.steps",
         steps,
         f"A crop has {voxels:,} voxels: {_TRIED_STEPS} steps were enough with the {_TRIED_VOX:,} of hippocampus, the "
-        f"paper has {_PAPER_STEPS:,} with {PAPER_CROP_VOX:,}; in between a power of the voxels. More seldom harm.",
+        f"paper has {_PAPER_STEPS:,} with {PAPER_CROP_VOX:,}; in between a power of the voxels. More steps seldom "
+        "harm.",
     )
 
 

@@ -54,3 +54,16 @@ def test_masks_are_remembered_until_image_network_or_options_change(tmp_path: Pa
     FinishedMasks(out, made_by).add(image)
     image.mask.unlink()
     assert not FinishedMasks(out, made_by).holds(image)
+
+
+def test_a_mask_that_was_being_replaced_at_a_kill_is_not_taken_for_the_earlier_one(tmp_path: Path) -> None:
+    (file,) = touch(tmp_path / "in", "a.nii")
+    out = tmp_path / "out"
+    touch(out, "a.nii")
+    (image,) = find_images([file], out, 1)
+    FinishedMasks(out, ["first"]).add(image)
+    FinishedMasks(out, ["second"]).begin(image)  # killed after it wrote the mask, before it remembered that
+    assert not FinishedMasks(out, ["first"]).holds(image)
+    assert not FinishedMasks(out, ["second"]).holds(image)
+    FinishedMasks(out, ["second"]).add(image)
+    assert FinishedMasks(out, ["second"]).holds(image)

@@ -18,7 +18,9 @@ from simcvd.inference.predict import predict_files
 from simcvd.inference.sliding_window import segment
 from simcvd.networks.vnet import Segmenter
 from simcvd.scans.label_crop import LabelCrop
+from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.preprocessing import Preprocessing
+from tests.simcvd.scans.dicom.tiny_series import affine, slices, stored, write
 
 MakeTrial = Callable[..., tuple[Path, Segmenter]]
 CPU = torch.device("cpu")
@@ -169,6 +171,15 @@ def test_wrong_images_are_told_apart(make_trial: MakeTrial, tmp_path: Path) -> N
     assert not any((tmp_path / "out").iterdir())
 
 
+def test_a_raw_scan_is_refused_where_the_training_scans_came_normalised(make_trial: MakeTrial, tmp_path: Path) -> None:
+    folder, _ = make_trial(1, Preprocessing(orientation="RAS", normalisation=Normalisation(kind="as_is")))
+    raw = save_nifti(tmp_path / "raw.nii", scan(16, 16, 16))
+    normalised = save_nifti(tmp_path / "normalised.nii", ((scan(16, 16, 16) - 300) / 90).astype(np.float32))
+    with pytest.raises(UserError, match=r"raw\.nii can't be segmented: .* must be normalised\.$"):
+        predict_files(folder, [raw], tmp_path / "out", CPU)
+    assert len(masks_of(folder, [normalised], tmp_path / "out", CPU)) == 1
+
+
 def test_a_folder_that_can_not_be_written_to_is_told(make_trial: MakeTrial, tmp_path: Path) -> None:
     folder, _ = make_trial()
     source = save_nifti(tmp_path / "case.nii", scan(16, 16, 16))
@@ -281,3 +292,17 @@ def test_probabilities_and_mirrored_masks_fit_together(make_trial: MakeTrial, tm
     np.testing.assert_array_equal(found.argmax(-1), np.asarray(nib.load(written).dataobj))
     plain = predict_files(folder, [source], tmp_path / "plain", CPU)[0].image.mask
     assert (np.asarray(nib.load(plain).dataobj) != np.asarray(nib.load(written).dataobj)).any()
+
+
+def test_a_folder_of_dicom_slices_is_one_image_whose_mask_is_that_of_its_nifti_copy(
+    make_trial: MakeTrial, tmp_path: Path
+) -> None:
+    folder, _ = make_trial(1, Preprocessing(orientation="RAS"))
+    values = stored((18, 20, 16))
+    write(tmp_path / "case7", slices(values))
+    copy = save_nifti(tmp_path / "copy.nii", values, affine())
+    from_series, from_copy = masks_of(folder, [tmp_path / "case7", copy], tmp_path / "out", CPU)[::-1]
+    assert {from_series.name, from_copy.name} == {"case7.nii.gz", "copy.nii"}
+    one, other = (nib.load(path) for path in (from_series, from_copy))
+    np.testing.assert_array_equal(np.asarray(one.dataobj), np.asarray(other.dataobj))
+    np.testing.assert_allclose(one.affine, other.affine, atol=1e-5)
