@@ -100,10 +100,21 @@ class FinishedMasks:
         """Tell whether the mask of this image, made by the same network and options, is there."""
         return image.mask.is_file() and self._known.get(image.mask.name) == self._stamp(image)
 
+    def refuse_others(self, images: Sequence[ImageToSegment]) -> None:
+        """Refuse to replace files that no prediction wrote, such as labels that were drawn by hand.
+
+        Raises:
+            UserError: such a file has a mask's name.
+        """
+        for image in images:
+            if image.mask.exists() and image.mask.name not in self._known:
+                raise UserError(
+                    f"{image.mask} is there and was not written by `simcvd predict`; choose another folder for masks."
+                )
+
     def begin(self, image: ImageToSegment) -> None:
         """Forget a mask that is about to be replaced, so that it is not taken for the earlier one after a kill."""
-        if self._known.get(image.mask.name):
-            self._append(image.mask.name, "")
+        self._append(image.mask.name, "")
 
     def add(self, image: ImageToSegment) -> None:
         """Remember that a mask is written."""

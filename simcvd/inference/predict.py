@@ -97,6 +97,7 @@ def predict_files(
     make_folder(out)
     weights = (trial_dir / WEIGHTS_FILE).stat()
     finished = FinishedMasks(out, [str(trial_dir.resolve()), weights.st_size, weights.st_mtime_ns, *astuple(options)])
+    finished.refuse_others(found)
     predictor = _Predictor(student, device, precision(student), options)
     told: list[Predicted] = []
 

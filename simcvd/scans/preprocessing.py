@@ -16,6 +16,7 @@ from simcvd.scans.resampling import (
     highest_class,
     resample_image,
     resample_label,
+    resample_map,
     resampled_affine,
     resampled_shape,
 )
@@ -104,8 +105,9 @@ def to_grid(volume: Volume, preprocessing: Preprocessing) -> OnGrid:
         UserError: a scan that would have no or too many voxels.
     """
     turned, turn = (volume, Turn()) if preprocessing.orientation is None else orient(volume, preprocessing.orientation)
-    # One order in memory, so that sums over copies in other orientations are equal to the last bit.
-    image = np.ascontiguousarray(turned.array if turned.array.ndim == 4 else turned.array[np.newaxis])
+    channels = turned.array if turned.array.ndim == 4 else turned.array[np.newaxis]
+    # One order in memory, that of NIfTI files, so that sums over turned copies are equal to the last bit.
+    image = np.ascontiguousarray(channels.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
     target = preprocessing.spacing_mm
     if target is None or not volume.located or same_spacing(turned.spacing_mm, target):
         own = turned.spacing_mm
@@ -118,6 +120,10 @@ def to_grid(volume: Volume, preprocessing: Preprocessing) -> OnGrid:
         )
     affine = resampled_affine(turned.affine, turned.shape, target, shape)
     resampled = resample_image(image, turned.spacing_mm, target)
+    if preprocessing.normalisation.kind == "z_score_nonzero":
+        # A spline leaves no voxel at exactly 0, by which the cut away background is known.
+        for channel, raw in zip(resampled, image, strict=True):
+            channel[resample_map(raw != 0, turned.spacing_mm, target, shape) < 0.5] = 0
     return OnGrid(resampled, affine, target, turn, turned.shape, turned.spacing_mm, volume.affine)
 
 

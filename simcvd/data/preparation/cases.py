@@ -180,7 +180,13 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
         image_digest=hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest(),
         scan=facts.model_dump(mode="json"),
         ignored=label is not None and bool((label[box] == IGNORED).any()),
+        lost=_lost(on_scan, label) if on_scan is not None and label is not None and grid.resampled else [],
     )
+
+
+def _lost(on_scan: Array, label: Array) -> list[int]:
+    """Return the classes that a scan's own label holds and its resampled label does not."""
+    return sorted({*label_values(on_scan)} - {*label_values(label)} - {0, IGNORED})
 
 
 def _refuse_raw(image: Array) -> None:

@@ -2,7 +2,7 @@
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ class JournalEntry(NamedTuple):
         image_digest: of the prepared image alone; empty in journals of version 0.1.
         scan: `ScanFacts` in JSON types; none in journals of version 0.1.
         ignored: whether its label has voxels that count nowhere.
+        lost: classes of the scan's label that no voxel of the data set's size holds any more.
     """
 
     stamp: str
@@ -37,6 +38,7 @@ class JournalEntry(NamedTuple):
     image_digest: str = ""
     scan: dict[str, Any] | None = None
     ignored: bool = False
+    lost: Sequence[int] = ()
 
 
 @contextmanager

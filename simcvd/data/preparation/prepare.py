@@ -5,6 +5,7 @@ statistic, class list or choice of cases reads them.
 """
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,6 +91,7 @@ class _Preparation:
         self._cases = {case.id: case for case in source.cases}
         self.left_out: dict[str, str] = {}
         self.reasons: tuple[str, ...] = ()
+        self._lost: Counter[int] = Counter()
         self.plan: tuple[str, ...] = ()
 
     def run(self, journal: Journal) -> tuple[DatasetInfo, int, int]:
@@ -110,6 +112,7 @@ class _Preparation:
         if done:
             self._refuse_changed_source(done, splits, journal, recipe)
         entries, written, splits, order = self._write(recipe, journal)
+        self._lost.update(value for case_id in splits.train_labeled for value in entries[case_id].lost)
         if done:
             if any(entries[case_id].digest != digest for case_id, digest in done.digests.items()):
                 raise _changed(self._target)
@@ -140,8 +143,13 @@ class _Preparation:
 
     def notes(self, info: DatasetInfo) -> tuple[str, ...]:
         unused = len(set(self._cases) - set(info.digests) - set(self.left_out))
-        told = f"{unused} cases are in no split and were not used."
-        return (*self._source.notes, told) if unused else self._source.notes
+        told = [f"{unused} cases are in no split and were not used."] if unused else []
+        told += [
+            f"Class {info.classes[value - 1]} is too thin for the voxel size: {count} labelled training cases lose all "
+            "of it; choose a finer --spacing."
+            for value, count in sorted(self._lost.items())
+        ]
+        return (*self._source.notes, *told)
 
     def _split(self) -> tuple[Splits, list[str]]:
         usable = [case for case in self._source.cases if case.id not in self.left_out]
@@ -218,7 +226,9 @@ class _Preparation:
             if entry.channels != channels:
                 self._problem(case_id, f"the image has {entry.channels} channels, expected {channels}")
             elif entry.empty_label and case_id not in unlabeled:
-                self._problem(case_id, "its label is empty, expected foreground in a case that is used with its label")
+                where = " at the voxel size of the data set" if entry.lost else ""
+                clause = f"its label is empty{where}, expected foreground in a case that is used with its label"
+                self._problem(case_id, clause)
 
     def _problem(self, case_id: str, clause: str) -> None:
         if not self._options.skip_bad:

@@ -67,3 +67,14 @@ def test_a_mask_that_was_being_replaced_at_a_kill_is_not_taken_for_the_earlier_o
     assert not FinishedMasks(out, ["second"]).holds(image)
     FinishedMasks(out, ["second"]).add(image)
     assert FinishedMasks(out, ["second"]).holds(image)
+
+
+def test_files_that_no_prediction_wrote_are_never_replaced(tmp_path: Path) -> None:
+    (file,) = touch(tmp_path / "in", "a.nii")
+    out = tmp_path / "labels"
+    touch(out, "a.nii")
+    (image,) = find_images([file], out, 1)
+    with pytest.raises(UserError, match=r"a\.nii is there and was not written by `simcvd predict`"):
+        FinishedMasks(out, []).refuse_others([image])
+    FinishedMasks(out, []).begin(image)  # killed while it was written
+    FinishedMasks(out, []).refuse_others([image])

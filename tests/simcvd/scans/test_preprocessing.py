@@ -3,6 +3,7 @@ import pytest
 
 from simcvd.errors import UserError
 from simcvd.scans.label_crop import LabelCrop
+from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.orientation import axis_codes, orient
 from simcvd.scans.preprocessing import Preprocessing, in_box, same_spacing, to_grid, turned_label
 from simcvd.scans.volume import Volume, spacing_of
@@ -51,10 +52,24 @@ def test_a_label_that_went_there_comes_back_on_the_files_own_voxels() -> None:
 
 
 def test_scans_of_the_wanted_voxels_are_left_alone() -> None:
-    scan = volume(BALL.astype(np.float32))
+    scan = volume(np.asfortranarray(BALL.astype(np.float32)))  # the order of NIfTI files
     grid = to_grid(scan, Preprocessing(spacing_mm=tuple(side * 1.0004 for side in scan.spacing_mm)))
     assert not grid.resampled
-    assert grid.image[0] is scan.array or np.shares_memory(grid.image, scan.array)
+    assert np.shares_memory(grid.image, scan.array)
+
+
+def test_a_background_of_exactly_0_stays_so_at_other_voxels() -> None:
+    rng = np.random.default_rng(0)
+    channels = [np.where(BALL, rng.normal(300, 20, BALL.shape), 0), np.where(BALL, 0, rng.normal(-90, 5, BALL.shape))]
+    scan = volume(np.stack(channels).astype(np.float32))
+    normalisation = Normalisation(kind="z_score_nonzero")
+    grid = to_grid(scan, WANTED.model_copy(update={"normalisation": normalisation}))
+    for channel, own in zip(grid.image, channels, strict=True):
+        assert (channel == 0).mean() == pytest.approx((own == 0).mean(), abs=0.01)
+    _, means, stds = normalisation.apply(grid.image)
+    assert means == pytest.approx([300, -90], rel=0.03)
+    assert stds[0] < 60
+    assert stds[1] < 15
 
 
 def test_voxels_outside_the_box_are_background() -> None:

@@ -67,6 +67,17 @@ def test_copies_in_another_orientation_give_the_same_data_set(tmp_path: Path) ->
     assert second.scans["c1"].spacing_mm == pytest.approx((1.2, 3.5, 1.0))
 
 
+def test_intensities_are_summed_in_the_files_order_as_by_version_0_1_so_that_its_digests_hold(tmp_path: Path) -> None:
+    folder = source(tmp_path / "raw")
+    run(folder, tmp_path / "set")
+    for number in range(5):
+        raw = np.asanyarray(nib.load(folder / "images" / f"c{number}.nii.gz").dataobj)
+        case = open_case(tmp_path / "set", f"c{number}", with_label=False)
+        mean, std = float(raw.mean(dtype=np.float64)), float(raw.std(dtype=np.float64))
+        assert (case.intensity_mean, case.intensity_std) == ((mean,), (std,))
+        np.testing.assert_array_equal(case.image[0], ((raw - mean) / std).astype(np.float32))
+
+
 def test_voxel_sizes_that_differ_become_their_median_and_scores_stay_on_each_scan(tmp_path: Path) -> None:
     folder = source(tmp_path / "raw", cases=6)
     image, label = made(2)
@@ -101,6 +112,27 @@ def test_a_voxel_size_can_be_asked_for_or_each_scans_own_kept(tmp_path: Path) ->
         with pytest.raises(UserError, match="expected three voxel sizes in mm"):
             run(folder, tmp_path / "wrong", spacing=wrong)
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_class_that_the_voxel_size_loses_is_told(tmp_path: Path) -> None:
+    folder = source(tmp_path / "raw")
+    affine = nib.load(folder / "labels" / "c0.nii.gz").affine
+    for number in range(5):
+        label = made(number)[1]
+        label[2:22, 2, 8] = 2  # a line of single voxels
+        save(folder / "labels", f"c{number}", label, affine)
+    told = run(folder, tmp_path / "coarse", spacing="3,3,3.5", classes=("organ", "vessel"))
+    assert told.notes == (
+        "Class vessel is too thin for the voxel size: 3 labelled training cases lose all of it; choose a finer "
+        "--spacing.",
+    )
+    assert run(folder, tmp_path / "kept", spacing="keep", classes=("organ", "vessel")).notes == ()
+    for number in range(5):
+        line = np.zeros(SHAPE, np.uint8)
+        line[2:22, 2, 8] = 1
+        save(folder / "labels", f"c{number}", line, affine)
+    with pytest.raises(UserError, match="its label is empty at the voxel size of the data set"):
+        run(folder, tmp_path / "line", spacing="3,3,3.5")
 
 
 def test_a_data_set_follows_another(tmp_path: Path) -> None:

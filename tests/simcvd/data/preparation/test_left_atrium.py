@@ -127,3 +127,13 @@ def test_hippocampus_volumes_equal_their_source(tmp_path: Path) -> None:
         np.testing.assert_allclose(restored, image, rtol=1e-5, atol=float(image.max()) * 1e-6)
         assert case.label is not None
         np.testing.assert_array_equal(case.label, read_nifti(source / "labelsTr" / f"{case.id}.nii.gz").array)
+
+
+def test_a_public_form_that_is_not_normalised_is_refused_before_it_is_trained_on(la_folder: LA, tmp_path: Path) -> None:
+    source = la_folder()
+    with h5py.File(source / "P1" / "mri_norm2.h5", "a") as file:
+        file["image"][...] = file["image"][()] * 90 + 300
+    with pytest.raises(UserError, match=r"Case P1: the image has mean .* is taken as it is and must be normalised"):
+        prepare_la(source, tmp_path / "set", PrepareOptions())
+    report = prepare_la(source, tmp_path / "set", PrepareOptions(skip_bad=True))
+    assert list(report.left_out) == ["P1"]
