@@ -17,6 +17,7 @@ from analysis.statistics import (
     SeedVariance,
     bca_interval,
     crossed_test,
+    differences,
     g_alone,
     hedges_g,
     holm,
@@ -79,8 +80,8 @@ class Difference:
 
     @cached_property
     def values(self) -> tuple[float, ...]:
-        """Variant minus reference of each case."""
-        return tuple(a - b for a, b in zip(self.variant, self.reference, strict=True))
+        """Variant minus reference of each case, all equal where rounding alone parts them."""
+        return tuple(differences(self.variant, self.reference).tolist())
 
     @cached_property
     def interval(self) -> Interval:
@@ -104,7 +105,9 @@ class Difference:
 
     @cached_property
     def signed_rank(self) -> PairedTest:
-        """Wilcoxon's test over cases, in the direction of `test`."""
+        """Wilcoxon's test over cases, in the direction of `test`; where that has no p, neither has this."""
+        if self.test.p is None:
+            return self.test
         return wilcoxon(self.variant, self.reference, self.alternative)
 
     @cached_property

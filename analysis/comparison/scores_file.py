@@ -1,23 +1,33 @@
 """Per-case scores of other tools: a CSV or parquet file, or a data frame, with one row a case."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from analysis.comparison.foreign_metric import direction, foreign_metric
+from analysis.comparison.foreign_metric import (
+    ROUNDING,
+    TOP,
+    Unit,
+    direction,
+    foreign_metric,
+    in_percent,
+    range_of,
+    unit_of_shares,
+)
 from analysis.comparison.scored_sweep import ScoredSweep, choose_reference, score
-from analysis.errors import AnalysisError, reason
+from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate
-from analysis.runs.sweep import PlannedVariant, Sweep, hint
+from analysis.runs.scores_table import ScoresTable, as_table, cleaned
+from analysis.runs.sweep import PlannedVariant, Sweep
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
 
-SUFFIXES: Final = (".csv", ".tsv", ".txt", ".parquet")
-
-_MISSING: Final = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
-_SEPARATORS: Final = ",;\t|"
+    Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class ScoreColumns:
         seed: the training's seed or name; None where each variant was trained once or seeds were averaged before.
         class_name: the class; None where there is one. Classes are averaged per case, and shown one by one.
         higher_is_better: the direction of scores whose name (dice, iou, hd95, asd, ...) does not tell it.
+        unit: what shares such as Dice are written in, "share" (0 to 1) or "percent"; None tells it from the column.
     """
 
     case: str | None = None
@@ -37,18 +48,32 @@ class ScoreColumns:
     seed: str | None = None
     class_name: str | None = None
     higher_is_better: bool | None = None
+    unit: Unit | None = None
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Columns that tell rows apart, by what they hold."""
+        named = {"variant": self.variant, "case": self.case, "seed": self.seed, "class": self.class_name}
+        return {role: name for role, name in named.items() if name is not None}
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Columns that tell rows apart."""
-        return tuple(name for name in (self.variant, self.case, self.seed, self.class_name) if name is not None)
+        return tuple(self.roles.values())
+
+    def cleaned(self) -> "ScoreColumns":
+        """Return the same with its columns named as tables of scores name them."""
+        variant, case, seed, class_name = (
+            None if name is None else cleaned(name) for name in (self.variant, self.case, self.seed, self.class_name)
+        )
+        return replace(self, variant=variant, case=case, seed=seed, class_name=class_name)
 
     @property
     def given(self) -> list[str]:
         """Options of the command line that say it."""
-        direction = {None: None, True: "--higher-is-better", False: "--lower-is-better"}[self.higher_is_better]
-        named = {"--case": self.case, "--variant": self.variant, "--seed": self.seed, "--class": self.class_name}
-        return [*(option for option, value in named.items() if value is not None), *([direction] if direction else [])]
+        direction = {None: [], True: ["--higher-is-better"], False: ["--lower-is-better"]}[self.higher_is_better]
+        columns = [f"--{role}" for role in ("case", "variant", "seed", "class") if role in self.roles]
+        return [*columns, *direction, *([] if self.unit is None else ["--unit"])]
 
 
 class MoreColumns(TypedDict, total=False):
@@ -57,21 +82,7 @@ class MoreColumns(TypedDict, total=False):
     seed: str | None
     class_name: str | None
     higher_is_better: bool | None
-
-
-@dataclass(frozen=True)
-class _Origin:
-    """Where rows come from, for messages.
-
-    Attributes:
-        name: the file's name, or what stands for it.
-        row: what a row of it is called.
-        first: number of its first row.
-    """
-
-    name: str
-    row: str
-    first: int
+    unit: Unit | None
 
 
 def tables_of_scores(
@@ -97,77 +108,41 @@ def tables_of_scores(
         reference: the variant to compare with; None compares nothing.
         two_sided: whether to hold "different" against "no difference", not "the reference is better".
         name: what to call it; None takes the file's name.
-        more: `seed`, `class_name` and `higher_is_better` as in `ScoreColumns`.
+        more: `seed`, `class_name`, `higher_is_better` and `unit` as in `ScoreColumns`.
 
     Raises:
-        AnalysisError: the file can't be read, a column is missing, a score is no number, a row appears twice, the
-            metric's direction is not known, or there is no such reference.
+        AnalysisError: the file can't be read, a column is missing or stands for two things, a score is no number or
+            lies outside its metric, a row appears twice or sums others up, the metric's direction is not known, or
+            there is no such reference.
     """
-    metrics = (metric,) if isinstance(metric, str) else tuple(dict.fromkeys(metric))
-    columns = ScoreColumns(case, variant, **more)
-    if isinstance(scores, str | Path):
-        path = Path(scores)
-        frame = read_scores(path)
-        source = _Origin(path.name, "row", 1) if path.suffix == ".parquet" else _Origin(path.name, "line", 2)
-    else:
-        frame, source = scores.reset_index(drop=True), _Origin("the data frame", "row", 0)
-    known = [str(column) for column in frame.columns]
+    metrics = tuple(dict.fromkeys(map(cleaned, [metric] if isinstance(metric, str) else metric)))
+    columns = ScoreColumns(case, variant, **more).cleaned()
+    _check_roles(columns, metrics)
+    table = as_table(scores)
     for column in (*columns.keys, *metrics):
-        if column not in known:
-            raise AnalysisError(
-                f"There is no column '{column}' in {source.name}{hint(column, known)}; its columns are "
-                f"{', '.join(known)}."
-            )
-    keys = _keys(frame, columns, source)
-    values = {column: _numbers(frame[column], column, source) for column in metrics}
-    sweep, trials, cases = _as_records(keys, columns, name or source.name, metrics)
+        table.column(column)
+    keys = _keys(table, columns)
+    values = {column: table.scores(column) for column in metrics}
+    units = _units(table, values, columns.unit)
+    sweep, trials, cases = _as_records(keys, columns, name or table.name, metrics)
     # Of several metrics, the caller speaks of those whose names don't tell.
     directions = [columns.higher_is_better if len(metrics) == 1 or direction(own) is None else None for own in metrics]
     known_metrics = [
-        foreign_metric(own, max(abs(number) for number in values[own].tolist() if number == number), better)
+        foreign_metric(own, max(abs(number) for number in values[own].tolist() if number == number), better, units[own])
         for own, better in zip(metrics, directions, strict=True)
     ]
-    return score(
-        sweep, trials, cases.assign(**values), "", known_metrics, choose_reference(sweep, reference), two_sided
-    )
+    chosen = choose_reference(sweep, None if reference is None else cleaned(reference))
+    return score(sweep, trials, cases.assign(**values), "", known_metrics, chosen, two_sided)
 
 
-def read_scores(path: Path) -> "pd.DataFrame":
-    """Read a file of scores; the cells of a CSV stay text, so that a wrong one can be shown as it is.
-
-    Raises:
-        AnalysisError: it is not there, or is no table.
-    """
+def _keys(table: ScoresTable, columns: ScoreColumns) -> "pd.DataFrame":
+    """Return the columns that tell rows apart, as text, each row once."""
     import pandas as pd
 
-    if not path.is_file():
-        raise AnalysisError(f"There is no file {path}; expected a CSV or parquet file of per-case scores.")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        with path.open(encoding="utf-8-sig") as file:
-            first = file.readline()
-        separator = max(_SEPARATORS, key=first.count)
-        return pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
-        )
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise AnalysisError(
-            f"The file {path} can't be read as {'parquet' if path.suffix == '.parquet' else 'CSV'} ({reason(error)}); "
-            "expected one row a case, under a line of headings."
-        ) from error
-
-
-def _keys(frame: "pd.DataFrame", columns: ScoreColumns, source: _Origin) -> "pd.DataFrame":
-    """Return the columns that tell rows apart, as text, each row once."""
-    keys = frame[list(columns.keys)].astype("string")
-    for name in columns.keys:
-        blank = keys[name].isna() | keys[name].str.strip().eq("")
-        if blank.any():
-            raise AnalysisError(
-                f"The {source.row} {int(blank.to_numpy().argmax()) + source.first} of {source.name} has no value for "
-                f"'{name}'; every row needs one."
-            )
+    averaged = {columns.case: "case", columns.class_name: "class"}
+    keys = pd.DataFrame(
+        {name: table.members(name, averaged[name]) if name in averaged else table.ids(name) for name in columns.keys}
+    )
     again = keys.duplicated()
     if again.any():
         at = int(again.to_numpy().argmax())
@@ -177,31 +152,75 @@ def _keys(frame: "pd.DataFrame", columns: ScoreColumns, source: _Origin) -> "pd.
             f"--{option}" for option, name in (("seed", columns.seed), ("class", columns.class_name)) if name is None
         ]
         raise AnalysisError(
-            f"In {source.name}, {source.row}s {before + source.first} and {at + source.first} are both of {what}; "
+            f"In {table.name}, {table.row}s {table.numbers[before]} and {table.numbers[at]} are both of {what}; "
             "expected one row each. "
             + (f"Name the column that tells them apart with {' or '.join(more)}." if more else "Drop one of them.")
         )
     return keys
 
 
-def _numbers(column: "pd.Series[Any]", name: str, source: _Origin) -> Any:
-    """Return a column as floats, NaN where it says that the value is missing."""
-    import numpy as np
-    import pandas as pd
+def _check_roles(columns: ScoreColumns, metrics: Sequence[str]) -> None:
+    """Refuse a column that is named for two things."""
+    roles = [(name, role) for role, name in columns.roles.items()] + [(name, "metric") for name in metrics]
+    for column, count in Counter(name for name, _ in roles).items():
+        if count > 1:
+            both = " and ".join(role for name, role in roles if name == column)
+            raise AnalysisError(f"The column '{column}' is named for {both}; each needs a column of its own.")
 
-    missing = column.isna() | column.astype("string").str.strip().str.lower().isin(_MISSING)
-    numbers = pd.to_numeric(column.where(~missing), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = np.where(missing, False, ~np.isfinite(numbers))
-    if wrong.any():
-        at = int(wrong.argmax())
-        more = f" ({int(wrong.sum())} such in all)" if wrong.sum() > 1 else ""
+
+def _units(table: ScoresTable, values: "Mapping[str, Floats]", asked: Unit | None) -> dict[str, Unit | None]:
+    """Tell the unit of each metric's shares and refuse what does not fit its metric.
+
+    Of several metrics, the caller speaks of the shares among them, or of those whose names don't tell what they are.
+    """
+    shares = [column for column in values if direction(column)]
+    meant = shares or [column for column in values if direction(column) is None]
+    if asked is not None and (asked not in TOP or not meant):
         raise AnalysisError(
-            f"The {source.row} {at + source.first} of {source.name} has '{column.iloc[at]}' for '{name}'{more}; "
-            "expected a finite number with a decimal point, or nothing where it is missing."
+            f"The unit '{asked}' does not fit {', '.join(values)}; expected share or percent, for metrics such as Dice."
         )
-    if np.isnan(numbers).all():
-        raise AnalysisError(f"The column '{name}' of {source.name} has no numbers; choose another.")
-    return numbers
+    units = {column: unit_of_shares(column, own, asked if column in meant else None) for column, own in values.items()}
+    for column, own in values.items():
+        _check_range(table, column, own, units[column])
+        if asked is None and units[column] == "percent":
+            _check_mixed(table, column, own)
+    return units
+
+
+def _check_range(table: ScoresTable, column: str, values: "Floats", unit: Unit | None) -> None:
+    low, high = range_of(column, unit)
+    slack = 0.0 if unit is None else ROUNDING * high
+    outside = (values < low - slack) | (values > high + slack)
+    if not outside.any():
+        return
+    place = int(outside.argmax())
+    more = f" ({int(outside.sum())} such in all)" if outside.sum() > 1 else ""
+    what = "a distance, 0 or more" if unit is None else f"a {unit if unit == 'share' else 'value in percent'}"
+    span = "" if unit is None else f" from 0 to {high:g}"
+    raise AnalysisError(
+        f"The {table.at(place)} has {values[place]:.8g} for '{column}'{more}; expected {what}{span}, or nothing where "
+        "it is missing."
+    )
+
+
+def _check_mixed(table: ScoresTable, column: str, values: "Floats") -> None:
+    """Refuse values up to 1 among larger ones, or under a heading that says percent nothing larger."""
+    import numpy as np
+
+    small, large = (values > 0) & (values <= 1 + ROUNDING), values > 1 + ROUNDING
+    if in_percent(column):
+        if small.any() and not large.any():
+            raise AnalysisError(
+                f"All values of '{column}' in {table.name} are at most 1, though it says percent; say with --unit "
+                "which they are."
+            )
+    elif small.any():
+        first, other = int(small.argmax()), int(large.argmax())
+        raise AnalysisError(
+            f"The {table.at(first)} has {values[first]:.8g} for '{column}' and {table.row} {table.numbers[other]} "
+            f"{values[other]:.8g}, as if shares and percent were mixed ({int(np.sum(small))} of "
+            f"{int(np.sum(small) + np.sum(large))} are at most 1); write all in one unit, or say which with --unit."
+        )
 
 
 def _as_records(
@@ -250,6 +269,9 @@ def _as_records(
 def _numbered(words: Iterable[str]) -> dict[str, int]:
     """Number words: by themselves where they are whole numbers, else in the order of the alphabet."""
     known = set(words)
-    if all(word.isdigit() for word in known) and len({int(word) for word in known}) == len(known):
+    # Not by `isdigit` alone, which takes superscripts too; more digits than these do not fit an integer of the records.
+    if all(word.isascii() and word.isdigit() and len(word) <= 18 for word in known) and len(
+        {int(word) for word in known}
+    ) == len(known):
         return {word: int(word) for word in known}
     return {word: number for number, word in enumerate(sorted(known), start=1)}

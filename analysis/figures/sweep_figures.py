@@ -29,10 +29,13 @@ from analysis.figures.study_file import read_study
 from analysis.figures.training import training_caption, training_figure
 from analysis.runs.sweep import PlannedVariant, read_sweep
 from analysis.runs.training_log import read_training_logs
-from simcvd.files import write_file
+from simcvd.files import fitting_name, write_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_MOST_BYTES = 230
+"""Of a variant's name in that of a file, which has words before and an ending after it."""
 
 
 @dataclass(frozen=True)
@@ -169,9 +172,9 @@ def write_figures(
 
 
 def file_name(name: object) -> str:
-    """Return a variant's name with everything that file systems dislike as `_`, none at its end."""
+    """Return a variant's name with everything that file systems dislike as `_`, none at its end; a long one is cut."""
     safe = "".join(letter if letter.isalnum() or letter in "._=-" else "_" for letter in str(name))
-    return safe.rstrip("._") or "_"
+    return fitting_name(safe.rstrip("._") or "_", _MOST_BYTES)
 
 
 def _of_scores(comparison: Comparison) -> Iterator[SweepFigure]:

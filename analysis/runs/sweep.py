@@ -3,8 +3,9 @@
 The only writer and reader, and the owner of the schema: whatever is in the file is a field here.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +55,8 @@ class Sweep:
         also: further metrics of its table.
         reference: name of the variant that the others are compared with, if any.
         dataset: the data set's name.
-        dataset_folder: where the data set was when the sweep ran; None where that is not recorded.
+        dataset_folder: where the data set was when the sweep ran, or where it is now if it lay inside a runs folder
+            that was moved; None where that is not recorded.
         variants: in the order of the sweep file.
         overrides: settings that the command gave for all variants that don't set them themselves.
         published: key of the published table that belongs to it, if any.
@@ -123,7 +125,7 @@ def read_sweep(runs: Path, name: str) -> Sweep:
     """
     content = _read(runs, name)
     with as_written(f"sweep file {sweep_file(runs, name)}", "a sweep"):
-        return _parse(name, content)
+        return _parse(runs, name, content)
 
 
 def read_search(runs: Path, name: str) -> SearchSection | None:
@@ -213,7 +215,7 @@ def _entry(replicate: Replicate, trial: str) -> dict[str, Any]:
     return {"seed": replicate.seed, **split, "id": trial}
 
 
-def _parse(name: str, content: Any) -> Sweep:
+def _parse(runs: Path, name: str, content: Any) -> Sweep:
     variants = []
     for entry in content["variants"]:
         replicates = [_replicate(trial) for trial in entry["trials"]]
@@ -234,7 +236,7 @@ def _parse(name: str, content: Any) -> Sweep:
         also=tuple(str(metric) for metric in content.get("also") or ()),
         reference=_word(reference),
         dataset=str(content["dataset"]["name"]),
-        dataset_folder=Path(content["dataset"]["path"]) if "path" in content["dataset"] else None,
+        dataset_folder=_dataset_folder(runs, content["dataset"]),
         variants=tuple(variants),
         overrides=dict(content.get("overrides") or {}),
         published=_word(content.get("published")),
@@ -243,6 +245,21 @@ def _parse(name: str, content: Any) -> Sweep:
         dataset_digest=_word(content["dataset"].get("digest")),
         label_splits=tuple(content.get("label_splits") or ()),
     )
+
+
+def _dataset_folder(runs: Path, recorded: Mapping[str, Any]) -> Path | None:
+    """Return where the data set was; where one is that lay inside a runs folder and was moved with it."""
+    if "path" not in recorded:
+        return None
+    folder = Path(recorded["path"])
+    if folder.exists():
+        return folder
+    for depth in range(1, len(folder.parts)):
+        inside = runs.resolve().joinpath(*folder.parts[-depth:])
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            if json.loads((inside / "dataset.json").read_text())["name"] == recorded["name"]:
+                return inside
+    return folder
 
 
 def _counts(recorded: Any) -> dict[str, int] | None:

@@ -11,6 +11,7 @@ from analysis.statistics.intervals import Interval, bca_interval, t_interval
 from analysis.statistics.normality import normality_doubt
 from analysis.statistics.paired import Alternative, PairedTest, paired_t_test
 from analysis.statistics.power import detectable_difference
+from analysis.statistics.samples import differences
 from analysis.statistics.signed_rank import wilcoxon
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "bca_interval",
     "crossed_test",
     "detectable_difference",
+    "differences",
     "g_alone",
     "hedges_g",
     "holm",

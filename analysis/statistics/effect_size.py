@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from analysis.statistics.intervals import check_level
 from analysis.statistics.noncentral import noncentrality_of
-from analysis.statistics.samples import both_sides, rounding
+from analysis.statistics.samples import differences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,8 +68,7 @@ def hedges_g(variant: "npt.ArrayLike", reference: "npt.ArrayLike", level: float 
         ValueError: the lengths differ, a value is not finite or the level is not in (0, 1).
     """
     check_level(level)
-    a, b = both_sides(variant, reference)
-    n, d_z, why_none = _d_z(a, b)
+    n, d_z, why_none = _d_z(differences(variant, reference))
     if d_z is None:
         return EffectSize(n, level, None, None, None, why_none)
     t, tail = d_z * n**0.5, (1 - level) / 2
@@ -83,19 +82,18 @@ def g_alone(variant: "npt.ArrayLike", reference: "npt.ArrayLike") -> float | Non
     >>> round(g_alone([0.80, 0.70, 0.90], [0.85, 0.80, 0.90]), 4)
     -0.5642
     """
-    a, b = both_sides(variant, reference)
-    n, d_z, _ = _d_z(a, b)
+    n, d_z, _ = _d_z(differences(variant, reference))
     return None if d_z is None else _unbiased(n - 1) * d_z
 
 
-def _d_z(a: "Floats", b: "Floats") -> tuple[int, float | None, str | None]:
+def _d_z(d: "Floats") -> tuple[int, float | None, str | None]:
     """Return n, the standardised difference, and why there is none."""
     import numpy as np
 
-    n, d = len(a), a - b
+    n = len(d)
     if n < 3:
         return n, None, {0: "there are no pairs", 1: "there is one pair only", 2: "there are two pairs only"}[n]
-    if np.ptp(d) <= rounding(a, b):
+    if np.ptp(d) == 0:
         return n, None, "the differences do not vary"
     return n, float(d.mean() / d.std(ddof=1)), None
 

@@ -34,8 +34,8 @@ class Interval:
 def t_interval(values: "npt.ArrayLike", level: float = 0.95) -> Interval:
     """Compute Student's interval of a mean: mean +- t_{n-1, (1+level)/2} sd / sqrt(n), sd with n - 1.
 
-    Of differences variant - reference it is the interval that belongs to `paired_t_test`: it holds 0 where the
-    two-sided p is at least 1 - level.
+    Of differences variant - reference, as `differences` gives them, it is the interval that belongs to `paired_t_test`:
+    it holds 0 where the two-sided p is at least 1 - level.
 
     >>> interval = t_interval([1.0, 2.0, 3.0])  # 2 +- 4.3027 / sqrt(3)
     >>> round(interval.low, 4), round(interval.high, 4)

@@ -8,14 +8,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-def normality_doubt(differences: "npt.ArrayLike") -> float | None:
+def normality_doubt(values: "npt.ArrayLike") -> float | None:
     """Return the p-value of Shapiro and Wilk's test that differences are normal (1965, Biometrika 52, 591-611).
 
     A small p is reason to look at `wilcoxon` beside the t-test. A large one is no proof, least of all for few cases,
     and choosing the test by it would spoil the p-value of the test chosen.
 
     Args:
-        differences: one finite value a case.
+        values: one finite value a case, as `differences` gives them.
 
     Returns:
         The p-value in [0, 1]; None for fewer than 3 values, for more than 5000, where the test's p is not known to be
@@ -24,7 +24,7 @@ def normality_doubt(differences: "npt.ArrayLike") -> float | None:
     Raises:
         ValueError: a value is not finite.
     """
-    x = sample(differences)
+    x = sample(values)
     if not 3 <= len(x) <= 5000 or x.max() - x.min() <= rounding(x):
         return None
     from scipy.stats import shapiro

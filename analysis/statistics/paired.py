@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.statistics.samples import both_sides, rounding
+from analysis.statistics.samples import differences
 
 Alternative = Literal["reference higher", "reference lower", "different"]
 
@@ -52,15 +52,14 @@ def paired_t_test(variant: Sequence[float], reference: Sequence[float], alternat
     """
     import numpy as np
 
-    a, b = both_sides(variant, reference)
-    n = len(a)
+    difference = differences(variant, reference)
+    n = len(difference)
     if n == 0:
         return PairedTest(0, None, None, "there are no pairs")
-    difference = a - b
     mean = float(difference.mean())
     if n == 1:
         return PairedTest(1, mean, None, "there is one pair only")
-    if np.ptp(difference) <= rounding(a, b):
+    if np.ptp(difference) == 0:
         identical = bool(np.all(difference == 0))
         return PairedTest(n, mean, None, "all pairs are identical" if identical else "all differences are equal")
     # Not scipy.stats.ttest_rel, whose checks take most of the time of a table with thousands of tests.

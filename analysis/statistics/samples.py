@@ -58,6 +58,29 @@ def both_sides(variant: "npt.ArrayLike", reference: "npt.ArrayLike") -> "tuple[F
     return a, b
 
 
+def differences(variant: "npt.ArrayLike", reference: "npt.ArrayLike") -> "Floats":
+    """Return variant minus reference; where rounding alone parts them, each is their mean, or 0 where that parts it.
+
+    One scale for all that is said of them: the size of the scores, not that of the differences, tells how far rounding
+    reaches, so whoever takes these can't find a spread that the test takes for none.
+
+    >>> 0.8 - 0.82 == 0.7 - 0.72, len(set(differences([0.8, 0.7], [0.82, 0.72]).tolist()))
+    (False, 1)
+
+    Raises:
+        ValueError: the lengths differ or a value is not finite.
+    """
+    import numpy as np
+
+    a, b = both_sides(variant, reference)
+    d: Floats = a - b
+    same = rounding(a, b)
+    if not d.size or np.ptp(d) > same:
+        return d
+    mean = float(d.mean())
+    return np.full_like(d, mean if abs(mean) > same else 0.0)
+
+
 def scores(values: "npt.ArrayLike", axes: str = "SN") -> "Floats":
     """Return scores as an array with an axis for each letter; NaN is missing.
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
-from analysis.comparison.scores_file import SUFFIXES, ScoreColumns, read_scores, tables_of_scores
+from analysis.comparison.scores_file import ScoreColumns, tables_of_scores
 from analysis.errors import AnalysisError
 from analysis.published import PublishedTable, published_of
+from analysis.runs.scores_table import SUFFIXES, as_table
 from analysis.tables.style import Style
 from analysis.tables.table import Table, make_sheet
 
@@ -78,7 +79,7 @@ def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: 
         if not value
     ]
     if columns.case is None or columns.variant is None or missing:
-        known = ", ".join(map(str, read_scores(path).columns))
+        known = ", ".join(filter(None, as_table(path).headings))
         raise AnalysisError(f"Name the columns of {path.name} with {', '.join(missing)}; it has {known}.")
     found = tables_of_scores(
         path,
@@ -89,6 +90,7 @@ def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: 
         class_name=columns.class_name,
         reference=request.reference,
         higher_is_better=columns.higher_is_better,
+        unit=columns.unit,
         two_sided=request.two_sided,
     )
     return make_sheet([found], request.style, None if block is None else [_paper(found, block)])

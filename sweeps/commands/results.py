@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from simcvd.errors import UserError
+from simcvd.files import fitting_name
 from sweeps.commands.console import ProgressLine, print_json
 from sweeps.commands.options import RUNS, JsonOption
 
@@ -31,6 +32,13 @@ class TableFormat(StrEnum):
     latex = "latex"
     html = "html"
     csv = "csv"
+
+
+class UnitChoice(StrEnum):
+    """What shares such as Dice are written in."""
+
+    share = "share"
+    percent = "percent"
 
 
 class SpreadChoice(StrEnum):
@@ -127,6 +135,10 @@ def tables(
             help="File of scores: direction of the metric, where its name does not tell.",
         ),
     ] = None,
+    unit: Annotated[
+        UnitChoice | None,
+        typer.Option(help="File of scores: Dice and the like from 0 to 1, or to 100. Default: told by the column."),
+    ] = None,
 ) -> None:
     """Print the ablation table of a sweep with paired tests.
 
@@ -139,7 +151,7 @@ def tables(
     from sweeps.storage.location import brought
 
     request = Request(tuple(metric or ()), reference, two_sided, Style(spread.value, significance.value))
-    columns = ScoreColumns(case, variant, seed, class_name, higher_is_better)
+    columns = ScoreColumns(case, variant, seed, class_name, higher_is_better, None if unit is None else unit.value)
     if len(sources) == 1 and is_scores_file(sources[0]):
         if published and block is None:
             raise UserError(
@@ -151,7 +163,10 @@ def tables(
             f"{', '.join(columns.given)} is for one CSV or parquet file of scores, not for {', '.join(sources)}."
         )
     else:
-        found = [sweep_at(brought(Path(named))) if "/" in named else (brought(runs), named) for named in sources]
+        found = [
+            sweep_at(brought(Path(named))) if "/" in named else (brought(runs), fitting_name(named))
+            for named in sources
+        ]
         sheet = sheet_of_sweeps(found, request, published, block)
     if form is TableFormat.terminal:
         from rich.console import Console
@@ -185,7 +200,7 @@ def figures(
     from analysis.figures.sweep_figures import write_figures
     from sweeps.storage.location import shown_from
 
-    folder, name = sweep_at(Path(named)) if "/" in named else (runs, named)
+    folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
         written = write_figures(folder, name, metric, reference, dataset, progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
@@ -209,7 +224,7 @@ def report(
     from analysis.report.write import write_report
     from sweeps.storage.location import shown_from
 
-    folder, name = sweep_at(Path(named)) if "/" in named else (runs, named)
+    folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("encoding", "cases") as progress:
         written = write_report(folder, name, reference, dataset, cases=not no_cases, on_case=progress)
     typer.echo(f"{written.path} ({written.size / 1e6:.1f} MB)")
@@ -221,4 +236,4 @@ def sweep_at(path: Path) -> tuple[Path, str]:
     """Return runs folder and sweep name of RUNS/sweeps/NAME or RUNS/NAME."""
     if path.name in {"", ".."}:
         path = path.resolve()
-    return (path.parent.parent if path.parent.name == "sweeps" else path.parent), path.name
+    return (path.parent.parent if path.parent.name == "sweeps" else path.parent), fitting_name(path.name)

@@ -83,6 +83,26 @@ def test_every_statistic_is_of_the_matched_values(of_two_classes: Scored, class_
         assert found.bootstrap is found.bootstrap
 
 
+@pytest.mark.parametrize(("shift", "why"), [(-0.02, "all differences are equal"), (0.0, "all pairs are identical")])
+def test_where_there_is_no_p_nothing_else_is_said(write_sweep: WriteSweep, shift: float, why: str) -> None:
+    """Differences of -0.02 but for rounding, which has a spread and no normal shape of its own."""
+    reference = {f"c{n}": round(0.7 + 0.013 * n, 3) for n in range(CASES)}
+    given = {
+        name: {0: [{"case_id": case, "class_id": 1, "dice": round(dice + by, 3)} for case, dice in reference.items()]}
+        for name, by in (("ref", 0.0), ("a", shift))
+    }
+    table = score_sweep(write_sweep(given), "toy")
+    found = difference(table, "a")
+    assert (found.test.p, found.test.why_no_p) == (None, why)
+    assert found.test.difference == pytest.approx(shift)
+    assert (found.interval.low, found.interval.high, found.bootstrap.low) == (None, None, None)
+    assert (found.g, found.effect.g, found.normality, found.signed_rank.p) == (None, None, None, None)
+    told = "\n".join(table.notes)
+    assert f"a: no p-value: {why}." in told
+    assert "normal" not in told.split("no p-value")[1]
+    assert "do not look normal" not in told
+
+
 def test_over_seeds_the_seeds_variance_is_pooled_over_all_variants(write_sweep: WriteSweep) -> None:
     given = scores(3)
     table = score_sweep(write_sweep(given), "toy")

@@ -105,7 +105,13 @@ def test_names_are_text_even_where_they_are_numbers(tmp_path: Path) -> None:
     [
         ("m,c,dice\na,1,0.5\n", {"case": "cs"}, r"no column 'cs' in s\.csv.*columns are m, c, dice"),
         ("m,c,dice\na,1,0.5\n", {"metric": "dise"}, r"no column 'dise' in s\.csv; did you mean dice\?"),
-        ("m,c,dice\na,1,0.5\na,2,0,8\n", {}, r"can't be read as CSV"),
+        ("m,c,dice\na,1,0.5\na,2,0,8\n", {}, r"line 3 of s\.csv has 4 cells \(a,2,0,8\) under 3 headings"),
+        ("m,c,dice\na,1,0.5\n", {"seed": "c"}, r"column 'c' is named for case and seed"),
+        ("m,c,dice\na,1,0.5\n", {"class_name": "dice"}, r"column 'dice' is named for class and metric"),
+        ("m,c,dice,dice\na,1,0.5,0.6\n", {}, r"columns 3 and 4 of s\.csv are both named 'dice'"),
+        ("m,c,dice\na,1,0.5\na,Mean,0.5\n", {}, r"line 3 of s\.csv has 'Mean' for 'c', which is no case"),
+        ("m,c,k,dice\na,1,x,0.5\na,1,background,1\n", {"class_name": "k"}, r"line 3 .* 'background' for 'k'"),
+        ("m,c,dice\na,1,0.5\na , 1,0.6\n", {}, r"lines 2 and 3 are both of m a, c 1"),
         ("m,c,dice\na,1,0.5\na,2,good\n", {}, r"line 3 of s\.csv has 'good' for 'dice'; expected a finite number"),
         ("m;c;dice\na;1;0,5\na;2;0,6\n", {}, r"line 2 of s\.csv has '0,5' for 'dice' \(2 such in all\)"),
         ("m,c,dice\na,1,inf\n", {}, r"line 2 .* has 'inf'"),
@@ -143,3 +149,97 @@ def test_of_several_metrics_the_direction_is_for_those_that_do_not_tell() -> Non
     scores = frame().assign(cost=lambda own: np.arange(len(own), dtype=float))
     found = tables(scores, metric=["DSC", "cost"], higher_is_better=False)
     assert [metric.higher_is_better for metric in found.metrics] == [True, False]
+
+
+PERCENT = {"ours": [80.0, 90.0, 85.0], "theirs": [79.0, 85.0, 84.0]}
+SHARES = {name: [value / 100 for value in values] for name, values in PERCENT.items()}
+
+
+def shares_frame(values: dict[str, list[float]], column: str = "dice") -> pd.DataFrame:
+    return pd.DataFrame(
+        [{"m": name, "c": case, column: value} for name, own in values.items() for case, value in enumerate(own)]
+    )
+
+
+def shown_mean(values: dict[str, list[float]], variant: str = "ours", **more: Any) -> float:
+    """Return a variant's mean as tables show it."""
+    table = tables_of_scores(shares_frame(values), "c", "m", "dice", reference="ours", **more)
+    mean = row_of(table, variant).mean
+    assert mean is not None
+    return mean * table.main.metric.scale
+
+
+def test_a_share_above_one_by_rounding_leaves_the_column_in_shares() -> None:
+    above = SHARES | {"ours": [1.0000001, 0.9, 0.8]}
+    assert shown_mean(above) == pytest.approx(90, rel=1e-6)
+    assert shown_mean(above, "theirs") == pytest.approx(82.6667, rel=1e-5)
+
+
+def test_shares_and_percent_give_the_same_table() -> None:
+    assert shown_mean(SHARES) == pytest.approx(shown_mean(PERCENT)) == pytest.approx(85)
+
+
+def test_the_unit_can_be_said() -> None:
+    collapsed = {"ours": [0.5, 0.4, 0.9], "theirs": [0.0, 0.0, 0.3]}
+    assert shown_mean(collapsed, unit="percent") == pytest.approx(0.6)
+    assert shown_mean(collapsed, unit="share") == shown_mean(collapsed) == pytest.approx(60)
+
+
+@pytest.mark.parametrize(
+    ("values", "more", "message"),
+    [
+        (
+            PERCENT | {"theirs": SHARES["theirs"]},
+            {},
+            r"row 3 of the data frame has 0\.79 for 'dice' and row 0 80, as if shares and percent were mixed \(3 of 6",
+        ),
+        (SHARES | {"ours": [0.8, 1.05, 0.9]}, {}, r"row 0 .* has 0\.8 for 'dice' and row 1 1\.05.*--unit"),
+        (SHARES | {"ours": [0.8, 1.05, 0.9]}, {"unit": "share"}, r"row 1 .* has 1\.05 .*expected a share from 0 to 1"),
+        (SHARES | {"ours": [0.8, -0.9, -0.1]}, {}, r"row 1 .* has -0\.9 for 'dice' \(2 such in all\).* 0 to 1"),
+        (PERCENT | {"ours": [80.0, 101.0, 85.0]}, {}, r"row 1 .* has 101 .*value in percent from 0 to 100"),
+        (PERCENT, {"unit": "share"}, r"row 0 .* has 80 .*\(6 such in all\); expected a share"),
+        (PERCENT, {"unit": "%"}, r"The unit '%' does not fit dice; expected share or percent"),
+    ],
+)
+def test_what_fits_no_unit_is_refused_with_its_place(
+    values: dict[str, list[float]], more: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(AnalysisError, match=message):
+        shown_mean(values, **more)
+
+
+def test_a_heading_of_percent_over_shares_is_asked_back() -> None:
+    with pytest.raises(AnalysisError, match=r"All values of 'dice_pct' in the data frame are at most 1"):
+        tables_of_scores(shares_frame(SHARES, "dice_pct"), "c", "m", "dice_pct")
+
+
+def test_a_negative_distance_is_refused_and_a_negative_error_is_not() -> None:
+    values = {"ours": [1.0, -1.0], "theirs": [2.0, 1.0]}
+    with pytest.raises(AnalysisError, match=r"row 1 .* has -1 for 'hd95'; expected a distance, 0 or more"):
+        tables_of_scores(shares_frame(values, "hd95"), "c", "m", "hd95")
+    found = tables_of_scores(shares_frame(values, "volume_error"), "c", "m", "volume_error")
+    assert row_of(found, "ours").mean == 0
+
+
+def test_a_unit_is_for_shares_and_not_for_the_distances_beside_them() -> None:
+    scores = frame().assign(DSC=lambda own: own["DSC"] * 0.01)
+    found = tables(scores, metric=["DSC", "HD95 (mm)"], unit="percent")
+    assert [metric.unit for metric in found.metrics] == ["%", "mm"]
+    assert [metric.scale for metric in found.metrics] == [1.0, 1.0]
+    with pytest.raises(AnalysisError, match=r"The unit 'percent' does not fit HD95 \(mm\)"):
+        tables(scores, metric="HD95 (mm)", unit="percent")
+
+
+def test_blanks_around_ids_and_headings_make_no_second_row(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("m, c ,dice\nours,1,0.5\nours ,2,0.6\n\u00a0our  net,1,0.7\nour net, 2,0.8\n")
+    table = tables_of_scores(path, "c", " m", "dice", reference="our  net")
+    assert [(row.variant, row.n) for row in table.main.means] == [("ours", 2), ("our net", 2)]
+
+
+@pytest.mark.parametrize("word", ["\u00b2", "9" * 20, "\u0663", "-1"])
+@pytest.mark.parametrize("role", ["seed", "class_name"])
+def test_seeds_and_classes_that_look_like_numbers_are_names(word: str, role: str) -> None:
+    scores = shares_frame(SHARES).assign(k=word)
+    table = tables_of_scores(scores, "c", "m", "dice", **{role: "k"})  # type: ignore[arg-type]
+    assert row_of(table, "ours").mean == pytest.approx(0.85)

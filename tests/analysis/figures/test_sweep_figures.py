@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import yaml
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
@@ -150,6 +151,27 @@ def test_names_of_files_are_safe_and_different(write_sweep: WriteSweep) -> None:
 )
 def test_names_of_files_are_those_of_variants(name: str, expected: str) -> None:
     assert file_name(name) == expected
+
+
+@pytest.mark.parametrize("length", [210, 240, 300])
+def test_figures_of_variants_with_long_names_are_written(
+    write_sweep: WriteSweep, monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr("analysis.figures.canvas.save.render", lambda figure, kind: kind.encode())
+    one, other = "v" * (length - 1) + "1", "v" * (length - 1) + "2"
+    runs = write_sweep({"one": {0: None}, "other": {0: None}}, reference=None)
+    for trial in ("one-s0", "other-s0"):
+        log(runs, trial, 0.5)
+    path = runs / "sweeps" / "toy" / "sweep.yaml"
+    content = yaml.safe_load(path.read_text())
+    for variant, name in zip(content["variants"], (one, other), strict=True):
+        variant["name"] = name
+    path.write_text(yaml.safe_dump(content))
+    written = write_figures(runs, "toy", workers=1)
+    assert len({file.name for file in written.files}) == 2 * 3 + 1
+    assert all(file.is_file() for file in written.files)
+    if length == 210:
+        assert written.files[0].name == f"training-{one}.pdf", "as before"
 
 
 def test_a_sweep_without_anything_is_refused(write_sweep: WriteSweep) -> None:

@@ -119,6 +119,16 @@ def test_a_sweep_is_what_its_file_says(runs: Path) -> None:
     assert sweep.trial_ids == ["a", "b", "c"]
 
 
+def test_a_data_set_inside_a_runs_folder_is_found_where_that_was_moved(runs: Path, tmp_path: Path) -> None:
+    inside = tmp_path / "data" / "boxes"  # the file says /data/boxes
+    inside.mkdir(parents=True)
+    assert read_sweep(runs, "mine").dataset_folder == Path("/data/boxes")
+    (inside / "dataset.json").write_text('{"name": "other"}')
+    assert read_sweep(runs, "mine").dataset_folder == Path("/data/boxes")
+    (inside / "dataset.json").write_text('{"name": "boxes"}')
+    assert read_sweep(runs, "mine").dataset_folder == inside
+
+
 def test_a_file_that_says_only_what_is_needed_is_read(tmp_path: Path) -> None:
     path = sweep_file(tmp_path, "old")
     path.parent.mkdir(parents=True)

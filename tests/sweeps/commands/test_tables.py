@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import cli
 from analysis.runs.records import write_cases, write_trial
 from simcvd.metrics.names import METRICS
+from sweeps.definition.sweep_file import SweepFile
 
 SHIFTS = {"SimCVD": 0.0, "UA-MT": -0.02, "DTC": 0.01}
 
@@ -95,6 +96,15 @@ def test_places_are_names_or_paths(runs: Path) -> None:
     assert "| **sixteen** |" in text
 
 
+@pytest.mark.parametrize("name", ["s" * 255, "s" * 300])
+def test_a_sweep_of_a_name_too_long_for_a_folder_is_found_by_it(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "eight")
+    folder = SweepFile.model_validate({"name": name, "variants": [{"name": "a"}]}).name
+    (tmp_path / "sweeps" / "eight").rename(tmp_path / "sweeps" / folder)
+    for place in (name, f"{tmp_path}/sweeps/{name}"):
+        assert "| SimCVD" in tables(tmp_path, place, "--format", "md")
+
+
 def test_several_metrics_make_one_table(runs: Path) -> None:
     text = tables(runs, "eight", "--metric", "dice", "--metric", "hd95_vox", "--format", "md")
     assert "| variant | Dice [%] | p | p over seeds | HD95 [voxel] | p | p over seeds |" in text
@@ -128,6 +138,16 @@ def test_scores_of_other_tools_need_no_runs_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_the_unit_of_foreign_shares_can_be_said(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("net,case,iou\na,1,0.4\na,2,0.6\nb,1,52\nb,2,54\n")
+    named = (str(path), "--case", "case", "--variant", "net", "--metric", "iou", "--format", "md")
+    assert "as if shares and percent were mixed" in " ".join(tables(tmp_path, *named, code=2).split())
+    text = tables(tmp_path, *named, "--unit", "percent")
+    assert "| a | 0.50 ± 0.14 |" in text
+    assert "| b | **53.00 ± 1.41** |" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -138,6 +158,7 @@ def test_scores_of_other_tools_need_no_runs_folder(tmp_path: Path) -> None:
         (("gone.csv", "--case", "a", "--variant", "b", "--metric", "c"), "There is no file gone.csv"),
         (("eight", "--case", "case"), "--case is for one CSV or parquet file of scores, not for eight"),
         (("eight", "--lower-is-better"), "--lower-is-better is for one CSV"),
+        (("eight", "--unit", "share"), "--unit is for one CSV"),
         (("eight", "eight"), "A sweep is named twice"),
         (("eight", "nine"), "There is no sweep 'nine'"),
         (("eight", "--metric", "dise"), "did you mean dice?"),
