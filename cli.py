@@ -5,6 +5,8 @@ The commands import heavy modules when they run, so that `simcvd --help` is fast
 """
 
 import errno
+import sys
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +17,10 @@ from simcvd.errors import UserError
 from sweeps.commands import cluster, data, results, sweep, trial
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 
-_FOLDER_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
+_FOLDER_ERRORS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+}
 
 
 class _Commands(TyperGroup):
@@ -95,6 +100,8 @@ def _about(
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, TextIOWrapper):  # of a batch job it may know ASCII alone; standard error copes by itself
+        sys.stdout.reconfigure(errors="replace")
     app(prog_name="simcvd")
 
 

@@ -1,18 +1,37 @@
 """Files that appear whole: written beside their place, then renamed into it."""
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
+
+MOST_NAME_BYTES: Final = 255
+"""Of a file's or folder's name, on all common file systems."""
+_MARKED_BYTES: Final = 48
+"""What `replacing` adds to a name."""
+
+
+def fitting_name(name: str, most: int = MOST_NAME_BYTES) -> str:
+    """Return a name as a disk takes it: one of more than `most` bytes is cut, and ends with a hash of the whole.
+
+    >>> fitting_name("a" * 300, most=20), fitting_name("dropout")
+    ('aaaaaaa-9835fa6bf4e2', 'dropout')
+    """
+    if len(os.fsencode(name)) <= most:
+        return name
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()[:12]
+    return f"{_first(name, most - len(digest) - 1)}-{digest}"
 
 
 @contextmanager
 def replacing(path: Path, *, ending: str = "", durable: bool = True) -> Iterator[Path]:
     """Yield a path to write to; at the block's end that file takes the place of `path`, after an error it is gone.
 
-    Its name begins with a dot and holds `.tmp-`, by which others pass over what a killed process leaves. It is new each
-    time, since several machines may write the same file.
+    Its name begins with a dot, then `path`'s as far as it fits, and holds `.tmp-`, by which others pass over what a
+    killed process leaves. It is new each time, since several machines may write the same file.
 
     Args:
         path: where the file appears; its folder is made.
@@ -20,7 +39,8 @@ def replacing(path: Path, *, ending: str = "", durable: bool = True) -> Iterator
         durable: the file outlives a power cut, which costs a wait for the disk; false for what is soon written again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}{ending}")
+    shown = _first(path.name, MOST_NAME_BYTES - _MARKED_BYTES)
+    partial = path.with_name(f".{shown}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}{ending}")
     try:
         yield partial
         if durable:
@@ -37,6 +57,12 @@ def write_file(path: Path, content: str | bytes, *, durable: bool = True) -> Non
     """Write a file that appears whole; `durable` as in `replacing`."""
     with replacing(path, durable=durable) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _first(name: str, most: int) -> str:
+    """Return the first letters of a name, of at most so many bytes."""
+    encoded = os.fsencode(name)
+    return name if len(encoded) <= most else encoded[:most].decode(errors="ignore")
 
 
 def _flush(path: Path) -> None:

@@ -21,6 +21,8 @@ KeyPath = tuple[str | int, ...]
 MOST_TOLD: Final = 5
 _OTHER_IN_1_1: Final = re.compile(r"yes|no|on|off|[-+]?0[0-9_]+", re.IGNORECASE)
 """Truth values of YAML 1.1, words in 1.2; its octal numbers, or words where a digit is above 7, numbers in 1.2."""
+_NOT_PLAIN: Final = re.compile(r"[-+]?(0[xob][0-9a-f_]+|(?=[^e]*_)[0-9.][0-9_.]*(e[-+]?[0-9]+)?)", re.IGNORECASE)
+"""Numbers that are not to the base of ten, or hold underscores."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def parse_yaml(text: str, origin: str, kind: str, expected: str) -> YamlText:
         expected: some keys that it may have.
 
     Raises:
-        UserError: no YAML, no mapping, a key twice, an anchor inside itself, or a value that YAML 1.1 reads otherwise.
+        UserError: no YAML, no mapping, a key twice, an anchor inside itself, a number that is no plain decimal one, or
+            a value that YAML 1.1 reads otherwise.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -109,7 +112,7 @@ def parse_value(text: str) -> Any:
     (0.001, [1, 2], 'a: b: c')
 
     Raises:
-        UserError: a number such as 010, which YAML 1.1 reads otherwise.
+        UserError: a number that is no plain decimal one, such as 010 or 0x10.
     """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
@@ -145,13 +148,13 @@ def _refuse(what: str, problems: Sequence[Problem], lines: Mapping[KeyPath, int]
 
 
 def _problems(node: "Node", path: KeyPath, lines: dict[KeyPath, int], around: tuple["Node", ...]) -> Iterator[Problem]:
-    """Note the line of each place under `node`; yield keys that are given twice and what YAML 1.1 reads otherwise."""
+    """Note the line of each place under `node`; yield keys that are given twice and what is easily misread."""
     from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
     if any(node is outer for outer in around):
         yield Problem(path, "refers to itself; write it out")
     elif isinstance(node, ScalarNode):
-        yield from _other_in_1_1(node, path)
+        yield from _misread(node, path)
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
             lines[(*path, index)] = value.start_mark.line + 1
@@ -166,11 +169,15 @@ def _problems(node: "Node", path: KeyPath, lines: dict[KeyPath, int], around: tu
                 yield Problem(place, f"given again in line {line}; keep one")
                 continue
             lines[place] = first[key.value] = line
-            yield from _other_in_1_1(key, place)
+            yield from _misread(key, place)
             yield from _problems(value, place, lines, (*around, node))
 
 
-def _other_in_1_1(node: "ScalarNode", path: KeyPath) -> Iterator[Problem]:
-    if node.style is None and _OTHER_IN_1_1.fullmatch(node.value):
+def _misread(node: "ScalarNode", path: KeyPath) -> Iterator[Problem]:
+    if node.style is not None:
+        return
+    if _OTHER_IN_1_1.fullmatch(node.value):
         told = "write true, false or a plain number, or put it in quotes"
         yield Problem(path, f"{node.value} means different things in YAML 1.1 and 1.2; {told}")
+    elif _NOT_PLAIN.fullmatch(node.value):
+        yield Problem(path, f"{node.value} is no plain decimal number; write it as one, or put it in quotes")

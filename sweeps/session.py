@@ -3,7 +3,7 @@
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import getpid
@@ -202,8 +202,20 @@ def _tune(
     except (RayError, TuneError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"Ray ended the sweep early ({reason}); run the same command again, it continues.") from error
-    results = [grid[index] for index in range(len(grid))]
-    return {_id(r.config): str(r.error) for r in results if r.error is not None and r.config is not None}
+    return _lost(grid, trial_ids or ())
+
+
+def _lost(grid: Any, asked: Collection[str]) -> dict[str, str]:
+    """Return the trials that ended without a report, with Ray's reason, which may be empty.
+
+    Ray tells the settings only of a trial whose process began; the folder that it made for it is named by its id.
+    """
+    found = {Path(result.path).name: result for result in (grid[index] for index in range(len(grid)))}
+    lost = dict.fromkeys((trial_id for trial_id in asked if trial_id not in found), "")
+    for trial_id, result in found.items():
+        if result.error is not None or "state" not in (result.metrics or {}):
+            lost[trial_id] = "" if result.error is None else str(result.error)
+    return lost
 
 
 def _tune_resources(placement: Placement) -> Any:

@@ -1,6 +1,7 @@
 """Dotted keys: presets, `--set a.b=value` and config files become validated settings."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from simcvd.errors import UserError
 from simcvd.nearest import did_you_mean
 from simcvd.nested import dotted
 from simcvd.yaml_text import parse_value, read_yaml
+
+_WHOLE = re.compile("-?(0|[1-9][0-9]{0,18})")
 
 
 def dotted_keys() -> dict[str, Any]:
@@ -131,11 +134,11 @@ def _parse_value(text: str) -> Any:
 
 
 def _numbers(text: str, separator: str) -> list[int] | None:
-    """Return several whole numbers; none where the text is something else."""
-    parts = text.split(separator)
-    if len(parts) < 2 or not all(part.strip().lstrip("-").isdigit() for part in parts):
-        return None
-    return [int(part) for part in parts]
+    """Return several plain whole numbers; none where the text is something else."""
+    parts = [part.strip() for part in text.split(separator)]
+    hexadecimal = separator == "x" and parts[0] == "0"  # refused by who reads it as YAML
+    several = len(parts) > 1 and all(map(_WHOLE.fullmatch, parts)) and not hexadecimal
+    return [int(part) for part in parts] if several else None
 
 
 def _nest(flat: Mapping[str, Any]) -> dict[str, Any]:

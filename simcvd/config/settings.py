@@ -22,7 +22,7 @@ from simcvd.config.methods import (
     SASSNetConfig,
     UAMTConfig,
 )
-from simcvd.config.types import HALVING, Fraction, Rate, Settings, Strides, Vox3, Weight
+from simcvd.config.types import HALVING, Fraction, Rate, Seed, Settings, Strides, Vox3, Weight
 
 
 class DataConfig(Settings):
@@ -35,7 +35,7 @@ class DataConfig(Settings):
             "unlabelled. Where none are left, unlabelled crops come from the labelled cases, without their labels."
         ),
     )
-    label_split: Annotated[int, Field(ge=0)] | None = Field(
+    label_split: Seed | None = Field(
         None, description="Seed that draws the labelled cases at random; none takes the first of the training list."
     )
     crop_vox: Vox3 = Field((112, 112, 80), description="Training crop and inference window in voxels (sec. IV, LA).")
@@ -168,7 +168,7 @@ class TrialConfig(Settings):
     """All settings of one trial."""
 
     method: str = Field("simcvd", description="Training method; `simcvd methods` lists them.")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of initial weights, data order and every draw.")
+    seed: Seed = Field(0, description="Seed of initial weights, data order and every draw.")
     data: DataConfig = DataConfig()
     training: TrainingConfig = TrainingConfig()
     loss: LossConfig = LossConfig()

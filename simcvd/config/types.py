@@ -11,6 +11,9 @@ Strides = tuple[_Stride3, _Stride3, _Stride3, _Stride3]
 """Along X, Y and Z, of the V-Net's four ways down, the finest first."""
 HALVING: Strides = ((2, 2, 2),) * 4
 
+MOST_SEED = 2**63
+"""Seeds are below it: records hold them in 64 bits."""
+Seed = Annotated[int, Field(ge=0, lt=MOST_SEED)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]

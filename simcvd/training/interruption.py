@@ -1,5 +1,6 @@
 """Stop a trial between two steps when the process is asked to end."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -29,23 +30,47 @@ class Judge(Protocol):
 
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
-    """Yield a function that tells whether SIGINT or SIGTERM has come; the second one acts at once.
+    """Yield a function that tells whether SIGINT, SIGTERM or SIGHUP has come; a second SIGINT or SIGTERM acts at once.
+
+    SIGHUP says that the terminal is closed. It may come from the terminal, the shell and the system at once, so more of
+    them ask nothing more; where it was ignored before, as under `nohup`, it stays so. What is written to a terminal
+    that is gone is dropped: the error would end the trial.
 
     Outside the main thread, where Python allows no handlers, the function always answers no.
     """
-    asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield lambda: False
         return
+    asked, hung_up = threading.Event(), threading.Event()
+    terminals = [output for output in (1, 2) if os.isatty(output)]
 
     def note(number: int, frame: FrameType | None) -> None:
         if asked.is_set():
             raise KeyboardInterrupt
         asked.set()
 
+    def note_hang_up(number: int, frame: FrameType | None) -> None:
+        hung_up.set()
+
+    def answer() -> bool:
+        if hung_up.is_set():
+            _drop_output(terminals)
+        return asked.is_set() or hung_up.is_set()
+
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, note_hang_up)
     try:
-        yield asked.is_set
+        yield answer
     finally:
+        answer()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _drop_output(terminals: Sequence[int]) -> None:
+    for output in terminals:
+        if not os.isatty(output):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, output)
+            os.close(nowhere)

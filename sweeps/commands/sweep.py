@@ -114,14 +114,16 @@ def sweep(
 
     definition = load_sweep(name)
     _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
+    rows = len(definition.rows)
+    splits = None if label_splits is None else parse_label_splits(label_splits, rows * len(definition.seeds))
     request = SweepRequest(
         sweep=definition,
         dataset=dataset or runs / PHANTOM_FOLDER,
         runs=runs,
         changes=Changes(
             overrides=assignments(changes),
-            seeds=None if seeds is None else parse_seeds(seeds),
-            label_splits=None if label_splits is None else parse_label_splits(label_splits),
+            seeds=None if seeds is None else parse_seeds(seeds, rows * len(splits or definition.label_splits or (0,))),
+            label_splits=splits,
             preset=preset,
         ),
         resources=ResourceRequest(workers, device, cpus_per_worker, gpus_per_worker, max_concurrent, address),

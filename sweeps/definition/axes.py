@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, Field, Tag, field_validator
 from pydantic_core import PydanticCustomError
 
+from simcvd.errors import UserError
 from simcvd.nested import dotted
 from sweeps.definition.variant_entry import DEFAULT_ROW, SweepModel, VariantEntry, short_names
+
+MOST_TRAININGS: Final = 100_000
+"""Of one sweep; more are a mistake, and to plan them takes minutes and gigabytes."""
 
 
 class ConditionalAxis(SweepModel):
@@ -80,10 +84,15 @@ def axis_rows(axes: Mapping[str, list[Any] | ConditionalAxis], base: Mapping[str
     Args:
         axes: the axes.
         base: values that settings have where no axis sets them; asked for by conditions only.
+
+    Raises:
+        UserError: there are more than `MOST_TRAININGS`.
     """
     names = short_names(axes)
-    rows = []
+    rows: list[VariantEntry] = []
     for settings in _combinations(axes, in_order(axes), {}, base):
+        if len(rows) == MOST_TRAININGS:
+            raise UserError(f"The axes {', '.join(axes)} make more than {MOST_TRAININGS:,} variants; shorten some.")
         name = ", ".join(f"{names[key]}={_shown(settings[key])}" for key in axes if key in settings)
         rows.append(VariantEntry(name=name or DEFAULT_ROW, set={key: settings[key] for key in axes if key in settings}))
     return rows

@@ -1,11 +1,13 @@
 """Sweeps by name or path: what to compare, read and checked before anything runs."""
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
+from simcvd.config.types import MOST_SEED
 from simcvd.errors import UserError
 from simcvd.nearest import did_you_mean
 from simcvd.yaml_text import YamlText, parse_yaml, read_yaml
@@ -24,6 +26,9 @@ __all__ = [
     "parse_seeds",
 ]
 
+MOST_COUNTED: Final = 100
+"""Above this a count is more likely meant as one seed, such as a date."""
+_PLAIN: Final = re.compile("0|[1-9][0-9]{0,99}")
 _KIND: Final = "sweep file"
 _KEYS: Final = "name, base, axes and seeds"
 
@@ -47,7 +52,7 @@ def list_sweeps() -> list[SweepFile]:
     return [load_sweep(name) for name in _catalogue()]
 
 
-def parse_seeds(text: str) -> list[int]:
+def parse_seeds(text: str, each: int = 1) -> list[int]:
     """Read `--seeds`: a count, or seeds separated by commas (`7,` is the one seed 7).
 
     >>> parse_seeds("3")
@@ -55,32 +60,47 @@ def parse_seeds(text: str) -> list[int]:
     >>> parse_seeds("0,2,5")
     [0, 2, 5]
 
+    Args:
+        text: the option's value.
+        each: trainings for each seed, told where the count is large.
+
     Raises:
-        UserError: anything else, or a seed given twice.
+        UserError: anything else, a count above `MOST_COUNTED`, or a seed given twice.
     """
-    return _numbers(text, "--seeds", "seeds", "a seed")
+    return _numbers(text, "--seeds", "seed", each)
 
 
-def parse_label_splits(text: str) -> list[int]:
+def parse_label_splits(text: str, each: int = 1) -> list[int]:
     """Read `--label-splits`: a count, or label splits separated by commas, as `parse_seeds` does.
 
     Raises:
-        UserError: anything else, or a label split given twice.
+        UserError: anything else, a count above `MOST_COUNTED`, or a label split given twice.
     """
-    return _numbers(text, "--label-splits", "label splits", "a label split")
+    return _numbers(text, "--label-splits", "label split", each)
 
 
-def _numbers(text: str, option: str, what: str, one: str) -> list[int]:
+def _numbers(text: str, option: str, what: str, each: int) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 1 and parts[-1] == "":
         parts.pop()
-    if not all(part.isdecimal() for part in parts) or (text.strip().isdecimal() and int(text) == 0):
-        raise UserError(f"{option} is '{text}', expected a count such as 3 or {what} such as 0,1,2.")
-    if "," not in text:
-        return list(range(int(text)))
+    counted = "," not in text
+    if not all(map(_PLAIN.fullmatch, parts)) or (counted and int(parts[0]) == 0):
+        raise UserError(
+            f"{option} is '{text}', expected a count such as 3 or {what}s such as 0,1,2, in plain decimal numbers."
+        )
     numbers = [int(part) for part in parts]
+    if counted and (count := numbers[0]) > MOST_COUNTED:
+        one = f"for the one {what} {count} write {option} {count}, with a comma" if count < MOST_SEED else ""
+        raise UserError(
+            f"{option} {count} is a count, and so many {what}s make {count * each:,} trainings; "
+            f"{one or f'expected {MOST_COUNTED} at most'}; more than {MOST_COUNTED} are named one by one."
+        )
+    if counted:
+        return list(range(count))
+    if (largest := max(numbers)) >= MOST_SEED:
+        raise UserError(f"{option} has {largest}, expected {what}s below {MOST_SEED} (2 to the power of 63).")
     if len(set(numbers)) < len(numbers):
-        raise UserError(f"{option} is '{text}', which names {one} twice; name each once.")
+        raise UserError(f"{option} is '{text}', which names a {what} twice; name each once.")
     return numbers
 
 

@@ -10,6 +10,7 @@ from simcvd.config import TrialConfig, apply_settings, config_hash, load_preset,
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 from simcvd.nested import dotted
+from sweeps.definition.axes import MOST_TRAININGS
 from sweeps.definition.changes import NO_CHANGES, Changes
 from sweeps.definition.sweep_file import LABEL_SPLIT, SweepFile
 from sweeps.definition.variant_entry import VariantEntry
@@ -74,7 +75,8 @@ def expand(
 
     Raises:
         UserError: a setting is unknown, out of range, or overridden though every variant sets it; two variants are the
-            same; the reference is not exactly one variant; the labelled cases are drawn in two ways.
+            same; the reference is not exactly one variant; the labelled cases are drawn in two ways; there are more
+            than `MOST_TRAININGS`.
     """
     overrides = dotted(changes.overrides)
     if both := sorted(sweep.set_by_all & overrides.keys()):
@@ -89,12 +91,18 @@ def expand(
         _check_label_splits(sweep, overrides)
     base = apply_settings(load_preset(changes.preset or sweep.preset, changes.plan), sweep.base_settings | overrides)
 
-    rows = [(row, _configured(sweep, base, row)) for row in sweep.rows_on(flatten(base))]
+    entries, seeds = sweep.rows_on(flatten(base)), changes.seeds or sweep.seeds
+    if (trainings := len(entries) * len(seeds) * len(splits or (None,))) > MOST_TRAININGS:
+        raise UserError(
+            f"The sweep {sweep.name} would have {trainings:,} trainings, and {MOST_TRAININGS:,} at most are planned; "
+            "take fewer values, seeds or label splits, or make several sweeps."
+        )
+    rows = [(row, _configured(sweep, base, row)) for row in entries]
     if sweep.include is not None:
         rows = _each_once(rows, dataset_digest)
     _refuse_doubles(sweep, rows, dataset_digest, overrides)
     reference = _reference(sweep, base, {row.name: config for row, config in rows})
-    replicates = [(seed, split) for seed in changes.seeds or sweep.seeds for split in splits or (None,)]
+    replicates = [(seed, split) for seed in seeds for split in splits or (None,)]
     return [
         Variant(
             name=row.name,

@@ -70,7 +70,7 @@ class Strategy(_Model):
     start: list[dict[str, Any]] = Field(
         [], description="Settings to try first, after the base's own, which always come first."
     )
-    confirm_seeds: Annotated[int, Field(ge=0)] = Field(
+    confirm_seeds: Annotated[int, Field(ge=0, le=1000)] = Field(
         3, description="Fresh seeds that the best settings and the base's own are trained with at the end."
     )
 

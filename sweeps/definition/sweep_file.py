@@ -9,6 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from simcvd.config import DEFAULT_PRESET, apply_settings, load_preset
 from simcvd.config.edit import flatten
+from simcvd.config.types import Seed
+from simcvd.files import fitting_name
 from simcvd.metrics.names import MetricName
 from simcvd.nested import dotted
 from sweeps.definition.ablation import Ablation
@@ -16,7 +18,6 @@ from sweeps.definition.axes import Axes, axis_rows, conditions, in_order
 from sweeps.definition.search_space import SearchSpace, Strategy
 from sweeps.definition.variant_entry import DEFAULT_ROW, SweepModel, VariantEntry
 
-Seed = Annotated[int, Field(ge=0)]
 PRESET: Literal["preset"] = "preset"
 LABEL_SPLIT = "data.label_split"
 WAYS = ("axes", "variants", "include", "ablation", "search")
@@ -26,7 +27,10 @@ WAYS = ("axes", "variants", "include", "ablation", "search")
 class SweepFile(SweepModel):
     """A sweep as written in YAML: a base, what varies and over which seeds."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Folder under RUNS/sweeps.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Folder under RUNS/sweeps; of one that is too long the first letters and a hash.",
+    )
     description: str = Field("", description="One line for `simcvd sweeps`.")
     base: dict[str, Any] = Field({}, description="`preset` and dotted settings that all variants share.")
     axes: Axes | None = Field(
@@ -71,6 +75,11 @@ class SweepFile(SweepModel):
         if isinstance(ablation := content.get("ablation"), Mapping):
             return {**content, "reference": ablation.get("full", Ablation.model_fields["full"].default)}
         return content
+
+    @field_validator("name")
+    @classmethod
+    def _as_a_folder(cls, value: str) -> str:
+        return fitting_name(value)
 
     @field_validator("base")
     @classmethod

@@ -1,6 +1,8 @@
 """Trials whose process was lost too often to try them again: what is recorded of them."""
 
+import re
 from contextlib import suppress
+from typing import Final
 
 from simcvd.config import TrialConfig
 from simcvd.device_errors import says_out_of_memory
@@ -11,6 +13,9 @@ from sweeps.status.lock import TrialBusyError
 from sweeps.status.trial import read_result, trial_folder
 from sweeps.trial.records import record_failure
 from sweeps.trial.watchdog import hang_position, hang_report
+
+_MEMORY_MONITOR: Final = re.compile(r"^.*\blow on memory\b.*$", re.MULTILINE)
+"""What Ray says of a process that it ended itself, in many lines more."""
 
 
 def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> None:
@@ -32,7 +37,8 @@ def record_lost(job: Job, config: TrialConfig, trial_id: str, reason: str) -> No
             kind, log = "gpu_error", gpu[1]
             message = f"The process of this trial ended {times} without a result; the last time: {gpu[0]}"
         else:
-            kind = "out_of_memory" if says_out_of_memory(reason) else "worker_lost"
-            last = reason.strip().splitlines()[-1] if reason.strip() else "no reason given"
+            ended = _MEMORY_MONITOR.findall(reason)
+            kind = "out_of_memory" if ended or says_out_of_memory(reason) else "worker_lost"
+            last = (ended or reason.strip().splitlines() or ["no reason given"])[-1]
             message = f"The process of this trial ended {times} without a result; the last time: {last}"
         record_failure(config, job.data.folder, runs, trial_id, kind, message, log)

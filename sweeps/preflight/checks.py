@@ -72,9 +72,9 @@ class Findings:
 def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequence[Node]) -> Findings:
     """Check versions, storage, data and disk on every node that trials can run on.
 
-    Other nodes are asked through Ray, side by side; this machine is looked at without it, and once more through it
-    where trials need an object store: keys are the environment's, and a Ray that was there before has its own. What
-    fits where was decided by `place`, and memory of devices is not looked at.
+    Nodes are asked through Ray, side by side; this machine is looked at without it as well, since Ray's processes may
+    import other code than the command does, and a Ray that was there before has its own environment. What fits where
+    was decided by `place`, and memory of devices is not looked at.
 
     Args:
         subject: what is about to run.
@@ -94,7 +94,7 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
     joined = usable(nodes, placement) if ray_is_running() else []
     others = other_nodes(joined) if joined else {}
     own = own_node(joined) if joined else {}
-    asked = others | own if storage.needs_credentials or data.only_source is not None else others
+    asked = others | own
     trained = subject.configs if subject.sized else ()  # what stands in for training computes no convolution
     gpus = gpu_task(trained, len(info.channels), len(info.classes) + 1) if on_gpu else None
     devices = look_at_devices(joined if ray_is_running() else nodes, gpus)

@@ -117,12 +117,22 @@ def unable_sentence(name: str, reason: str) -> str:
     )
 
 
+def short_of_memory_sentence(name: str, reason: str) -> str:
+    """Say that Ray ended the checks of a node for want of memory."""
+    return (
+        f"{name[0].upper()}{name[1:]} has too little free memory: Ray ended the checks there "
+        f"({' '.join(reason.split())[:200]}); end other programs, or take the machine out of this Ray."
+    )
+
+
 def _report(reference: Any, name: str) -> Any:
     import ray
-    from ray.exceptions import RayError
+    from ray.exceptions import OutOfMemoryError, RayError
 
     try:
         return ray.get(reference)
+    except OutOfMemoryError as error:
+        raise UserError(short_of_memory_sentence(name, str(error))) from error
     except (RayError, ImportError, AttributeError) as error:
         last = [line for line in str(error).splitlines() if line.strip()][-1:]
         raise UserError(unable_sentence(name, last[0] if last else type(error).__name__)) from error

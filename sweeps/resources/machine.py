@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from simcvd.errors import UserError
 from simcvd.host_memory import available_bytes
+from sweeps.resources.cores import usable_cores
 from sweeps.resources.placement import CPU, GPU, place, this_machine
 from sweeps.resources.ray_session import ray_session, running_ray
 from sweeps.resources.request import ResourceRequest
@@ -38,7 +39,7 @@ def measuring_machine(request: ResourceRequest) -> Machine | None:
     if machine is None:
         import torch
 
-        machine = {"Alive": True, "Resources": {CPU: os.cpu_count() or 1, GPU: torch.cuda.device_count()}}
+        machine = {"Alive": True, "Resources": {CPU: usable_cores(), GPU: torch.cuda.device_count()}}
     if not running_ray(request.address):
         placement, slots = place(request, [machine])
         return Machine(placement, slots, slots)

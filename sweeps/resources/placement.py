@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simcvd.errors import UserError
+from sweeps.resources.cores import usable_cores
 from sweeps.resources.ray_session import ray_is_running, running_ray
 from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
@@ -65,7 +66,7 @@ def this_machine() -> Node | None:
     try:
         from ray._private.resource_and_label_spec import ResourceAndLabelSpec
 
-        found = ResourceAndLabelSpec().resolve(is_head=True)
+        found = ResourceAndLabelSpec(num_cpus=usable_cores()).resolve(is_head=True)
         resources = {CPU: float(found.num_cpus or 0), GPU: float(found.num_gpus or 0)}
     except Exception:  # not public: whatever another version of Ray answers, its own node says it again once it runs
         return None

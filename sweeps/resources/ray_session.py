@@ -2,13 +2,18 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from simcvd.errors import UserError
+from sweeps.resources.cores import usable_cores
 from sweeps.resources.environment import environment
+from sweeps.resources.reach import check_reachable
+from sweeps.resources.surroundings import surroundings
 
 _OBJECT_STORE_BYTES = 200 * 2**20
 _TOO_SLOW = "timed out during startup"
@@ -51,8 +56,11 @@ def ray_session(address: str | None) -> Iterator[None]:
     if ray_is_running():
         yield
         return
-    with ray_environment():
-        _start(running_ray(address))
+    joined = running_ray(address)
+    if joined:
+        check_reachable(joined, given=bool(address))
+    with ray_environment(), environment({} if joined else surroundings()):
+        _start(joined)
         try:
             yield
         finally:
@@ -61,19 +69,35 @@ def ray_session(address: str | None) -> Iterator[None]:
             ray.shutdown()
 
 
+@contextmanager
+def _hang_ups_blocked() -> Iterator[None]:
+    """Let Ray's processes inherit that SIGHUP is blocked: trials write a checkpoint after their terminal is closed."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@_hang_ups_blocked()
 def _start(address: str | None) -> None:
     try:
         import ray
 
         # Its messages mix with the table; what matters comes back as an exception or a trial's failure.
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        quiet: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
+        quiet: dict[str, Any] = {
+            "logging_level": logging.CRITICAL,
+            "log_to_driver": False,
+            "job_config": _searching_as_here(),
+        }
         if address:
             forwarded = {"OMP_WAIT_POLICY": os.environ["OMP_WAIT_POLICY"]}
             ray.init(address=address, runtime_env={"env_vars": forwarded}, **quiet)
             return
         local: dict[str, Any] = {
             "address": "local",
+            "num_cpus": usable_cores(),
             "include_dashboard": True,  # frees the resources of stopped worker groups
             "dashboard_host": "127.0.0.1",
             "object_store_memory": _OBJECT_STORE_BYTES,
@@ -89,3 +113,16 @@ def _start(address: str | None) -> None:
     except Exception as error:  # Ray raises a bare one when it does not come up in time
         where = f"Ray at {address} can't be reached" if address else "Ray can't be started on this machine"
         raise UserError(f"{where}: {' '.join(str(error).split())[:300]}.") from error
+
+
+def _searching_as_here() -> Any:
+    """Let Ray's processes search modules where this one does, in the same order.
+
+    By itself Ray puts the working folder in front, where any `analysis.py` would hide ours.
+    """
+    from ray.job_config import JobConfig
+
+    config: Any = JobConfig(_py_driver_sys_path=[str(Path(folder).absolute()) for folder in reversed(sys.path)])
+    # Ray asks this only to know whether to add the working folder and that of the script.
+    config._runtime_env_has_working_dir = lambda: True
+    return config

@@ -9,6 +9,7 @@ from typing import Any
 
 from simcvd.config import TrialConfig, apply_settings, config_hash, trial_id
 from simcvd.config.edit import flatten
+from simcvd.config.types import MOST_SEED
 from simcvd.errors import UserError
 from simcvd.metrics.names import OVERLAPS
 from sweeps.definition.catalogue import SweepFile
@@ -60,6 +61,11 @@ class SearchPlan:
         steps = (max(1, round(part * self.steps)) for part in fractions or SCHEDULE_RUNGS)
         return tuple(sorted({number for number in steps if number < self.steps}))
 
+    @property
+    def first_steps(self) -> int:
+        """Steps of a setting's first training."""
+        return self.steps if self.strategy.fidelity == "truncate" else (*self.rungs, self.steps)[0]
+
     @cached_property
     def start(self) -> list[dict[str, Any]]:
         """Settings to try first: the base's own, then those of the strategy, with the base's where they are silent."""
@@ -102,6 +108,8 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
             f"and so can't select; expected {' or '.join(OVERLAPS)} (others can stand under also)."
         )
     plan = SearchPlan(sweep.name, base, dataset_digest, sweep.search, sweep.strategy or Strategy(), sweep.metric)
+    if (last := base.seed + plan.strategy.confirm_seeds) >= MOST_SEED:
+        raise UserError(f"The search {sweep.name} would confirm with the seed {last}; take a seed that is smaller.")
     _check_start(plan)
     return plan
 

@@ -169,9 +169,11 @@ def _record_lost(search: _Search, tries: Path, job: Job, number: int, reason: st
     record = read_setting(tries, number)
     if record is None or record.state != "running":
         return
-    if record.trials:
-        _, config = search.plan.trial(record.params, record.trials[-1].steps)
-        record_lost(job, config, record.trials[-1].id, reason)
+    if not record.trials:  # lost before its first training began
+        steps = search.plan.first_steps
+        record = record.training(steps, search.plan.trial(record.params, steps)[0])
+    _, config = search.plan.trial(record.params, record.trials[-1].steps)
+    record_lost(job, config, record.trials[-1].id, reason)
     failed = record.failed()
     write_setting(tries, failed)
     search.study.tell(failed)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.comparison.importance import Importances, importances, quiet
-from analysis.runs.tried_setting import TriedSetting
+from analysis.runs.tried_setting import TriedSetting, read_settings
 from simcvd.errors import UserError
 from simcvd.files import replacing
+from sweeps.search.claim import read_identity
 from sweeps.search.plan import SearchPlan
 from sweeps.search.space import distributions, params_of, settings_of
 
@@ -53,7 +54,8 @@ class SearchStudy:
             self._study = optuna.create_study(
                 study_name=self.name, storage=self._storage, direction="maximize", load_if_exists=True
             )
-            self._belong_to(folder)  # before anything else is written there
+            if storage is not None:  # a journal lies in the folder, and moves with it
+                self._belong_to(folder)  # before anything else is written there
             for settings in plan.start:
                 self._study.enqueue_trial(params_of(settings), skip_if_exists=True)
 
@@ -163,17 +165,23 @@ class SearchStudy:
         return Suggestion(trial.number, settings_of(trial.params, self._plan.space))
 
     def _belong_to(self, folder: Path) -> None:
-        """Refuse a study that another runs folder fills: two commands would hand out each other's settings."""
+        """Refuse a database's study that another runs folder fills: two commands would hand out each other's settings.
+
+        A folder that was moved brings its records along, and nothing of the search is left where it was.
+        """
         own = str(folder.resolve())
         owner = self._study.user_attrs.get(RUNS_KEY)
-        if owner is None:
+        if owner == own:
+            return
+        gone = owner is not None and read_identity(Path(owner) / "search") != self._plan.identity
+        if owner is None or (gone and read_settings(folder / "search")):
             self._study.set_user_attr(RUNS_KEY, own)
-        elif owner != own:
-            self.close()
-            raise UserError(
-                f"The study {self.name} in this storage belongs to {owner}; go on there with --out, or take another "
-                "storage or another name for the sweep."
-            )
+            return
+        self.close()
+        raise UserError(
+            f"The study {self.name} in this storage belongs to {owner}; go on there with --out, or take another "
+            "storage or another name for the sweep."
+        )
 
 
 def study_name(plan: SearchPlan) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from sweeps.channel.channel import Channel
 from sweeps.channel.folder_channel import FolderChannel
@@ -49,8 +49,6 @@ class ObjectStorage:
     Attributes:
         runs: where it is, and the folders on each machine's own disk that go with it.
     """
-
-    needs_credentials: ClassVar = True
 
     runs: ObjectRuns
 

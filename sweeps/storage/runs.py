@@ -39,10 +39,6 @@ class RunsStorage(Protocol):
     def disk(self) -> Path:
         """Where trials write, on the node that asks."""
 
-    @property
-    def needs_credentials(self) -> bool:
-        """Whether a process needs more than a path to reach it: what the environment of its own Ray holds."""
-
     def bring(self, name: str) -> None:
         """Bring what is there to `folder`, with the files of one sweep."""
 

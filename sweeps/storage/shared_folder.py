@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from simcvd.errors import UserError
 from sweeps.channel.channel import Channel
@@ -27,8 +27,6 @@ class SharedFolder:
         folder: absolute.
         cache: folder on each node's own disk that data sets are copied to; none reads them in place.
     """
-
-    needs_credentials: ClassVar = False
 
     folder: Path
     cache: Path | None = None

@@ -61,6 +61,11 @@ def test_version_is_the_packages(run):
         (["train", "--method", "ua-mt"], "did you mean ua_mt?"),
         (["train", "--method", "nonsense"], "methods are simcvd, supervised, mean_teacher"),
         (["sweep", "dropout", "--seeds", "many"], "--seeds is 'many'"),
+        (["sweep", "dropout", "--seeds", "20230101", "--dry-run"], "make 141,610,707 trainings; for the one seed"),
+        (["sweep", "dropout", "--seeds", f"{2**63},"], "expected seeds below 9223372036854775808"),
+        (["train", "--seed", f"{2**63}"], "seed is 9223372036854775808: input should be less than"),
+        (["train", "--set", "training.steps=1:40"], "training.steps is '1:40'"),
+        (["train", "--set", "training.steps=1_000"], "1_000 is no plain decimal number"),
         (["sweep", "dropout", "--gpus-per-worker", "1.5"], "--gpus-per-worker is 1.5"),
         (["sweep", "dropout", "nowhere"], "nowhere: expected a folder made by `simcvd prepare`"),
         (["inspect", "nowhere"], "There is no data set in nowhere"),
@@ -92,3 +97,19 @@ def test_second_ctrl_c_ends_with_130(run, dataset, stub_trial):
     done = run("train", dataset)
     assert done.exit_code == 130
     assert "run the same command again to continue" in done.output
+
+
+def test_a_name_too_long_for_a_disk_is_one_sentence(run):
+    done = run("inspect", "a" * 300)
+    assert done.exit_code == 2
+    assert re.fullmatch(r"Error: .+\n", done.output)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_what_a_terminal_can_not_show_is_replaced(tmp_path, encoding):
+    table = "from rich.console import Console; Console().print('0.8 \\u00b1 0.1 \\udcff')"
+    code = f"import cli; cli.app.command('say')(lambda: exec({table!r})); cli.main()"
+    environment = os.environ | {"PYTHONPATH": str(Path(cli.__file__).parent), "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code, "say"], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode() == f"0.8 {'?' if encoding == 'ascii' else chr(0xB1)} 0.1 ?\n"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.files import replacing, write_file
+from simcvd.files import fitting_name, replacing, write_file
 
 
 def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -94,3 +94,23 @@ def test_the_mode_is_that_of_any_new_file(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_that_is_too_long_is_cut_and_ends_with_a_hash() -> None:
+    for name in ("a" * 255, "\N{GREEK SMALL LETTER TAU}" * 127, "a.b-c"):
+        assert fitting_name(name) == name
+    cut = {fitting_name("a" * 256), fitting_name("a" * 300), fitting_name("\N{GREEK SMALL LETTER TAU}" * 128)}
+    assert len(cut) == 3
+    for name in cut:
+        assert 253 <= len(name.encode()) <= 255
+        assert fitting_name(name) == name
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "\N{GREEK SMALL LETTER TAU}" * 127])
+def test_a_file_with_the_longest_name_that_a_disk_takes_is_written(tmp_path: Path, name: str) -> None:
+    write_file(tmp_path / name, "one")
+    with replacing(tmp_path / name, ending=".nii.gz") as partial:
+        assert partial.name.startswith(f".{name[:50]}")
+        partial.write_text("two")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "two"

@@ -11,11 +11,9 @@ def _parsed(text: str) -> YamlText:
 
 
 def test_numbers_are_those_of_yaml_1_2_and_words_stay_words() -> None:
-    content = _parsed(
-        "a: [1e-3, 1e3, .5, 0x10, 0o10, 1:30, 007a, 'yes', \"off\", '010', no way, 0, -0.5, true, ~]"
-    ).content
+    content = _parsed("a: [1e-3, 1e3, .5, 1:30, 007a, 'yes', \"off\", '010', no way, 0, -0.5, true, ~]").content
     assert content["a"] == [
-        *(0.001, 1000.0, 0.5, 16, 8, "1:30", "007a", "yes", "off", "010", "no way", 0, -0.5, True, None),
+        *(0.001, 1000.0, 0.5, "1:30", "007a", "yes", "off", "010", "no way", 0, -0.5, True, None),
     ]
 
 
@@ -109,3 +107,19 @@ def test_a_value_is_yaml_or_text() -> None:
     assert [parse_value(text) for text in ("1e-3", "[1, 2]", "true", "null", "yes", "a: b: c", "")] == [
         *(0.001, [1, 2], True, None, "yes", "a: b: c", None),
     ]
+
+
+@pytest.mark.parametrize("number", ["0x10", "0o10", "0b11", "1_000", "1_0.5", "1_0e3"])
+def test_numbers_that_are_no_plain_decimal_ones_are_refused(number: str) -> None:
+    with pytest.raises(UserError, match=f"line 2, b.0: {number} is no plain decimal number; write it as one, or put"):
+        _parsed(f"a: 1\nb: [{number}]")
+    with pytest.raises(UserError, match=f"The value {number} is wrong"):
+        parse_value(number)
+
+
+def test_plain_numbers_and_words_with_digits_are_read() -> None:
+    texts = ("0", "-10", "+5", "1.5", ".5", "5.", "1e-3", "'010'", "1:40", "1_a", "a_1", "_1", "1:a", "0xg")
+    assert [parse_value(text) for text in texts] == [
+        *(0, -10, 5, 1.5, 0.5, 5.0, 0.001, "010", "1:40", "1_a", "a_1", "_1", "1:a", "0xg"),
+    ]
+    assert _parsed("a: 1:a").content == {"a": "1:a"}

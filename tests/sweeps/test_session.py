@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,6 +19,7 @@ from sweeps.channel.channel import StopReason
 from sweeps.preflight.checks import Subject
 from sweeps.resources.request import ResourceRequest
 from sweeps.session import Session, open_session
+from sweeps.status.sweep import SweepReader
 from sweeps.storage.data_cache import InPlace
 from sweeps.storage.shared_folder import SharedFolder
 from sweeps.trial.failure_kinds import DiskFullError
@@ -87,3 +89,27 @@ def test_a_session_stops_when_its_time_is_over_or_a_trial_asks_for_it(opened: Op
 def test_a_disk_that_got_full_ends_the_session_with_a_sentence(opened: Open) -> None:
     with pytest.raises(DiskFullError), opened() as running:
         running.job.channel.request_stop(StopReason.disk_full)
+
+
+def test_a_trial_of_which_ray_tells_no_settings_is_lost_by_its_id(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray has them from the trial's own process, which may be killed before it has told them."""
+    from ray import tune
+
+    def result(trial_id: str, error: Exception | None = None, **metrics: Any) -> SimpleNamespace:
+        config = metrics.get("config")
+        return SimpleNamespace(path=f"/tune-0/{trial_id}", error=error, metrics=metrics, config=config)
+
+    grid = [
+        result("a", state="finished", config={"trial_id": "a"}),
+        result("b", RuntimeError("killed for memory"), done=False),
+        result("c", RuntimeError("killed later"), config={"trial_id": "c"}),
+        result("d", done=False),
+    ]
+    monkeypatch.setattr(tune, "Tuner", lambda *_, **__: SimpleNamespace(fit=lambda: grid))
+    monkeypatch.setattr(session, "alive_nodes", lambda: {"a"})
+    with opened() as running:
+        reader = SweepReader(tmp_path, "mine", [], 1)
+        lost = running.run(reader, lambda config, job: None, running.job, trial_ids=list("abcde"))
+    assert lost == {"b": "killed for memory", "c": "killed later", "d": "", "e": ""}

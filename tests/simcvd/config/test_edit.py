@@ -5,12 +5,14 @@ import yaml
 
 from simcvd.config import (
     PRESETS,
+    TrialConfig,
     apply_settings,
     dotted_keys,
     from_file,
     load_preset,
     parse_assignment,
 )
+from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 
 FIXED_KEYS = [
@@ -122,3 +124,20 @@ def test_wrong_settings_file_gets_a_sentence(content: str, tmp_path: Path) -> No
     path.write_text(content)
     with pytest.raises(UserError, match=r"config\.yaml"):
         from_file(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["010x010x010", "²x2x2", "--2x2x2", "1_0,1_0", "٣x٣x٣", "1:40", "0x10", "1_000", "010"]
+)
+def test_what_is_no_plain_number_is_none(text: str) -> None:
+    for key in ("data.crop_vox", "training.steps"):
+        with pytest.raises(UserError):
+            apply_settings(TrialConfig(), dict([parse_assignment(f"{key}={text}")]))
+
+
+@pytest.mark.parametrize("key", ["seed", "data.label_split"])
+def test_seeds_are_below_2_to_the_power_of_63(key: str) -> None:
+    changed = apply_settings(TrialConfig(), {key: 2**63 - 1, "data.labeled": 2})
+    assert flatten(changed)[key] == 2**63 - 1
+    with pytest.raises(UserError, match=f"{key} is 9223372036854775808: input should be less than"):
+        apply_settings(TrialConfig(), {key: 2**63, "data.labeled": 2})

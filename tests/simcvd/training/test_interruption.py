@@ -1,6 +1,9 @@
 import os
+import pty
 import signal
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +38,49 @@ def test_other_threads_are_never_asked() -> None:
     thread.start()
     thread.join()
     assert answers == [False]
+
+
+def test_a_closed_terminal_asks_however_often_it_is_told() -> None:
+    with stop_on_signals() as asked:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert asked()
+        os.kill(os.getpid(), signal.SIGTERM)  # as the system sends at a logout, together with SIGHUP
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+def test_what_runs_under_nohup_goes_on_when_the_terminal_is_closed() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_signals() as asked:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not asked()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+IN_TERMINAL = """
+import sys, time
+from pathlib import Path
+from simcvd.training.interruption import stop_on_signals
+with stop_on_signals() as asked:
+    print("ready", flush=True)
+    while not asked():
+        time.sleep(0.01)
+    print("written to nobody", file=sys.stderr, flush=True)
+    Path(sys.argv[1]).write_text("checkpoint")
+print("nor this", flush=True)
+Path(sys.argv[1]).write_text("ended")
+"""
+
+
+def test_what_is_written_to_a_closed_terminal_ends_nothing(tmp_path: Path) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", IN_TERMINAL, str(tmp_path / "file")])
+    assert b"ready" in os.read(terminal, 100)
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert (code, (tmp_path / "file").read_text()) == (0, "ended")

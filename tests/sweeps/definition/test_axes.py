@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from simcvd.errors import UserError
 from sweeps.definition.changes import Changes
 from sweeps.definition.expand import all_trials, expand
 from sweeps.definition.sweep_file import SweepFile
@@ -33,6 +34,13 @@ def test_an_axis_is_varied_only_where_its_condition_holds() -> None:
         "method=ua_mt, temperature=1.0",
         "method=dan",
     ]
+
+
+def test_more_combinations_than_can_be_planned_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.definition.axes.MOST_TRAININGS", 6)
+    with pytest.raises(UserError, match=r"The axes method, .* make more than 6 variants; shorten some"):
+        _sweep(BY_METHOD).rows  # noqa: B018 - made anew each time
+    assert len(_sweep(BY_METHOD | {"method": ["simcvd", "ua_mt"]}).rows) == 6
 
 
 def test_elsewhere_the_value_of_the_base_stays() -> None:

@@ -100,10 +100,35 @@ def test_seeds_are_a_count_or_a_list() -> None:
     assert (parse_seeds("3"), parse_seeds("0,2,5"), parse_seeds("7,")) == ([0, 1, 2], [0, 2, 5], [7])
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "a", "1,1", "", "1,,2"])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "a", "1,1", "", "1,,2", "010", "0,01", "1_0", "٣", "²", "1:40", "9" * 5000]
+)
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds"):
         parse_seeds(text)
+
+
+def test_a_large_count_is_asked_back_with_the_number_of_trainings() -> None:
+    with pytest.raises(UserError) as found:
+        parse_seeds("20230101", each=6)
+    assert str(found.value) == (
+        "--seeds 20230101 is a count, and so many seeds make 121,380,606 trainings; for the one seed 20230101 write "
+        "--seeds 20230101, with a comma; more than 100 are named one by one."
+    )
+    with pytest.raises(UserError, match="--label-splits 101 is a count, and so many label splits make 101 trainings"):
+        parse_label_splits("101")
+    assert parse_seeds("100") == list(range(100))
+    assert parse_seeds("20230101,") == [20230101]
+
+
+def test_seeds_are_below_2_to_the_power_of_63(tmp_path: Path) -> None:
+    assert parse_seeds(f"{2**63 - 1},") == [2**63 - 1]
+    with pytest.raises(UserError, match="--seeds has 9223372036854775808, expected seeds below 9223372036854775808"):
+        parse_seeds(f"0,{2**63}")
+    with pytest.raises(UserError, match="--label-splits has 9223372036854775808"):
+        parse_label_splits(f"{2**63},")
+    with pytest.raises(UserError, match=r"line 3, seeds\.1: .*less than 9223372036854775808"):
+        load_sweep(_write(tmp_path, f"name: x\nvariants: [{{name: a}}]\nseeds: [0, {2**63}]\n"))
 
 
 def test_label_splits_are_a_count_or_a_list() -> None:

@@ -30,6 +30,12 @@ def test_a_trial_has_the_identity_of_its_settings_and_data_set() -> None:
     assert expand(sweep, "other")[0].trials[1].id != trial.id
 
 
+def test_more_trainings_than_can_be_planned_are_refused() -> None:
+    sweep, changes = load_sweep("dropout"), Changes(seeds=range(2000), label_splits=range(10))
+    with pytest.raises(UserError, match="The sweep dropout would have 140,000 trainings, and 100,000 at most"):
+        expand(sweep, "digest", changes)
+
+
 def test_axes_give_all_combinations() -> None:
     variants = expand(
         _sweep(axes={"loss.sdm": [0, 0.1], "data.crop_vox": [[32, 32, 32], [48, 48, 32]]}),

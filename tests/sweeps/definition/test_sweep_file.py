@@ -10,6 +10,15 @@ def test_nested_settings_become_dotted() -> None:
     assert sweep.swept == {"loss.sdm"}
 
 
+def test_a_name_that_no_folder_can_have_is_cut() -> None:
+    def named(length: int) -> str:
+        return SweepFile.model_validate({"name": "s" * length, "variants": [{"name": "v" * 300}]}).name
+
+    assert named(255) == "s" * 255
+    assert len(named(300)) == 255
+    assert named(300) != named(301)
+
+
 def test_what_every_variant_sets_is_apart_from_what_some_set() -> None:
     rows = [{"name": "a", "set": {"loss.sdm": 1, "loss.contrast": 1}}, {"name": "b", "set": {"loss.sdm": 2}}]
     sweep = SweepFile.model_validate({"name": "mine", "variants": rows})

@@ -20,9 +20,9 @@ THREE_TIMES = "The process of this trial ended 3 times without a result; the las
         ("The actor died.\nIt was hungry.", "worker_lost", "It was hungry."),
         ("", "worker_lost", "no reason given"),
         (
-            "ray.exceptions.OutOfMemoryError: low on memory\nSet less.",
+            "Failure # 1\n1 worker(s) were killed due to the node running low on memory. 2 GB used.\n[\nSet less.",
             "out_of_memory",
-            "Set less.",
+            "1 worker(s) were killed due to the node running low on memory. 2 GB used.",
         ),
         ("RuntimeError: CUDA error: out of memory", "out_of_memory", "RuntimeError: CUDA error: out of memory"),
         (f"\x1b[36mray::run()\x1b[39m\nsweeps.gpu_failures.GpuError: {GPU}\n", "gpu_error", GPU),

@@ -18,7 +18,7 @@ from sweeps.preflight import ray_nodes
 from sweeps.preflight.checks import Findings, Subject, preflight
 from sweeps.preflight.gpu import GpuDevice, GpuReport, GpuTask
 from sweeps.preflight.node import NodeReport, NodeTask, examine
-from sweeps.preflight.ray_nodes import silent_sentence, unable_sentence
+from sweeps.preflight.ray_nodes import short_of_memory_sentence, silent_sentence, unable_sentence
 from sweeps.request import SweepRequest
 from sweeps.resources.placement import place
 from sweeps.resources.ray_session import ray_environment
@@ -129,6 +129,23 @@ def test_the_node_at_fault_is_named(
 
 
 @pytest.mark.ray
+def test_processes_of_ray_on_this_machine_that_import_other_code_are_refused(
+    dataset: Path, tmp_path: Path, nodes: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    own = ray.get_runtime_context().get_node_id()
+
+    def other(task: NodeTask, reply: str) -> NodeReport:
+        report = examine(task, reply)
+        return replace(report, versions=report.versions | {"simcvd's source files": "0"}) if reply == own else report
+
+    monkeypatch.setattr(ray_nodes, "examine", other)
+    with pytest.raises(UserError, match=r"^Ray on this machine has simcvd's source files 0, but this machine has"):
+        _check(dataset, tmp_path, nodes)
+
+
+@pytest.mark.ray
 def test_two_trials_share_a_gpu_side_by_side(
     dataset: Path,
     tmp_path: Path,
@@ -181,4 +198,8 @@ def test_nodes_that_are_silent_or_unable_are_named() -> None:
     assert unable_sentence(NODE, "ModuleNotFoundError: No module named 'sweeps'") == (
         "Node gpu02 (192.0.2.12) can't run simcvd (ModuleNotFoundError: No module named 'sweeps'); install there what "
         "this machine has."
+    )
+    assert short_of_memory_sentence(NODE, "Task was killed.\nNode was running low on memory.") == (
+        "Node gpu02 (192.0.2.12) has too little free memory: Ray ended the checks there (Task was killed. Node was "
+        "running low on memory.); end other programs, or take the machine out of this Ray."
     )

@@ -50,9 +50,9 @@ def test_a_gpu_of_a_cluster_is_not_measured_on_a_machine_without(here) -> None:
     assert measuring_machine(ResourceRequest()) == Machine(Placement(1, 1, 1.0), 2, 1)
 
 
-def test_where_ray_can_not_be_asked_before_it_runs_the_cpus_are_counted(here, monkeypatch) -> None:
+def test_where_ray_can_not_be_asked_before_it_runs_the_cores_are_counted(here, monkeypatch) -> None:
     here(None)
-    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    monkeypatch.setattr("sweeps.resources.machine.usable_cores", lambda: 6)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     assert measuring_machine(ResourceRequest()) == Machine(Placement(1, 1, 0.0), 6, 6)
 

@@ -72,10 +72,9 @@ def test_a_ray_that_is_joined_is_not_judged_by_this_machine(monkeypatch: pytest.
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_this_machine_is_counted_as_ray_would() -> None:
-    from ray._private.utils import get_num_cpus
-
+def test_this_machine_has_the_cores_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement_module, "usable_cores", lambda: 5)
     machine = placement_module.this_machine()
     assert machine is not None
-    assert machine["Resources"]["CPU"] == get_num_cpus()
+    assert machine["Resources"]["CPU"] == 5
     assert machine["Resources"]["GPU"] == torch.cuda.device_count()

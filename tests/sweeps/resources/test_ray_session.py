@@ -1,5 +1,7 @@
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,12 +26,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
 
         def init(**given: Any) -> None:
             calls.append(given["address"])
+            assert given.get("num_cpus") == (5 if given["address"] == "local" else None)
             if left:
                 raise left.pop(0)
 
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         monkeypatch.setattr("sweeps.resources.ray_session.ray_is_running", lambda: False)
+        monkeypatch.setattr("sweeps.resources.ray_session.check_reachable", lambda *_, **__: None)
         monkeypatch.setattr(ray, "init", init)
+        monkeypatch.setattr("sweeps.resources.ray_session.usable_cores", lambda: 5)
         monkeypatch.setattr(ray, "shutdown", lambda: calls.append("shutdown"))
         return calls
 
@@ -98,3 +103,47 @@ def test_a_ray_that_nobody_started_does_not_run(monkeypatch: pytest.MonkeyPatch)
     for running in (True, False):
         monkeypatch.setattr(ray, "is_initialized", lambda running=running: running)
         assert ray_is_running() is running
+
+
+def test_processes_search_modules_where_the_command_does_and_not_in_its_working_folder(
+    started: Callable[..., list[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started()
+    import ray
+
+    given: list[Any] = []
+    monkeypatch.setattr(ray, "init", lambda **options: given.append(options["job_config"]))
+    monkeypatch.chdir(tmp_path)
+    for path, expected in ((["/a", "/b"], ["/a", "/b"]), (["", "b", "/c"], [str(tmp_path), f"{tmp_path}/b", "/c"])):
+        monkeypatch.setattr(sys, "path", path)
+        with ray_session("a:1"):
+            pass
+        # Ray puts one after the other in front.
+        assert given[-1]._py_driver_sys_path == expected[::-1]
+
+
+@pytest.mark.ray
+def test_a_working_folder_with_packages_of_our_names_hides_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    (tmp_path / "sweeps").mkdir()
+    for file in ("sweeps/__init__.py", "analysis.py", "cli.py", "plain.py"):
+        (tmp_path / file).write_text("raise RuntimeError('not ours')")
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "found_by_the_command.py").write_text("VALUE = 3")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+    def look() -> list[str]:
+        import importlib
+
+        return [str(importlib.import_module(name).__file__) for name in ("analysis", "sweeps", "found_by_the_command")]
+
+    with ray_session(None):
+        there = ray.get(ray.remote(look).remote(), timeout=60)
+        path = ray.get(ray.remote(lambda: list(sys.path)).remote(), timeout=60)
+    assert there == look()
+    assert str(tmp_path) not in path

@@ -53,6 +53,19 @@ def test_rungs_are_steps_of_the_training_and_by_default_of_the_ramp_up(make_plan
     assert make_plan(rungs=[0.25, 0.5]).rungs == (round(0.25 * steps), round(0.5 * steps))
 
 
+def test_a_setting_trains_to_its_first_rung_first_where_each_rung_is_a_training(make_plan) -> None:
+    assert make_plan(fidelity="schedule").first_steps == make_plan(fidelity="schedule").rungs[0]
+    for fidelity in ("full", "truncate"):
+        assert make_plan(fidelity=fidelity).first_steps == make_plan().steps
+
+
 def test_a_search_goes_on_with_what_was_found_unless_what_is_tried_differs(make_plan) -> None:
     assert make_plan(trials=9, confirm_seeds=0).identity == make_plan().identity
     assert make_plan(reduction=2.0).identity != make_plan().identity
+
+
+def test_seeds_that_confirm_are_below_2_to_the_power_of_63_too(dataset: Path, tmp_path: Path) -> None:
+    sweep = search_of().model_copy(update={"seeds": [2**63 - 2]})
+    with pytest.raises(UserError, match="The search mine would confirm with the seed 9223372036854775808; take a seed"):
+        resolve_search(asked(sweep, dataset, tmp_path))
+    resolve_search(asked(sweep.model_copy(update={"seeds": [2**63 - 3]}), dataset, tmp_path))

@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import optuna
@@ -17,6 +19,7 @@ from rich.console import Console
 from analysis.runs.tried_setting import TriedSetting, read_settings
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
+from sweeps.on_ray.job import Job
 from sweeps.runner import SweepOutcome
 from sweeps.search.run import run_search
 from sweeps.trial.engine import Engine
@@ -64,6 +67,25 @@ def test_a_base_outside_of_what_is_searched_is_refused_and_nothing_is_written(ru
     with pytest.raises(UserError, match=r"leaves out 2\.0, the value of the base"):
         run(search_of(), overrides={"loss.contrast": 2.0})
     assert not list(tmp_path.glob("**/*.journal"))
+
+
+def test_settings_that_were_lost_before_their_first_training_fail_with_a_reason(
+    run: Run, tmp_path: Path, make_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Losing(SimpleNamespace):
+        def run(self, reader: Any, trainable: Any, job: Job, *, search_alg: Any, **_: Any) -> dict[str, str]:
+            lost = {}
+            while not isinstance(given := search_alg.suggest(f"trial-{len(lost)}"), str):
+                lost[given["trial_id"]] = "killed due to the node running low on memory"
+            return lost
+
+    session = Losing(job=make_job(tmp_path), slots=lambda: 1, stopped=lambda: False)
+    monkeypatch.setattr("sweeps.search.run.open_session", lambda *_: nullcontext(session))
+    run(search_of(trials=2))
+    assert [(record.state, record.steps) for record in _records(tmp_path)] == [("failed", 3)] * 2
+    rows = pd.concat(pd.read_parquet(path) for path in (tmp_path / "results" / "trials").glob("*.parquet"))
+    assert set(rows["trial_id"]) == {record.trial_id for record in _records(tmp_path)}
+    assert set(rows["failure_kind"]) == {"out_of_memory"}
 
 
 @pytest.mark.ray

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -5,8 +6,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from analysis.runs.tried_setting import TriedSetting
+from analysis.runs.tried_setting import TriedSetting, write_setting
 from simcvd.errors import UserError
+from sweeps.search.claim import claim
 from sweeps.search.plan import SearchPlan
 from sweeps.search.study import SearchStudy, Suggestion, holds_password, shown_storage
 
@@ -134,6 +136,44 @@ def test_a_study_of_another_runs_folder_is_refused(make_plan: MakePlan, tmp_path
     SearchStudy(make_plan(), tmp_path / "here", url)
     with pytest.raises(UserError, match=r"belongs to .*here; go on there"):
         SearchStudy(make_plan(), tmp_path / "there", url)
+
+
+def test_a_search_goes_on_in_a_runs_folder_that_was_moved(make_plan: MakePlan, tmp_path: Path) -> None:
+    study = SearchStudy(make_plan(), tmp_path / "old")
+    first, cut_off = _ask(study), _ask(study)
+    _finish(study, first, 0.7)
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert _ask(SearchStudy(make_plan(), tmp_path / "new")) == cut_off
+    assert _states(tmp_path / "new") == ["COMPLETE", "RUNNING"]
+
+
+def test_a_study_in_a_database_goes_on_in_a_moved_folder_and_not_in_a_copy(make_plan: MakePlan, tmp_path: Path) -> None:
+    plan, url, old, new = make_plan(), f"sqlite:///{tmp_path / 'study.db'}", tmp_path / "old", tmp_path / "new"
+    tries = claim(old, plan.identity)
+    study = SearchStudy(plan, old, url)
+    first = _ask(study)
+    write_setting(tries, TriedSetting(first.number, first.settings))
+    study.close()
+    shutil.copytree(old, new)
+    with pytest.raises(UserError, match=r"belongs to .*old; go on there"):
+        SearchStudy(plan, new, url)
+    shutil.rmtree(old)
+    moved = SearchStudy(plan, new, url)
+    assert _ask(moved) == first
+    moved.close()
+    with pytest.raises(UserError, match=r"belongs to .*new; go on there"):
+        SearchStudy(plan, tmp_path / "third", url)
+
+
+def test_an_older_study_goes_on_though_its_journal_names_the_folder_it_was_in(
+    make_plan: MakePlan, tmp_path: Path
+) -> None:
+    study = SearchStudy(make_plan(), tmp_path)
+    first = _ask(study)
+    backend = optuna.storages.journal.JournalFileBackend(str(tmp_path / "study.journal"))
+    storage = optuna.storages.JournalStorage(backend)
+    optuna.load_study(study_name=study.name, storage=storage).set_user_attr("runs", "/gone/sweeps/mine")
+    assert _ask(SearchStudy(make_plan(), tmp_path)) == first
 
 
 @pytest.mark.parametrize("url", ["no url", "sqlite:////nowhere/there/study.db", "nosuchdb://host/name"])

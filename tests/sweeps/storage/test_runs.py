@@ -95,7 +95,6 @@ def test_a_shared_folder_has_it_all_and_an_object_store_only_what_is_brought(sto
     shared, remote = SharedFolder(tmp_path), ObjectStorage(ObjectRuns(store, tmp_path / "cache"))
     assert (shared.staying(7), remote.staying(7)) == (7, 0)
     assert (shared.disk, remote.disk) == (tmp_path, tmp_path / "cache")
-    assert (shared.needs_credentials, remote.needs_credentials) == (False, True)
     assert (shared.sees(tmp_path), shared.sees(tmp_path / "absent"), remote.sees(tmp_path / "absent")) == (
         True,
         False,
