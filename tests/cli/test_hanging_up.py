@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,7 @@ def test_trainings_whose_terminal_is_closed_write_a_checkpoint(tmp_path: Path, a
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm", "OMP_NUM_THREADS": "1"}
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
         os.execvpe(command[0], command, environment)
     shown, end = b"", time.monotonic() + 300
     while not re.search(rb"[1-9][0-9]*(/| of )100000", shown):

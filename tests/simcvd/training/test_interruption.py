@@ -3,11 +3,20 @@ import pty
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from simcvd.training.interruption import stop_on_signals
+
+
+@pytest.fixture(autouse=True)
+def _terminal_is_heard() -> Iterator[None]:
+    """Hear SIGHUP, also where the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
