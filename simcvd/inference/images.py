@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from simcvd.errors import UserError
-from simcvd.scans.formats import SCAN_ENDINGS, scan_ending, scan_format
+from simcvd.scans.formats import SCAN_ENDINGS, scan_ending, scan_format, split_channel
 
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
 _MEMORY = ".predicted.jsonl"
 
 
@@ -67,7 +65,7 @@ def find_images(paths: Sequence[Path], out: Path, channels: int) -> list[ImageTo
         for group, name in groups
     ]
     named += [ImageToSegment(found, out / f"{path.resolve().name}.nii.gz", True) for path, found in series.items()]
-    twice = [image.mask.name for image, count in _counted(named) if count > 1]
+    twice = [mask.name for mask, count in Counter(image.mask for image in named).items() if count > 1]
     if twice:
         raise UserError(f"Several images would become the mask {twice[0]}; predict them into folders of their own.")
     sources = {file.resolve() for file in files}
@@ -157,9 +155,8 @@ def _grouped(files: Sequence[Path], channels: int) -> list[tuple[tuple[Path, ...
     groups: dict[tuple[Path, str], dict[int, Path]] = {}
     for file in files if channels > 1 else []:
         ending = scan_ending(file) or ""
-        found = _CHANNEL.fullmatch(file.name[: -len(ending)])
-        if found:
-            groups.setdefault((file.parent, found[1] + file.name[-len(ending) :]), {})[int(found[2])] = file
+        if part := split_channel(file.name[: -len(ending)]):
+            groups.setdefault((file.parent, part[0] + file.name[-len(ending) :]), {})[part[1]] = file
     whole = {key: group for key, group in groups.items() if sorted(group) == list(range(channels))}
     key_of = {file: key for key, group in whole.items() for file in group.values()}
     done: set[tuple[Path, str]] = set()
@@ -172,8 +169,3 @@ def _grouped(files: Sequence[Path], channels: int) -> list[tuple[tuple[Path, ...
             done.add(key)
             images.append((tuple(whole[key][channel] for channel in range(channels)), key[1]))
     return images
-
-
-def _counted(images: Sequence[ImageToSegment]) -> list[tuple[ImageToSegment, int]]:
-    counts = Counter(image.mask for image in images)
-    return [(image, counts[image.mask]) for image in images]

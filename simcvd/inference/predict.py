@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from simcvd.data.checks import check_image, check_same_grid
+from simcvd.data.channels import read_channels
+from simcvd.data.checks import check_image
 from simcvd.errors import UserError
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.images import FinishedMasks, ImageToSegment, find_images
@@ -23,12 +24,10 @@ from simcvd.inference.mask_options import MaskOptions, Mirrored, keep_largest
 from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities, window_sums
 from simcvd.inference.weights import WEIGHTS_FILE, Student, load_student
 from simcvd.scans.dicom.series import read_series
-from simcvd.scans.formats import read_scan
 from simcvd.scans.label_crop import Box, whole
 from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
 from simcvd.scans.preprocessing import OnGrid, Preprocessing, in_box, to_grid
 from simcvd.scans.resampling import resample_map
-from simcvd.scans.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -170,15 +169,15 @@ class _Predictor:
 
     def read(self, image: ImageToSegment) -> tuple[OnGrid, bool]:
         """Return the image on the network's grid, and whether it is taken as it is."""
-        volume = read_series(image.files) if image.dicom else _stacked([read_scan(file) for file in image.files])
-        channels = volume.array.shape[0] if volume.array.ndim == 4 else 1
+        volume = read_series(image.files) if image.dicom else read_channels(image.files)
+        channels = len(volume.channels)
         if channels != self._student.image_channels:
             raise UserError(
                 f"{image} has {channels} channels, but the trial was trained on {self._student.image_channels}; give "
                 "such images."
             )
         try:
-            check_image(volume.array if volume.array.ndim == 4 else volume.array[np.newaxis])
+            check_image(volume.channels)
             if not volume.located or self._preprocessing.normalisation.kind == "as_is":
                 refuse_unnormalised(volume.array)
             return to_grid(volume, self._preprocessing), not volume.located
@@ -244,12 +243,3 @@ class _Predictor:
             batch_windows=config.inference.batch_windows,
             precision=self._autocast,
         )
-
-
-def _stacked(volumes: Sequence[Volume]) -> Volume:
-    first = volumes[0]
-    if len(volumes) == 1:
-        return first
-    for other in volumes[1:]:
-        check_same_grid(first, other)
-    return Volume(np.stack([volume.array for volume in volumes]), first.affine, first.spacing_mm, first.located)

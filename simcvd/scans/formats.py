@@ -1,5 +1,6 @@
 """Which files can hold a scan: one table of endings."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,25 @@ _READERS = {
 }
 
 SCAN_ENDINGS = tuple(_READERS)
+LOCATED_ENDINGS = tuple(ending for ending, reader in _READERS.items() if reader is not _HDF5)
+"""Of images and labels that say where their voxels are, which HDF5 does not."""
+
+_CHANNEL = re.compile(r"(.+)_(\d{4})")
 
 
 def scan_ending(path: Path) -> str | None:
     """Return the ending that says a file's format, in lower case; none if it is no scan by its name."""
     return next((ending for ending in SCAN_ENDINGS if path.name.lower().endswith(ending)), None)
+
+
+def split_channel(stem: str) -> tuple[str, int] | None:
+    """Return the case and the channel that a name of nnU-Net stands for; none for other names.
+
+    >>> split_channel("case_0001"), split_channel("case_1")
+    (('case', 1), None)
+    """
+    found = _CHANNEL.fullmatch(stem)
+    return (found[1], int(found[2])) if found else None
 
 
 def scan_format(path: Path) -> Format:

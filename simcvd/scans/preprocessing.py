@@ -105,9 +105,8 @@ def to_grid(volume: Volume, preprocessing: Preprocessing) -> OnGrid:
         UserError: a scan that would have no or too many voxels.
     """
     turned, turn = (volume, Turn()) if preprocessing.orientation is None else orient(volume, preprocessing.orientation)
-    channels = turned.array if turned.array.ndim == 4 else turned.array[np.newaxis]
     # One order in memory, that of NIfTI files, so that sums over turned copies are equal to the last bit.
-    image = np.ascontiguousarray(channels.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
+    image = np.ascontiguousarray(turned.channels.transpose(0, 3, 2, 1)).transpose(0, 3, 2, 1)
     target = preprocessing.spacing_mm
     if target is None or not volume.located or same_spacing(turned.spacing_mm, target):
         own = turned.spacing_mm

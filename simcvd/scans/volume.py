@@ -33,6 +33,11 @@ class Volume:
         x, y, z = self.array.shape[-3:]
         return x, y, z
 
+    @property
+    def channels(self) -> Array:
+        """Voxels as `[I, X, Y, Z]`, whether or not the file has channels."""
+        return self.array if self.array.ndim == 4 else self.array[np.newaxis]
+
 
 def spacing_of(affine: Array) -> Spacing:
     """Return the voxel size in mm that an affine gives.

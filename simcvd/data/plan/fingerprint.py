@@ -3,14 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median_low
-from typing import Any
 
 import numpy as np
+from scipy import ndimage
 
 from simcvd.data.dataset_info import DatasetInfo, Shape
 from simcvd.data.store import open_labeled
-
-Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -59,10 +57,11 @@ def fingerprint_of(folder: Path, info: DatasetInfo) -> Fingerprint:
     """
     extents: dict[int, list[Shape]] = {}
     for case_id in info.splits.train_labeled:
-        label = open_labeled(folder, case_id).label
-        for number in range(1, len(info.classes) + 1):
-            if extent := _extent(np.asarray(label) == number):
-                extents.setdefault(number, []).append(extent)
+        boxes = ndimage.find_objects(np.asarray(open_labeled(folder, case_id).label), max_label=len(info.classes))
+        for number, box in enumerate(boxes, start=1):
+            if box is not None:  # the case has the class
+                x, y, z = (side.stop - side.start for side in box)
+                extents.setdefault(number, []).append((x, y, z))
     return Fingerprint(
         shapes=tuple(info.shapes[case_id] for case_id in info.train_order),
         spacing_mm=info.spacing_mm,
@@ -73,14 +72,6 @@ def fingerprint_of(folder: Path, info: DatasetInfo) -> Fingerprint:
         val=len(info.splits.val),
         extents_vox=tuple(_medians(found) for _, found in sorted(extents.items())),
     )
-
-
-def _extent(mask: Array) -> Shape | None:
-    """Return the sides of the box around a mask; none where it is empty."""
-    x, y, z = (np.flatnonzero(mask.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    if not x.size:
-        return None
-    return int(x[-1] - x[0]) + 1, int(y[-1] - y[0]) + 1, int(z[-1] - z[0]) + 1
 
 
 def _medians(shapes: "tuple[Shape, ...] | list[Shape]") -> Shape:

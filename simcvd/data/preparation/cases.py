@@ -135,7 +135,7 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
     source = recipe.source
     before = recipe.stamp(case)
     volume = source.read_image(case)
-    check_image(volume.array if volume.array.ndim == 4 else volume.array[np.newaxis])
+    check_image(volume.channels)
     preprocessing = recipe.preprocessing
     if case.finished:
         preprocessing = Preprocessing(normalisation=Normalisation(kind="as_is"))

@@ -17,16 +17,15 @@ from pathlib import Path
 from simcvd.data.preparation.options import PrepareOptions
 from simcvd.data.preparation.prepare import PrepareReport, prepare
 from simcvd.data.preparation.source import ScanFolder, SourceCase
-from simcvd.data.preparation.splits import SplitCounts
+from simcvd.data.preparation.splits import shares
 from simcvd.errors import UserError
 from simcvd.scans.dicom.file import SEGMENTATION, class_name, class_of, is_image, read_header
 from simcvd.scans.dicom.segmentation import read_segmentation, segment_names
 from simcvd.scans.dicom.series import open_series, read_series
-from simcvd.scans.formats import SCAN_ENDINGS, read_scan
+from simcvd.scans.formats import LOCATED_ENDINGS, read_scan
 from simcvd.scans.orientation import axis_codes, orient
 from simcvd.scans.volume import Volume
 
-_VOLUMES = tuple(ending for ending in SCAN_ENDINGS if ending not in (".h5", ".hdf5"))  # those do not say where they are
 _DICOM = (".dcm", ".dicom", ".ima")
 _LABELS = "labels"
 
@@ -80,15 +79,11 @@ def _find(folder: Path, asked: tuple[str, ...] | None, series: str | None) -> Sc
         read_label=partial(_read_label, series=series, classes=classes),
         classes=classes,
         channels=tuple(found.modalities) if len(found.modalities) == 1 else None,
-        default_counts=_default_counts,
+        default_counts=shares,
         problems=found.problems,
         notes=_notes(found),
         modality=tuple(found.modalities) if len(found.modalities) == 1 else None,
     )
-
-
-def _default_counts(labelled: int) -> SplitCounts:
-    return SplitCounts(val=round(0.1 * labelled), test=round(0.2 * labelled))
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -113,7 +108,7 @@ def _case(folder: Path, labels: Path, found: _Found) -> SourceCase:
     candidates = _labels_of(folder.name, labels)
     left_out: Counter[str] = Counter()
     for path in files_below(folder):
-        if path.name.lower().endswith(_VOLUMES):
+        if _is_volume(path):
             candidates.append(path)
         elif (kind := class_of(path)) is None:
             if path.suffix.lower() in _DICOM and path.name.upper() != "DICOMDIR":
@@ -138,7 +133,7 @@ def _labels_of(case_id: str, labels: Path) -> list[Path]:
     """Return what lies in `labels/` under a case's name."""
     if not labels.is_dir():
         return []
-    paths = [labels / f"{case_id}{ending}" for ending in (*_VOLUMES, *_DICOM)]
+    paths = [labels / f"{case_id}{ending}" for ending in (*LOCATED_ENDINGS, *_DICOM)]
     inside = files_below(labels / case_id)
     masks = [path for path in inside if _is_volume(path) or class_of(path) == SEGMENTATION]
     return [path for path in paths if path.exists()] + masks
@@ -171,7 +166,7 @@ def _read_label(case: SourceCase, series: str | None, classes: Sequence[str] | N
 
 
 def _is_volume(path: Path) -> bool:
-    return path.name.lower().endswith(_VOLUMES)
+    return path.name.lower().endswith(LOCATED_ENDINGS)
 
 
 def _notes(found: _Found) -> tuple[str, ...]:

@@ -59,6 +59,11 @@ class SplitCounts:
     seed: int | None = None
 
 
+def shares(labelled: int) -> SplitCounts:
+    """Return the split of a person who asks for none: 10 % of the cases with a label for validation, 20 % the test."""
+    return SplitCounts(val=round(0.1 * labelled), test=round(0.2 * labelled))
+
+
 def split_by_count(order: Sequence[str], with_label: Collection[str], counts: SplitCounts) -> tuple[Splits, list[str]]:
     """Take test and validation cases from the end of the labelled ones, the test last; the front is for training.
 

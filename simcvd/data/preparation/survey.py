@@ -58,7 +58,7 @@ def survey(
     def facts(case: SourceCase) -> ScanSurvey | UserError:
         try:
             volume, _ = orient(source.read_image(case), "RAS")
-            image = volume.array if volume.array.ndim == 4 else volume.array[np.newaxis]
+            image = volume.channels
             organs = None
             if case.id in labelled and case.label is not None:
                 label, _ = orient(source.read_label(case), "RAS")

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from simcvd.data.preparation.nifti.description import Description
-from simcvd.data.preparation.nifti.files import ENDINGS, channel_problem, image_files, split_channel
+from simcvd.data.preparation.nifti.files import channel_problem, image_files
 from simcvd.data.preparation.source import SourceCase
 from simcvd.data.preparation.splits import case_id_of, some
 from simcvd.errors import UserError
-from simcvd.scans.formats import scan_ending
+from simcvd.scans.formats import LOCATED_ENDINGS, scan_ending, split_channel
 
 LAYOUTS = (("imagesTr", "labelsTr"), ("images", "labels"))
 UNLABELLED = "imagesUn"
@@ -69,7 +69,7 @@ def _of_ending(paths: list[Path], described: Description, folder: Path, notes: l
 def _refuse_nothing(folder: Path) -> None:
     slices = [path.name for path in folder.rglob("*.dcm")][:1]
     advice = f"{slices[0]} is DICOM, for which there is `simcvd prepare dicom`" if slices else "expected images there"
-    raise UserError(f"{folder} has no file that ends in {', '.join(ENDINGS)}; {advice}.")
+    raise UserError(f"{folder} has no file that ends in {', '.join(LOCATED_ENDINGS)}; {advice}.")
 
 
 def _refuse_no_pair(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simcvd.data.preparation.nifti.files import ENDINGS
 from simcvd.errors import UserError
+from simcvd.scans.formats import LOCATED_ENDINGS
 
 Content = dict[str, Any]
 
@@ -162,9 +162,9 @@ def _ending(found: Any) -> str | None:
     if found is None:
         return None
     ending = found.lower() if isinstance(found, str) else found
-    if isinstance(ending, str) and f".{ending.lstrip('.')}" in ENDINGS:
+    if isinstance(ending, str) and f".{ending.lstrip('.')}" in LOCATED_ENDINGS:
         return f".{ending.lstrip('.')}"
-    raise UserError(f"says that files end in {found!r}; expected one of {', '.join(ENDINGS)}.")
+    raise UserError(f"says that files end in {found!r}; expected one of {', '.join(LOCATED_ENDINGS)}.")
 
 
 def _training(content: Content) -> tuple[Entry, ...] | None:

@@ -1,19 +1,13 @@
 """Image files of a folder: which there are, what is wrong with them, and the case ids that their names stand for."""
 
 import os
-import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from simcvd.data.preparation.splits import case_id_of
-from simcvd.scans.formats import SCAN_ENDINGS, scan_ending
-
-ENDINGS = tuple(ending for ending in SCAN_ENDINGS if ending not in (".h5", ".hdf5"))
-"""Of images and labels; HDF5 does not say where its voxels are."""
-
-_CHANNEL = re.compile(r"(.+)_(\d{4})")
+from simcvd.scans.formats import LOCATED_ENDINGS, scan_ending, split_channel
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -21,17 +15,7 @@ def image_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     found = sorted(folder.iterdir())
-    return [path for path in found if path.name.lower().endswith(ENDINGS) and not path.name.startswith(".")]
-
-
-def split_channel(stem: str) -> tuple[str, int] | None:
-    """Return the case and the channel that a name of nnU-Net stands for; none for other names.
-
-    >>> split_channel("case_0001"), split_channel("case_1")
-    (('case', 1), None)
-    """
-    found = _CHANNEL.fullmatch(stem)
-    return (found[1], int(found[2])) if found else None
+    return [path for path in found if path.name.lower().endswith(LOCATED_ENDINGS) and not path.name.startswith(".")]
 
 
 def channel_files(paths: Iterable[Path]) -> dict[Path, dict[int, Path]]:

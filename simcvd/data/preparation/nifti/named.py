@@ -7,10 +7,11 @@ from pathlib import Path
 
 from simcvd.data.preparation.nifti.by_name import LAYOUTS, UNLABELLED, group
 from simcvd.data.preparation.nifti.description import Description, Entry
-from simcvd.data.preparation.nifti.files import channel_files, channel_problem, image_files, split_channel
+from simcvd.data.preparation.nifti.files import channel_files, channel_problem, image_files
 from simcvd.data.preparation.source import SourceCase
 from simcvd.data.preparation.splits import SplitLists, case_id_of, some
 from simcvd.data.store import Splits
+from simcvd.scans.formats import split_channel
 
 
 def named_cases(

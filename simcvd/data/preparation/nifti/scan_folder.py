@@ -9,16 +9,14 @@ with a label are the test, the 10 % before them for validation, and all others l
 
 from pathlib import Path
 
-import numpy as np
-
-from simcvd.data.checks import check_same_grid
+from simcvd.data.channels import read_channels
 from simcvd.data.preparation.nifti.by_name import UNLABELLED, cases_by_name
 from simcvd.data.preparation.nifti.description import Description, read_description
 from simcvd.data.preparation.nifti.files import file_problem, image_files
 from simcvd.data.preparation.nifti.modality import modality_of
 from simcvd.data.preparation.nifti.named import named_cases
 from simcvd.data.preparation.source import ScanFolder, SourceCase
-from simcvd.data.preparation.splits import SplitCounts, SplitLists
+from simcvd.data.preparation.splits import SplitLists, shares
 from simcvd.errors import UserError
 from simcvd.scans.formats import read_scan
 from simcvd.scans.volume import Volume
@@ -63,7 +61,7 @@ def _find(folder: Path, channels: tuple[str, ...] | None) -> ScanFolder:
         read_label=_read_label,
         classes=described.classes,
         channels=channels or described.channels,
-        default_counts=_default_counts,
+        default_counts=shares,
         lists=lists,
         problems=problems,
         notes=(*described.notes, *notes, *_count_note(described, cases), *_test_note(folder, cases)),
@@ -72,22 +70,8 @@ def _find(folder: Path, channels: tuple[str, ...] | None) -> ScanFolder:
     )
 
 
-def _default_counts(labelled: int) -> SplitCounts:
-    return SplitCounts(val=round(0.1 * labelled), test=round(0.2 * labelled))
-
-
 def _read_image(case: SourceCase) -> Volume:
-    first = read_scan(case.images[0])
-    if len(case.images) == 1:
-        return first
-    arrays = [first.array]
-    for path in case.images[1:]:
-        channel = read_scan(path)
-        check_same_grid(first, channel, f"channel {path}")
-        arrays.append(channel.array)
-    if first.array.ndim != 3:
-        raise UserError(f"{case.images[0]} holds {len(first.array)} channels, expected one, since each has a file.")
-    return Volume(np.stack(arrays), first.affine, first.spacing_mm, first.located)
+    return read_channels(case.images)
 
 
 def _read_label(case: SourceCase) -> Volume:
