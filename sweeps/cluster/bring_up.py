@@ -7,9 +7,9 @@ from sweeps.cluster import launch
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host
 from sweeps.cluster.job import Jobs
-from sweeps.cluster.token import ensure_token
 from sweeps.cluster.tunnel import Tunnel, is_up
 from sweeps.cluster.workers import Tell, wait_for_workers
+from sweeps.resources.token import ensure_token
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from typing import Any, Final
 from simcvd.errors import UserError
 from sweeps.cluster.hosts import UnreachableError
 from sweeps.cluster.job_log import JobLog
-from sweeps.cluster.token import ENVIRONMENT, UNAUTHORISED, WRONG_TOKEN
 from sweeps.cluster.tunnel import Tunnel, answers
 from sweeps.resources.environment import environment
+from sweeps.resources.token import ENVIRONMENT, UNAUTHORISED, WRONG_TOKEN
 
 SWEEP_KEY: Final = "simcvd_sweep"
 STOP_WAIT_S: Final = 90

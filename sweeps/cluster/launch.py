@@ -16,7 +16,7 @@ import yaml
 from simcvd.errors import UserError
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host, UnreachableError, reach_all
-from sweeps.cluster.token import ENVIRONMENT, TOKEN_FILE
+from sweeps.resources.token import ENVIRONMENT, TOKEN_FILE
 
 START_WAIT_S: Final = 60
 """The launcher waits 15 minutes for a host that is down, else."""
@@ -187,7 +187,7 @@ def _guarded(command: str) -> str:
 
 def _launcher(cluster: ClusterFile, call: str, verb: str) -> str:
     """Run a function of the launcher in a process of its own, whose environment is set before Ray is imported."""
-    from sweeps.cluster.token import ensure_token
+    from sweeps.resources.token import ensure_token
 
     content = launcher_content(cluster, ensure_token())
     with tempfile.TemporaryDirectory() as folder:

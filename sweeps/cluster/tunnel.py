@@ -15,7 +15,7 @@ from typing import IO, Final, Self
 
 from simcvd.errors import UserError
 from sweeps.cluster.hosts import CONNECT_S, NO_SSH, Host, UnreachableError
-from sweeps.cluster.token import UNAUTHORISED, WRONG_TOKEN
+from sweeps.resources.token import UNAUTHORISED, WRONG_TOKEN
 
 DASHBOARD_PORT: Final = 8265
 ANSWER_S: Final = 10.0

@@ -14,7 +14,7 @@ from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host
 from sweeps.cluster.job import Jobs
 from sweeps.cluster.launch import expected_nodes, find_hosts, last_words, launcher_content, on_host
-from sweeps.cluster.token import TOKEN_FILE, ensure_token
+from sweeps.resources.token import TOKEN_FILE, ensure_token
 
 Tell = Callable[[str], None]
 

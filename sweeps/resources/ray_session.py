@@ -19,6 +19,10 @@ _OBJECT_STORE_BYTES = 200 * 2**20
 _TOO_SLOW = "timed out during startup"
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Prometheus' endpoints would tell everybody who reaches this machine what runs, and ask for no token.
+    "RAY_enable_metrics_collection": "0",
+    "AUTOSCALER_METRIC_PORT": "-1",
+    "DASHBOARD_METRIC_PORT": "-1",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else Ray uploads the working directory under `uv run`
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",

@@ -1,4 +1,6 @@
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -147,3 +149,40 @@ def test_a_working_folder_with_packages_of_our_names_hides_none_of_ours(
         path = ray.get(ray.remote(lambda: list(sys.path)).remote(), timeout=60)
     assert there == look()
     assert str(tmp_path) not in path
+
+
+@pytest.mark.ray
+def test_another_user_can_neither_enter_rays_folder_nor_read_the_token_nor_ask_for_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("RAY_ADDRESS", "RAY_TMPDIR", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    # Ray reads a token once a process, so a process of its own makes one.
+    looking = """
+import http.client, json, urllib.request
+from pathlib import Path
+from sweeps.resources.ray_session import ray_session
+with ray_session(None):
+    import ray
+    import psutil  # comes with Ray
+
+    session = Path(ray._private.worker._global_node.get_session_dir_path())
+    closed = any(folder.stat().st_mode & 0o077 == 0 for folder in session.parents)
+    ours = [psutil.Process(), *psutil.Process().children(recursive=True)]
+    ports = {found.laddr.port for each in ours for found in each.net_connections() if found.status == "LISTEN"}
+    told = []
+    for port in ports:
+        try:
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read()
+        except (OSError, http.client.HTTPException):
+            continue
+        told += [port] if b"# TYPE" in answer else []
+    token = Path.home() / ".ray" / "auth_token"
+    print(json.dumps([oct(token.stat().st_mode), closed, len(ports) > 5, told]))
+"""
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        [sys.executable, "-c", looking], env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == ["0o100600", True, True, []]
