@@ -18,7 +18,7 @@ from sweeps.cluster.remote_events import FollowedSweep
 from sweeps.cluster.shipment import SWEEP_FILE, packed
 from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
 from sweeps.runner import show_table
-from sweeps.search.study import holds_password
+from sweeps.search.storage_url import refuse_password
 from sweeps.session import say
 from sweeps.show import marked_lines
 from sweeps.show.marked_lines import ERRORS, OUTPUT
@@ -239,12 +239,8 @@ def _ended(jobs: Jobs, job: RemoteJob, followed: FollowedSweep, head: Host) -> R
 def _check_secrets(options: Sequence[str]) -> None:
     """Refuse a password: what a job is started with is shown to all who see the dashboard."""
     for option in options:
-        if not option.startswith(_STORAGE) or not holds_password(option.removeprefix(_STORAGE)):
-            continue
-        raise UserError(
-            "The password in --storage would be shown among the cluster's jobs; leave it out, and put it where the "
-            "database's client finds it on the head, for PostgreSQL ~/.pgpass."
-        )
+        if option.startswith(_STORAGE):
+            refuse_password(option.removeprefix(_STORAGE))
 
 
 def _dataset_here(dataset: Path) -> str | None:

@@ -112,6 +112,7 @@ def sweep(
     from sweeps.request import Budget, SweepRequest, parse_duration
     from sweeps.resources.request import ResourceRequest, check_request
 
+    _refuse_secrets(storage, dataset, runs)
     definition = load_sweep(name)
     _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
     rows = len(definition.rows)
@@ -257,6 +258,18 @@ def sweeps() -> None:
     from sweeps.definition.catalogue import list_sweeps
 
     print_columns([[entry.name, entry.description] for entry in list_sweeps()])
+
+
+def _refuse_secrets(storage: str | None, *places: Path | None) -> None:
+    """Refuse a password or key in what is given, before Ray is started with it as its command line."""
+    from sweeps.search.storage_url import refuse_password
+    from sweeps.storage.store import url_in
+
+    for place in places:
+        if place is not None:
+            url_in(place)
+    if storage is not None:
+        refuse_password(storage)
 
 
 def _check_search_options(

@@ -26,9 +26,10 @@ from sweeps.search.best import best_of, train_command, write_best
 from sweeps.search.claim import claim
 from sweeps.search.plan import SearchPlan, resolve_search
 from sweeps.search.rungs import BASE_NUMBER
-from sweeps.search.study import SearchStudy, shown_storage
+from sweeps.search.storage_url import shown_storage
+from sweeps.search.study import SearchStudy
 from sweeps.search.trial import SearchTask, run_setting
-from sweeps.session import Session, open_session, say
+from sweeps.session import Session, open_session, say, tidy_up
 from sweeps.status.sweep import SweepReader
 from sweeps.status.trial import is_finished
 from sweeps.storage.data_cache import InPlace
@@ -114,6 +115,7 @@ def run_search(
             search = _Search(request, plan, changes, study)
             for record in search.records:
                 study.tell(record)  # what a killed command wrote down and did not come to tell
+            tidy_up(runs, plan.name, [trial.id for record in search.records for trial in record.trials])
             if request.retry_failed:
                 study.retry_failed()
             ran, interrupted = 0, False

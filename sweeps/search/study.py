@@ -12,6 +12,7 @@ from simcvd.files import replacing
 from sweeps.search.claim import read_identity
 from sweeps.search.plan import SearchPlan
 from sweeps.search.space import distributions, params_of, settings_of
+from sweeps.search.storage_url import shown_storage
 
 STARTUP_TRIALS = 5
 """Settings drawn at random before the sampler goes by what it has seen."""
@@ -187,33 +188,6 @@ class SearchStudy:
 def study_name(plan: SearchPlan) -> str:
     """Return the study's name; always given, since Optuna merges what has the same name."""
     return f"{plan.name}-{plan.identity}"
-
-
-def shown_storage(storage: str | None) -> str:
-    """Return a storage as it may be written down: without a password."""
-    if storage is None:
-        return "study.journal"
-    from sqlalchemy.engine import make_url
-
-    url = make_url(storage)
-    hidden = {key: "***" for key in url.query if _is_secret(key)}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
-
-
-def holds_password(storage: str) -> bool:
-    """Tell whether a storage's URL holds a password."""
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        url = make_url(storage)
-    except ArgumentError:
-        return False  # no URL; it is refused when it is opened
-    return url.password is not None or any(map(_is_secret, url.query))
-
-
-def _is_secret(key: str) -> bool:
-    return "pass" in key.lower() or "secret" in key.lower()
 
 
 def _open(folder: Path, storage: str | None) -> Any:

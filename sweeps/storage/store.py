@@ -68,8 +68,16 @@ def url_in(path: "Path | str") -> str | None:
     >>> url_in(Path("s3://bucket/runs"))  # pathlib folds the two slashes
     's3://bucket/runs'
     >>> url_in(Path("runs/s3"))
+
+    Raises:
+        UserError: it holds a key or a query, which would be recorded; the sentence does not repeat it.
     """
     found = _URL.fullmatch(str(path))
+    if found is not None and ("?" in found["rest"] or "@" in found["rest"].partition("/")[0]):
+        raise UserError(
+            f"A URL of {SCHEMES[found['scheme']]} is {found['scheme']}://BUCKET/PREFIX, without a key, a signature or "
+            "a query, since it is recorded; give keys by the environment's variables or by the machine's role."
+        )
     return None if found is None else f"{found['scheme']}://{found['rest'].rstrip('/')}"
 
 

@@ -149,3 +149,29 @@ def test_a_sweep_ends_with_its_failures_by_kind(run, dataset, monkeypatch):
     assert lines[0] == "1 failed, not a number: The loss is nan."
     assert lines[2] == f"  b seed 0: {log}"
     assert lines[-1].endswith("--retry-failed runs the failed ones again.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["search", "DATASET", "--storage", "postgresql://me:s3cret@db/x"], "The password in --storage would be shown"),
+        (["search", "DATASET", "--storage", "postgresql:me:s3cret@db/x"], "--storage is no URL of a database"),
+        (
+            ["dropout", "DATASET", "--out", "s3://me:s3cret@bucket/lab"],
+            "A URL of S3 is s3://BUCKET/PREFIX, without",
+        ),
+        (["dropout", "gs://bucket/la?sig=s3cret"], "A URL of Google Cloud Storage is gs://BUCKET/PREFIX"),
+    ],
+)
+def test_a_password_or_key_on_the_command_line_is_refused_before_ray_records_it(
+    run, dataset, tmp_path, monkeypatch, arguments, told
+):
+    def started(*_, **__):
+        raise AssertionError("it was started")
+
+    monkeypatch.setattr("sweeps.session.ray_session", started)
+    done = run("sweep", *(dataset if word == "DATASET" else word for word in arguments))
+    assert done.exit_code == 2
+    assert told in " ".join(done.output.split())
+    assert "s3cret" not in done.output
+    assert not (tmp_path / "runs").exists()

@@ -35,6 +35,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
         monkeypatch.delenv("RAY_ADDRESS", raising=False)
         monkeypatch.setattr("sweeps.resources.ray_session.ray_is_running", lambda: False)
         monkeypatch.setattr("sweeps.resources.ray_session.check_reachable", lambda *_, **__: None)
+        monkeypatch.setattr("sweeps.resources.ray_session.surroundings", dict)  # touches the home
         monkeypatch.setattr(ray, "init", init)
         monkeypatch.setattr("sweeps.resources.ray_session.usable_cores", lambda: 5)
         monkeypatch.setattr(ray, "shutdown", lambda: calls.append("shutdown"))

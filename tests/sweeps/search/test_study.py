@@ -10,7 +10,7 @@ from analysis.runs.tried_setting import TriedSetting, write_setting
 from simcvd.errors import UserError
 from sweeps.search.claim import claim
 from sweeps.search.plan import SearchPlan
-from sweeps.search.study import SearchStudy, Suggestion, holds_password, shown_storage
+from sweeps.search.study import SearchStudy, Suggestion
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -180,25 +180,3 @@ def test_an_older_study_goes_on_though_its_journal_names_the_folder_it_was_in(
 def test_a_storage_that_can_not_be_had_gets_a_sentence(make_plan: MakePlan, tmp_path: Path, url: str) -> None:
     with pytest.raises(UserError, match="The storage"):
         SearchStudy(make_plan(), tmp_path, url)
-
-
-def test_a_password_is_never_shown() -> None:
-    assert shown_storage("postgresql://lab:secret@host/name") == "postgresql://lab:***@host/name"
-    assert shown_storage(None) == "study.journal"
-
-
-@pytest.mark.parametrize(
-    ("url", "held"),
-    [
-        ("postgresql://me:s3cret@db/x", True),
-        ("postgresql://me:s3/cret@db/x", True),
-        ("postgresql://db/x?user=me&password=s3cret", True),
-        ("postgresql://me@db:5432/x", False),
-        ("sqlite:///study.db", False),
-        ("no url", False),
-    ],
-)
-def test_a_password_is_found_wherever_a_url_may_hold_it(url, held) -> None:
-    assert holds_password(url) is held
-    if held:
-        assert "s3" not in shown_storage(url).replace("***", "")

@@ -7,6 +7,7 @@ from typing import Any
 import obstore.store
 import pytest
 
+from simcvd.errors import UserError
 from sweeps.storage.store import Store, StoreError, url_in
 
 
@@ -18,6 +19,17 @@ def test_a_url_survives_a_path(text: str) -> None:
 @pytest.mark.parametrize("text", ["runs", "/s3/runs", "s3:", "http://host/runs", "s3-runs"])
 def test_a_folder_is_no_url(text: str) -> None:
     assert url_in(Path(text)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["s3://KEY:s3cret@bucket/lab", "s3:/KEY:s3cret@bucket", "az://container/la?sig=s3cret", "gs://bucket?s3cret"],
+)
+def test_a_url_with_a_key_or_a_signature_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(UserError, match="without a key, a signature or a query, since it is recorded") as caught:
+        url_in(Path(text))
+    assert "s3cret" not in str(caught.value)
+    assert url_in("s3://bucket/me@lab") == "s3://bucket/me@lab"
 
 
 def test_what_is_put_is_listed_read_fetched_and_deleted(store: Store, tmp_path: Path) -> None:
