@@ -172,7 +172,7 @@ def inspect(
     from simcvd.data.inspection.report import LABEL_WIDTH
 
     with ProgressLine("inspecting", "cases") as progress:
-        report = inspect(dataset, verify=not quick, progress=progress)
+        report = inspect(dataset, verify=not quick, images=not quick, progress=progress)
     if as_json:
         print_json(report.to_dict())
     else:
@@ -208,6 +208,25 @@ def _prepare(
         *(f"Left out {case_id}: {problem}." for case_id, problem in report.left_out.items()),
         f"{dataset}: {counts}; {report.written} cases written, {report.resumed} there before.",
         *report.plan,
-        f"Next: simcvd inspect {dataset}",
     ]
     print_lines(lines, indent=4)
+    if report.written:
+        _tell_what_is_odd(dataset)
+    print_lines([f"Next: simcvd inspect {dataset}"], indent=4)
+
+
+def _tell_what_is_odd(dataset: Path) -> None:
+    """Say of a new data set what `simcvd inspect` would; its files were just written, so they come from memory.
+
+    Raises:
+        typer.Exit: results of this data set would be wrong.
+    """
+    from simcvd.data.inspection.inspect import inspect
+    from simcvd.data.inspection.report import LABEL_WIDTH
+
+    with ProgressLine("looking at", "cases") as progress:
+        report = inspect(dataset, verify=False, progress=progress)
+    if warnings := report.warnings():
+        print_lines(warnings, indent=LABEL_WIDTH)
+    if report.problems:
+        raise typer.Exit(MUST_CHANGE)

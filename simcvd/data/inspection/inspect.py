@@ -17,7 +17,11 @@ from simcvd.scans.orientation import axis_codes
 
 
 def inspect(
-    folder: Path, *, verify: bool = True, progress: Callable[[int, int, str], None] | None = None
+    folder: Path,
+    *,
+    verify: bool = True,
+    images: bool = True,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> InspectionReport:
     """Describe a data set folder and check it.
 
@@ -25,7 +29,8 @@ def inspect(
 
     Args:
         folder: the data set folder.
-        verify: compute every case's digest anew and measure every image, which reads all of it.
+        verify: compute every case's digest anew.
+        images: measure every image, which reads all of it.
         progress: called with (cases done, all cases, id of the last).
 
     Raises:
@@ -42,7 +47,7 @@ def inspect(
         split = split_of[case_id]
         try:
             _check(folder, info, case_id, labelled=split != "train_unlabeled", verify=verify)
-            cases.append(_case_facts(folder, info, case_id, split, images=verify))
+            cases.append(_case_facts(folder, info, case_id, split, images=images))
         except UserError as error:
             problems.append(str(error))
         if progress:

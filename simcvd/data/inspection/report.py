@@ -151,11 +151,14 @@ class InspectionReport:
             *(("channel", text) for text in self._channels()),
             *self._classes(),
             *([("unread", self.unread)] if self.unread else []),
-            *(("ODD", text) for text in shortened(self.odd)),
-            *(("PROBLEM", problem) for problem in self.problems),
         ]
-        first, *rest = [f"{label:<{LABEL_WIDTH}}{text}" for label, text in told]
-        return [first.strip(), *rest] + ([] if self.problems else ["sound"])
+        first, *rest = _labelled(told)
+        return [first.strip(), *rest, *self.warnings()] + ([] if self.problems else ["sound"])
+
+    def warnings(self) -> list[str]:
+        """Return what is odd and what is wrong, line by line."""
+        odd = [("ODD", text) for text in shortened(self.odd)]
+        return _labelled([*odd, *(("PROBLEM", problem) for problem in self.problems)])
 
     def _channels(self) -> Iterator[str]:
         for name, channel in zip(self.info.channels, self.info.intensity, strict=True):
@@ -175,6 +178,10 @@ class InspectionReport:
                 yield "", f"volume in ml {three(f'{ml:.4g}' for ml in volume.ml)}"
                 yield "", f"box in mm {three(times(sides) for sides in volume.extent_mm)}"
                 yield "", f"parts {three(map(str, volume.components))}"
+
+
+def _labelled(told: Iterable[tuple[str, str]]) -> list[str]:
+    return [f"{label:<{LABEL_WIDTH}}{text}" for label, text in told]
 
 
 def three(texts: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 import json
 import shutil
 
+import nibabel
+import numpy as np
 import pytest
 
 from tests.simcvd.scans.dicom.tiny_series import save, segmentation, slices, stored, write
@@ -59,3 +61,20 @@ def test_prepare_pancreas_says_what_is_missing(run, tmp_path):
     refused = run("prepare", "pancreas", tmp_path, tmp_path / "set")
     assert refused.exit_code == 2
     assert "has no folder PANCREAS_0001" in refused.output
+
+
+def test_prepare_says_what_is_odd_about_the_new_data_set_and_2_if_results_would_be_wrong(run, tmp_path):
+    random = np.random.default_rng(0)
+    images = {f"case{number}": random.random((12, 12, 12), np.float32) for number in range(3)}
+    images["case3"] = images["case0"] * 3 + 1  # the same scan in another unit
+    label = np.zeros((12, 12, 12), np.uint8)
+    label[0:4, 4:8, 4:8] = 1
+    for name, image in images.items():
+        for folder, array in (("images", image), ("labels", label)):
+            (tmp_path / "scans" / folder).mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "scans" / folder / f"{name}.nii")
+    asked = ("prepare", "nifti", tmp_path / "scans", tmp_path / "set", "--val", 0, "--test", 1)
+    done = run(*asked)
+    assert "ODD        3 of 3 labels touch the scan's border (low X)" in done.output
+    assert "PROBLEM    Cases case0 (train_labeled) and case3 (test) hold the same scan" in done.output
+    assert done.exit_code == 2
