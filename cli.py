@@ -17,10 +17,11 @@ from simcvd.errors import UserError
 from sweeps.commands import cluster, data, results, sweep, trial
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 
-_FOLDER_ERRORS = {
+TOLD = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR),
-    *(errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EREMOTEIO, errno.ESTALE),
 }
+"""Errors of the system that are the user's to see to."""
 
 
 class _Commands(TyperGroup):
@@ -36,7 +37,7 @@ class _Commands(TyperGroup):
         except (UserError, AnalysisError) as error:
             end(f"Error: {error}", MUST_CHANGE)
         except OSError as error:
-            if error.errno not in _FOLDER_ERRORS:
+            if error.errno not in TOLD:
                 raise
             end(f"Error: {error.filename or 'A file'} can't be written or read: {error.strerror}.", MUST_CHANGE)
         except KeyboardInterrupt:

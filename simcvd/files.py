@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,8 @@ MOST_NAME_BYTES: Final = 255
 """Of a file's or folder's name, on all common file systems."""
 _MARKED_BYTES: Final = 48
 """What `replacing` adds to a name."""
+FORGOTTEN_S: Final = 86_400.0
+"""Whatever is unfinished for so long, no live process writes."""
 
 
 def fitting_name(name: str, most: int = MOST_NAME_BYTES) -> str:
@@ -46,8 +49,10 @@ def replacing(path: Path, *, ending: str = "", durable: bool = True) -> Iterator
         if durable:
             _flush(partial)
         os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    except BaseException:
+        with suppress(OSError):  # storage that fails keeps it, and the error is on its way
+            partial.unlink()
+        raise
     if durable:
         with suppress(OSError):  # some network file systems can't flush a folder; the file's content is safe there
             _flush(path.parent)
@@ -57,6 +62,17 @@ def write_file(path: Path, content: str | bytes, *, durable: bool = True) -> Non
     """Write a file that appears whole; `durable` as in `replacing`."""
     with replacing(path, durable=durable) as partial:
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def forget_partials(folder: Path) -> None:
+    """Delete what processes that were killed a day ago or earlier have left of the files of a folder and its folders.
+
+    Not what is younger: other processes may be writing it.
+    """
+    for path in folder.rglob(".*.tmp-*"):
+        with suppress(OSError):  # another one deletes it, too
+            if time.time() - path.stat().st_mtime > FORGOTTEN_S:
+                path.unlink()
 
 
 def _first(name: str, most: int) -> str:

@@ -15,10 +15,10 @@ from sweeps.prediction.dry_run import afford
 from sweeps.preflight.checks import Subject
 from sweeps.request import SweepRequest
 from sweeps.resources.placement import check_machine
-from sweeps.session import Session, open_session, say
+from sweeps.session import Session, open_session, say, tidy_up
 from sweeps.status.sweep import SweepState
 from sweeps.trial.engine import Engine
-from sweeps.trial.failure_kinds import full_disk_told
+from sweeps.trial.failure_kinds import storage_told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,7 +76,8 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
     plan, choice, budget = afford(plan_sweep(request), request, tell)
     if plan.pending:
         check_machine(request.resources)  # before anything is written
-    with full_disk_told(runs), storage.held(plan.name, tell) as pull:
+    with storage_told(runs), storage.held(plan.name, tell) as pull:
+        tidy_up(runs, plan.name, (row.planned.id for row in plan.state.rows if row.trial.state == "finished"))
         if write_resolved(request, plan.variants):
             shown = sweep_file(request.runs, plan.name)
             tell(f"{shown} named other trials before; they stay, and their command shows them again.")

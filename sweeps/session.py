@@ -3,7 +3,7 @@
 import shutil
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from os import getpid
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simcvd.errors import UserError
+from simcvd.files import forget_partials
 from sweeps.channel.channel import StopReason
 from sweeps.channel.folder_channel import FolderChannel
 from sweeps.on_ray.gpu_failures import newly_failed, no_node_left
@@ -27,7 +28,8 @@ from sweeps.resources.slots import Slots
 from sweeps.resources.versions import versions
 from sweeps.show.progress import ProgressDisplay
 from sweeps.status.sweep import SweepReader
-from sweeps.trial.failure_kinds import DiskFullError, full_disk_told
+from sweeps.trial import execute
+from sweeps.trial.failure_kinds import DiskFullError, storage_told
 from sweeps.trial.terms import Terms
 
 if TYPE_CHECKING:
@@ -149,7 +151,7 @@ def open_session(
                     over = terms.deadline is not None and time.time() > terms.deadline
                     return over or asked_to_stop() or own.stop_reason() is not None
 
-                with full_disk_told(storage.folder):
+                with storage_told(storage.folder):
                     yield Session(job, Slots(request, slots, grows=joins), stopped, console)
                 if own.stop_reason() is StopReason.disk_full:
                     raise DiskFullError.of(storage.folder)
@@ -233,6 +235,20 @@ def _trial_name(trial: Any) -> str:
 
 def _id(config: Mapping[str, Any]) -> str:
     return str(config["trial_id"])
+
+
+def tidy_up(runs: Path, name: str, trial_ids: Iterable[str]) -> None:
+    """Delete what killed commands have left of a sweep, which the caller has locked.
+
+    Args:
+        runs: the runs folder.
+        name: the sweep's name.
+        trial_ids: its trials that are over.
+    """
+    folder = runs / "sweeps" / name
+    shutil.rmtree(folder / "ray", ignore_errors=True)
+    forget_partials(folder)
+    execute.tidy_up(runs, trial_ids)
 
 
 def _new_channel(folder: Path) -> FolderChannel:

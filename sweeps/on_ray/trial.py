@@ -24,7 +24,7 @@ from sweeps.storage.data_cache import StoppedError
 from sweeps.storage.runs import TrialFiles
 from sweeps.storage.store import StoreError
 from sweeps.trial.execute import execute_trial
-from sweeps.trial.failure_kinds import DiskFullError, failure_kind, full_disk_told
+from sweeps.trial.failure_kinds import DiskFullError, RunsFolderError, failure_kind, storage_told
 from sweeps.trial.records import TrialStatus, record_failure
 from sweeps.trial.terms import Contact
 
@@ -102,7 +102,7 @@ def run_worker(trial_id: str, job: Job, attempt: str) -> TrialStatus | None:
         _check_node(job, trial_id, ())
     channel, asked = job.channel, StopRequest(job)
     try:
-        with full_disk_told(job.storage.disk), _without_the_trial(channel, trial_id, asked):
+        with storage_told(job.storage.disk), _without_the_trial(channel, trial_id, asked):
             with (
                 gpu_failure_noted(channel, trial_id, attempt, this_node()),
                 Lifeline() as line,
@@ -161,7 +161,7 @@ def _recorded(error: UserError, trial_id: str, job: Job, files: TrialFiles) -> T
     Raises:
         UserError: the error itself, where it is no failure of the trial, or to end the others of a group.
     """
-    if isinstance(error, TrialBusyError | DiskFullError | StoreError):
+    if isinstance(error, TrialBusyError | DiskFullError | RunsFolderError | StoreError):
         raise error
     if gpu_fault(error) is not None:
         raise error  # such as a device that can't be used any more: no fault of the trial

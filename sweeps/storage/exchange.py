@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from simcvd.errors import UserError
+from simcvd.files import FORGOTTEN_S
 from sweeps.storage.store import Store, StoreError
 
 HERE: Final = "this machine"
 COMMAND_FILE, LOCK_FILE = "command", "lock"
 _APPEARS_S: Final = 3.0
+_PREFIX: Final = ".preflight-"
 
 
 @dataclass(frozen=True)
@@ -217,12 +219,13 @@ def open_folder_exchange(runs: Path) -> Iterator[FolderExchange]:
         UserError: RUNS can't be written.
     """
     token = uuid.uuid4().hex
-    folder = runs / f".preflight-{token[:12]}"
+    folder = runs / f"{_PREFIX}{token[:12]}"
     absent = [path for path in (runs, *runs.parents) if not path.exists()]
     with contextlib.ExitStack() as stack:
         stack.callback(_remove, folder, absent)
         try:
             folder.mkdir(parents=True)
+            _forget_old(runs, folder)
             (folder / COMMAND_FILE).write_text(token)
             lock = stack.enter_context((folder / LOCK_FILE).open("a+"))
             with contextlib.suppress(OSError):  # what asks for the lock next says why there is none
@@ -244,6 +247,15 @@ def reason_of(error: Exception) -> str:
 def capital(name: str) -> str:
     """Return a node's name as a sentence begins with it."""
     return name[0].upper() + name[1:]
+
+
+def _forget_old(runs: Path, new: Path) -> None:
+    """Delete what commands that were killed a day ago have left; the times are the storage's own."""
+    now = new.stat().st_mtime
+    for path in runs.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # another command deletes it, too
+            if now - path.stat().st_mtime > FORGOTTEN_S:
+                shutil.rmtree(path)
 
 
 def _remove(folder: Path, made: list[Path]) -> None:

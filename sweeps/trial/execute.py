@@ -1,7 +1,8 @@
 """One trial from its settings to its records, without Ray: `simcvd train` and every trial of a sweep come here."""
 
 import shutil
-from contextlib import ExitStack
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from analysis.runs.records import write_cases
 from simcvd.config import TrialConfig
 from simcvd.errors import UserError
-from sweeps.status.lock import trial_lock
+from sweeps.status.lock import TrialBusyError, trial_lock
 from sweeps.status.trial import (
     Recorded,
     has_val_scores,
@@ -20,7 +21,7 @@ from sweeps.status.trial import (
     trial_folder,
 )
 from sweeps.trial.engine import Engine, default_engine
-from sweeps.trial.failure_kinds import NOT_OF_TRAINING, failure_kind, full_disk_told, is_disk_full
+from sweeps.trial.failure_kinds import NOT_OF_TRAINING, failure_kind, is_of_storage, storage_told
 from sweeps.trial.gpu_error import GpuError, fault_of
 from sweeps.trial.group import from_first, rank_and_workers
 from sweeps.trial.records import FAILURE_FILE, TrialRecords, TrialStatus, clear_half_written
@@ -62,11 +63,12 @@ def execute_trial(
         UserError: settings, data and device don't fit together; nothing is recorded.
         TrialBusyError: another process runs this trial.
         DiskFullError: there is no room for its files; it continues when it is run again.
+        RunsFolderError: its files can't be read or written now; the same.
     """
     device, outside, terms = device or Device(), contact or Contact(), terms or Terms()
     folder = trial_folder(runs, trial_id)
     rank, workers = rank_and_workers()
-    with full_disk_told(runs), ExitStack() as held:
+    with storage_told(runs), ExitStack() as held:
 
         def begin() -> TrialStatus | None:
             held.enter_context(trial_lock(folder, outside.tell, command=command))
@@ -95,7 +97,7 @@ def execute_trial(
                 trial.records.write("interrupted")
             raise
         except Exception as error:
-            if is_disk_full(error, runs):
+            if is_of_storage(error, runs):
                 raise
             if fault := fault_of(error):
                 if command is not None:
@@ -110,6 +112,18 @@ def execute_trial(
                     trial.records.fail(kind, error)
                 raise
             return trial.records.fail(kind or type(error).__name__, error)
+
+
+def tidy_up(runs: Path, trial_ids: Iterable[str]) -> None:
+    """Delete the checkpoints of trials that are over, where the processes were killed before they did it."""
+    for trial_id in trial_ids:
+        folder = trial_folder(runs, trial_id)
+        if not (folder / "checkpoint").is_dir() and not any(folder.glob("hang*.txt")):
+            continue
+        with suppress(TrialBusyError), trial_lock(folder, wait_s=0):
+            if is_finished(runs, trial_id) or is_validated(runs, trial_id):
+                clear_half_written(runs, trial_id)
+                _drop_checkpoint(folder)
 
 
 @dataclass(frozen=True)
@@ -176,11 +190,12 @@ class _Trial:
 
 def _before(runs: Path, trial_id: str, terms: Terms) -> TrialStatus | None:
     """Return what is already known of a trial that is not to run, or none."""
-    row = read_result(runs, trial_id)
+    row, folder = read_result(runs, trial_id), trial_folder(runs, trial_id)
+    if row is None or row["status"] != "failed":
+        (folder / FAILURE_FILE).unlink(missing_ok=True)  # of a failure whose row was not written any more
     if row is None:
         return None
     steps, seconds = int(row["steps"] or 0), float(row["seconds"] or 0)
-    folder = trial_folder(runs, trial_id)
     if is_finished(runs, trial_id):
         _drop_checkpoint(folder)
         return TrialStatus(trial_id, "finished", True, steps=steps, seconds=seconds)

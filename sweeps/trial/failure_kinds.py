@@ -1,7 +1,8 @@
-"""What kind of failure an exception is, and the one that is no trial's fault: a full disk."""
+"""What kind of failure an exception is, and those that are no trial's fault: a full disk, storage that fails."""
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,8 @@ NOT_OF_TRAINING: Final = frozenset({"data", "gpu_error", "hung", "out_of_memory"
 """Kinds that say nothing against the steps done: when such a trial is tried again, it goes on from its checkpoint."""
 
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT}
-_FULL_WORDS: Final = tuple(os.strerror(number) for number in sorted(_FULL))
+_BROKEN: Final = {errno.EIO, errno.EREMOTEIO, errno.EROFS, errno.ESTALE}
+"""What a disk or a server that does not answer is told by, and a file system that was made read-only for it."""
 
 
 class DiskFullError(UserError):
@@ -24,6 +26,18 @@ class DiskFullError(UserError):
     def of(cls, runs: Path) -> Self:
         """Say so of `runs`."""
         return cls(f"The disk of {runs} is full; make room and run the same command again, it continues.")
+
+
+class RunsFolderError(UserError):
+    """The storage of the runs folder failed; trials are left as they are and continue once it works."""
+
+    @classmethod
+    def of(cls, runs: Path, number: int) -> Self:
+        """Say so of `runs`, with the number of the system's error."""
+        return cls(
+            f"The storage of {runs} failed on {socket.gethostname()} ({os.strerror(number)}); see to it and run the "
+            "same command again, it continues."
+        )
 
 
 def failure_kind(error: Exception) -> str | None:
@@ -41,39 +55,53 @@ def failure_kind(error: Exception) -> str | None:
 
 
 @contextmanager
-def full_disk_told(runs: Path) -> Iterator[None]:
-    """Turn any error that a full disk under `runs` causes in the `with` block into a sentence.
+def storage_told(runs: Path) -> Iterator[None]:
+    """Turn any error that a full disk or failing storage of `runs` causes in the `with` block into a sentence.
 
     Raises:
         DiskFullError: there is no room left.
+        RunsFolderError: files can't be read or written now.
     """
     try:
         yield
-    except DiskFullError:
+    except (DiskFullError, RunsFolderError):
         raise
     except Exception as error:
-        if not is_disk_full(error, runs):
-            raise
-        raise DiskFullError.of(runs) from error
+        if is_disk_full(error, runs):
+            raise DiskFullError.of(runs) from error
+        if (number := _told(error, runs, _BROKEN)) is not None:
+            raise RunsFolderError.of(runs, number) from error
+        raise
 
 
 def is_disk_full(error: BaseException, runs: Path) -> bool:
     """Tell whether an error goes back to a full disk or a used up quota under `runs`."""
+    return _told(error, runs, _FULL) is not None
+
+
+def is_of_storage(error: BaseException, runs: Path) -> bool:
+    """Tell whether an error goes back to the storage of `runs`, be it full or failing, and to nothing in the trial."""
+    return isinstance(error, RunsFolderError) or _told(error, runs, _FULL | _BROKEN) is not None
+
+
+def _told(error: BaseException, runs: Path, numbers: set[int]) -> int | None:
+    """Return the number of the system's error that an error goes back to, if it is one of these and of `runs`."""
     seen: set[int] = set()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
+        if isinstance(cause, DataError):
+            return None  # of a case, whose storage is another's
         seen.add(id(cause))
-        if _says_full(cause, runs):
-            return True
+        if (number := _number(cause, runs, numbers)) is not None:
+            return number
         cause = cause.__cause__ or cause.__context__
-    return False
+    return None
 
 
-def _says_full(error: BaseException, runs: Path) -> bool:
-    if isinstance(error, OSError) and error.errno is not None and error.errno not in _FULL:
-        return False
-    if isinstance(error, OSError) and isinstance(error.filename, str | bytes | os.PathLike):
-        inside = Path(os.fsdecode(error.filename)).is_relative_to(runs)
-        return inside and error.errno in _FULL
+def _number(error: BaseException, runs: Path, numbers: set[int]) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        named = isinstance(error.filename, str | bytes | os.PathLike)
+        inside = not named or Path(os.fsdecode(error.filename)).is_relative_to(runs)
+        return error.errno if inside and error.errno in numbers else None
     # safetensors, HDF5 and threads of others pass the system's words on, and no number.
-    return (isinstance(error, OSError) and error.errno in _FULL) or any(word in str(error) for word in _FULL_WORDS)
+    return next((number for number in sorted(numbers) if os.strerror(number) in str(error)), None)

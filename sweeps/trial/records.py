@@ -11,6 +11,7 @@ from analysis.runs.masks import masks_path
 from analysis.runs.records import CASE_SCHEMA, SETTING_PREFIX, read_cases, write_trial
 from simcvd.config import TrialConfig, config_hash
 from simcvd.config.edit import flatten
+from simcvd.files import write_file
 from sweeps.status.trial import Recorded, case_path, read_log, result_path, trial_folder
 
 FAILURE_FILE = "failure.txt"
@@ -111,7 +112,7 @@ class TrialRecords:
 
     def fail(self, kind: str, error: Exception) -> TrialStatus:
         """Record a failure with its traceback."""
-        (self.folder / FAILURE_FILE).write_text("".join(traceback.format_exception(error)))
+        write_file(self.folder / FAILURE_FILE, "".join(traceback.format_exception(error)))
         message = " ".join(str(error).split()) or type(error).__name__
         return self.write("failed", kind=kind, message=message)
 
@@ -143,8 +144,7 @@ def record_failure(
     """
     records = TrialRecords(config, dataset, runs, trial_id)
     if log is not None:
-        records.folder.mkdir(parents=True, exist_ok=True)
-        (records.folder / FAILURE_FILE).write_text(log)
+        write_file(records.folder / FAILURE_FILE, log)
     return records.write("failed", kind=kind, message=message)
 
 
@@ -158,6 +158,9 @@ def clear_half_written(runs: Path, trial_id: str) -> None:
         return
     for part in (folder, folder / "checkpoint"):
         for path in part.glob("*.tmp-*"):
+            path.unlink(missing_ok=True)
+    for path in folder.glob("hang*.txt"):
+        if path.stat().st_size == 0:  # it did not hang, but was killed before it could tidy up
             path.unlink(missing_ok=True)
     for path in (case_path(runs, trial_id), result_path(runs, trial_id), masks_path(runs, trial_id)):
         for half in path.parent.glob(f".{path.name}.tmp-*"):

@@ -18,7 +18,7 @@ from analysis.runs.masks import MaskWriter
 from simcvd.device_errors import gpu_fault
 from simcvd.files import write_file
 from sweeps.trial.engine import Engine
-from sweeps.trial.failure_kinds import failure_kind, is_disk_full
+from sweeps.trial.failure_kinds import failure_kind, is_of_storage
 from sweeps.trial.group import from_all, from_first, rank_and_workers
 from sweeps.trial.records import TrialRecords
 
@@ -155,7 +155,7 @@ class _Meeting:
         """
         if self._workers == 1:
             return
-        mine = gpu_fault(error) is not None or is_disk_full(error, self._runs)
+        mine = gpu_fault(error) is not None or is_of_storage(error, self._runs)
         kind = None if mine else failure_kind(error)
         self.is_over = True
         try:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.files import fitting_name, replacing, write_file
+from simcvd.files import fitting_name, forget_partials, replacing, write_file
 
 
 def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -114,3 +114,27 @@ def test_a_file_with_the_longest_name_that_a_disk_takes_is_written(tmp_path: Pat
         partial.write_text("two")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "two"
+
+
+def test_what_a_killed_process_left_of_a_file_is_deleted_a_day_later(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    young, old, whole = folder / ".a.csv.tmp-1-0", folder / ".b.csv.tmp-1-0", folder / "b.csv"
+    for path in (young, old, whole):
+        path.touch()
+    for path in (old, whole):
+        os.utime(path, (0, 0))
+    forget_partials(tmp_path)
+    assert [path.exists() for path in (young, old, whole)] == [True, False, True]
+
+
+def test_storage_that_fails_is_told_by_its_own_error_not_by_that_of_tidying_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object, *given: object, **named: object) -> None:
+        raise OSError(5, "Input/output error", "the partial file")
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    monkeypatch.setattr(os, "replace", lambda *given: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        write_file(tmp_path / "a", "one")

@@ -37,11 +37,11 @@ def make_chain(fault: Fault | None = None) -> Engine:
         import json
         from types import SimpleNamespace
 
+        from simcvd.files import write_file
         from simcvd.training.interruption import Interrupted
 
         checkpoint = trial_dir / "checkpoint" / "last.pt"
-        checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        (trial_dir / "environment.json").write_text(json.dumps({"device": "cpu"}))
+        write_file(trial_dir / "environment.json", json.dumps({"device": "cpu"}))
         done, weights = 0, digest(config)
         if checkpoint.exists():
             state = json.loads(checkpoint.read_text())
@@ -57,11 +57,10 @@ def make_chain(fault: Fault | None = None) -> Engine:
             with (trial_dir / "steps.txt").open("a") as file:
                 file.write(f"{step}\n")
             state = {"done": step, "weights": weights, "padding": "." * 20_000}
-            checkpoint.with_name("last.pt.tmp-1").write_text(json.dumps(state))
-            checkpoint.with_name("last.pt.tmp-1").replace(checkpoint)
+            write_file(checkpoint, json.dumps(state))
             if should_stop() and step < steps:
                 raise Interrupted(f"Stopped after step {step}.")
-        (trial_dir / "student.safetensors").write_text(weights)
+        write_file(trial_dir / "student.safetensors", weights)
         return SimpleNamespace(steps=steps, seconds=0.1 * steps, val_scores=[score(weights, "case2")])
 
     def evaluate(trial_dir, dataset, split, *, device, on_case, **others):

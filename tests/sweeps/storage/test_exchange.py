@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ def test_a_file_of_another_command_is_not_taken_for_this_ones(tmp_path: Path) ->
         assert other.look("node") == StorageReport(sees_command=False)
         (exchange.folder / "reply").mkdir()
         assert exchange.look("reply") == StorageReport(write_error="Is a directory")
+
+
+def test_what_a_killed_command_left_is_deleted_a_day_later(tmp_path: Path) -> None:
+    young, old = tmp_path / ".preflight-0123", tmp_path / ".preflight-4567"
+    for folder in (young, old):
+        folder.mkdir()
+        (folder / "lock").touch()
+    os.utime(old, (0, 0))
+    with open_folder_exchange(tmp_path):
+        assert (young.exists(), old.exists()) == (True, False)
 
 
 def test_what_is_said_of_a_node_fits_into_a_sentence() -> None:

@@ -14,8 +14,8 @@ from simcvd.errors import DataError, UserError
 from sweeps.status import trial as trial_state
 from sweeps.status.trial import read_trial, trial_folder
 from sweeps.trial.engine import Engine
-from sweeps.trial.execute import execute_trial
-from sweeps.trial.failure_kinds import DiskFullError
+from sweeps.trial.execute import execute_trial, tidy_up
+from sweeps.trial.failure_kinds import DiskFullError, RunsFolderError
 from sweeps.trial.records import TrialStatus, record_failure
 from sweeps.trial.terms import Contact, Device, Terms
 
@@ -209,6 +209,35 @@ def test_a_full_disk_is_told_and_leaves_the_trial_to_go_on(execute: Execute, tmp
         execute(_config(), engine=Engine(fill, fill))
     assert read_trials(tmp_path).empty
     assert execute(_config()).state == "finished"
+
+
+def test_storage_that_fails_is_no_failure_of_the_trial_which_goes_on(execute: Execute, tmp_path: Path) -> None:
+    fails = iter([False, True])
+
+    def look() -> bool:
+        if next(fails, False):
+            raise OSError(errno.EIO, "Input/output error", str(tmp_path / "trials" / "log.jsonl"))
+        return False
+
+    with pytest.raises(RunsFolderError, match=r"^The storage of .* failed on .* \(Input/output error\); see to it and"):
+        execute(_config(), should_stop=look)
+    assert read_trials(tmp_path).empty
+    status = execute(_config())
+    assert (status.state, _steps(tmp_path, status)) == ("finished", [1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("terms", [{}, {"test": False}])
+def test_the_checkpoint_that_a_kill_has_left_of_a_trial_that_is_over_is_deleted(
+    execute: Execute, tmp_path: Path, terms: dict[str, Any]
+) -> None:
+    status = execute(_config(), **terms)
+    left = trial_folder(tmp_path, status.trial_id) / "checkpoint"
+    left.mkdir()
+    running = trial_folder(tmp_path, "another") / "checkpoint"
+    running.mkdir(parents=True)
+    tidy_up(tmp_path, [status.trial_id, "another", "third"])
+    assert (left.exists(), running.exists()) == (False, True)
+    assert not trial_folder(tmp_path, "third").exists()
 
 
 @pytest.mark.parametrize("lost", ["weights", "scores", "scores are damaged"])
