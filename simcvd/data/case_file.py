@@ -119,7 +119,7 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
             intensity_std=tuple(float(x) for x in attributes["intensity_std"]),
             on_scan=_on_scan(attributes, arrays.get("scan_label")),
         )
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno == errno.EMFILE:
             raise UserError("Each mapped case needs an open file and too many are; raise `ulimit -n`.") from error
         if isinstance(error, OSError) and (refusal := system_refusal(path, error)) is not None:

@@ -1,13 +1,19 @@
-"""A finished trial's student: `student.safetensors` beside the trial's `config.yaml`."""
+"""A finished trial's student: `student.safetensors` beside the trial's `config.yaml`.
 
+The file holds the digest of its own content, among what any reader of safetensors passes over.
+"""
+
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from simcvd.config import TrialConfig, from_file
 from simcvd.errors import UserError
@@ -16,6 +22,8 @@ from simcvd.networks.vnet import Segmenter, VNet
 from simcvd.scans.preprocessing import Preprocessing
 
 WEIGHTS_FILE = "student.safetensors"
+_DIGEST: Final = "sha256"
+"""Key of the digest; files of version 0.1 have none."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ def save_student(
     metadata = {"method": config.method, "image_channels": str(image_channels), "classes": json.dumps(list(classes))}
     if preprocessing is not None:
         metadata["preprocessing"] = preprocessing.model_dump_json()
+    metadata[_DIGEST] = _digest(tensors, metadata)
     with replacing(trial_dir / WEIGHTS_FILE) as partial:
         save_file(tensors, partial, metadata)
 
@@ -81,6 +90,8 @@ def load_student(trial_dir: Path) -> Student:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        if (written := metadata.pop(_DIGEST, None)) is not None and written != _digest(tensors, metadata):
+            raise ValueError("its digest is not the one that it was written with")
         image_channels, classes = int(metadata["image_channels"]), tuple(json.loads(metadata["classes"]))
         told = metadata.get("preprocessing")
         preprocessing = None if told is None else Preprocessing.model_validate_json(told)
@@ -103,3 +114,12 @@ def load_student(trial_dir: Path) -> Student:
             f"{path} is damaged or does not fit its config.yaml ({reason}); train the trial anew."
         ) from error
     return Student(network.eval(), config, image_channels, classes, preprocessing)
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Return the SHA-256 of names, kinds, shapes and bytes of tensors, and of what else the file says."""
+    total = hashlib.sha256(json.dumps(dict(metadata), sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        total.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return total.hexdigest()

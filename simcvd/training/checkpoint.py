@@ -1,10 +1,15 @@
-"""Save and restore everything that the next step depends on: networks, optimisers and the step."""
+"""Save and restore everything that the next step depends on: networks, optimisers and the step.
 
+Each file is sealed with its own digest. The one before is kept beside it, and is gone on from where the last one is
+damaged.
+"""
+
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -12,8 +17,12 @@ from torch import Tensor
 from simcvd.errors import UserError
 from simcvd.files import replacing
 from simcvd.methods.base import Method
+from simcvd.training.distributed import from_all, rank_and_workers
+from simcvd.training.seal import SealedWriter, is_sealed_archive
 
 FORMAT = 1
+PREVIOUS: Final = "previous.pt"
+"""Name of the checkpoint that was the last one until the last one came."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Progress:
 
 
 class CheckpointWriter:
-    """Writes checkpoints by rename, in a thread while the next steps run; one at a time.
+    """Writes checkpoints by rename, in a thread while the next steps run; one at a time, and the one before is kept.
 
     `save` copies the state to the host's memory, on a GPU without waiting for it: the copy stands in the stream before
     the next step, which changes the state. So a checkpoint is of the step after which it was asked for.
@@ -63,8 +72,7 @@ class CheckpointWriter:
             try:
                 wait()
                 check()
-                with replacing(self._path) as partial, partial.open("wb") as file:
-                    torch.save(state, file)
+                _write(self._path, state)
             except BaseException as error:  # handed to whoever asks next
                 self._error = error
 
@@ -89,25 +97,113 @@ class CheckpointWriter:
             self._thread = None
 
 
-def load_checkpoint(path: Path, method: Method, identity: str) -> Progress:
-    """Restore `method` in place and return how far the trial had come; a fresh start where `path` is absent.
+def load_checkpoint(
+    path: Path, method: Method, identity: str, tell: Callable[[str], None] = lambda sentence: None
+) -> Progress:
+    """Restore `method` in place and return how far the trial had come; a fresh start where no checkpoint is whole.
+
+    Every worker of a trial calls this alike; the first one mends before the others look.
+
+    Args:
+        path: of the checkpoint; the one before it lies beside it.
+        method: what is trained.
+        identity: of the trial.
+        tell: gets a sentence on what was damaged.
 
     Raises:
-        UserError: the file is damaged or belongs to other settings or another data set.
+        UserError: the checkpoint belongs to other settings, another data set or another version.
+        OSError: none can be read, though one is there.
     """
-    if not path.exists():
+    rank, _ = rank_and_workers()
+    state = _newest_whole(path, tell) if rank == 0 else None
+    steps = from_all(_steps_done(state))[0]
+    if rank:
+        state = _newest_whole(path, tell)
+    found = from_all(_steps_done(state))
+    if set(found) != {steps}:
+        raise UserError(
+            f"The workers of the trial found checkpoints {path} of different steps ({', '.join(map(str, found))}); "
+            f"see that the storage shows all machines the same, or delete the folder {path.parent} to begin anew."
+        )
+    if state is None:
         return Progress()
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        known = state["format"] == FORMAT
-    except Exception as error:  # torch names no common class for damaged files
-        raise UserError(f"The checkpoint {path} is damaged; delete it to start this trial again.") from error
-    if not known or state["identity"] != identity:
-        raise UserError(f"The checkpoint {path} belongs to other settings; delete it or choose another output folder.")
+    if state.get("format") != FORMAT or state["identity"] != identity:
+        raise UserError(
+            f"The checkpoint {path} belongs to other settings; delete the folder {path.parent} or choose another "
+            "output folder."
+        )
     method.networks.load_state_dict(state["networks"])
     for name, optimiser in method.optimisers.items():
         optimiser.load_state_dict(state["optimisers"][name])
     return Progress(state["steps_done"], state["seconds"])
+
+
+def _newest_whole(path: Path, tell: Callable[[str], None]) -> dict[str, Any] | None:
+    """Return the last checkpoint that is whole, which is then at `path`; none where there is none."""
+    before = path.with_name(PREVIOUS)
+    what, unreadable = "damaged" if path.exists() else "missing", None
+    for candidate in (path, before):
+        try:
+            state = _whole(candidate)
+        except OSError as error:  # a bad sector of this one need not be one of the other
+            state, unreadable = None, error
+        if state is None:
+            continue
+        if candidate == before:
+            os.replace(before, path)
+            tell(
+                f"The checkpoint {path} is {what}; the trial goes on from the one before it, after step "
+                f"{_steps_done(state)}."
+            )
+        return state
+    if unreadable is not None:
+        raise unreadable  # what can't be read now may be whole
+    if path.exists() or before.exists():
+        other = "the one before it is damaged" if before.exists() else "there is none before it"
+        tell(f"The checkpoint {path} is {what} and {other}; the trial begins anew.")
+    return None
+
+
+def _whole(path: Path) -> dict[str, Any] | None:
+    """Read a checkpoint; none where it is missing or is not what was written."""
+    if not path.exists() or not is_sealed_archive(path):
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:  # torch names no common class for what it can't read
+        raise UserError(
+            f"{path} is no checkpoint that this version reads; delete the folder {path.parent} to begin anew."
+        ) from error
+    return state if isinstance(state, dict) else None
+
+
+def _steps_done(state: dict[str, Any] | None) -> int:
+    return 0 if state is None else int(state.get("steps_done", 0))
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    with replacing(path) as partial:
+        with partial.open("wb") as file:
+            sealed = SealedWriter(file)
+            torch.save(state, sealed)  # type: ignore[arg-type]  # it calls `write` and `flush` alone
+            sealed.seal()
+            file.flush()
+            os.fsync(file.fileno())  # before the oldest one is let go, so that there are always two to go back to
+        _keep_as_previous(path)
+
+
+def _keep_as_previous(path: Path) -> None:
+    """Give the last checkpoint the name of the one before as well, until a new one takes its place."""
+    before = path.with_name(PREVIOUS)
+    if not path.exists() or (before.exists() and path.samefile(before)):
+        return
+    try:
+        with replacing(before, durable=False) as partial:
+            os.link(path, partial)
+    except OSError:  # a file system without links: for a moment, there is only the one before
+        os.replace(path, before)
 
 
 def _state(method: Method, progress: Progress, identity: str) -> dict[str, Any]:

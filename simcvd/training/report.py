@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +135,14 @@ class TrialLog:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 self._events.add_scalar("/".join(path), float(value), report["step"])
 
+    def flush(self) -> None:
+        """Wait until the lines so far outlive a power cut; may be called in another thread than `write`."""
+        with self._path.open("rb") as file:
+            os.fsync(file.fileno())
+
     def close(self) -> None:
-        """Finish the event file."""
+        """Finish the log and the event file."""
+        self.flush()
         if self._events is not None:
             self._events.close()
 

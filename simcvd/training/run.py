@@ -140,7 +140,7 @@ class _Trial:
             self._tell(notice)
         self.precision = confirmed_precision(precision, config, channels, classes, device, self._tell)
         self.method.networks.to(device)
-        self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity)
+        self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity, self._tell)
         self.environment = describe_environment(device, self.precision.name, self.workers)
         done = self.start.steps_done
         self.log = open_trial_folder(trial_dir, config, self.environment, done) if self.rank == 0 else None
@@ -236,11 +236,15 @@ class _Trial:
         return any_worker(not goes_on, self.device)
 
     def _save(self, report: StepReport) -> None:
-        """Begin a checkpoint; it is written only if the step's losses are numbers."""
+        """Begin a checkpoint; it is written only if the step's losses are numbers, and after the log of its steps."""
         self._calendar.saved()
-        if self.rank == 0:
-            progress = Progress(report.step + 1, self._seconds())
-            self._writer.save(progress, check=lambda: check_finite(report.step, report.losses()))
+        if (log := self.log) is not None:
+
+            def check() -> None:
+                check_finite(report.step, report.losses())
+                log.flush()
+
+            self._writer.save(Progress(report.step + 1, self._seconds()), check)
 
     def _validate(self) -> dict[str, list[CaseScores]]:
         cases: list[CaseFile] = own_share(self.view.val)

@@ -27,7 +27,7 @@ class DiskNeed:
     """Bytes that are still to be written.
 
     Attributes:
-        running: checkpoints of trials side by side, each written beside the one before.
+        running: checkpoints of trials side by side: of each the last two, and the one that is being written.
         kept: what stays of all trials.
         side_by_side: trials that run at a time.
         trials: trials to run.
@@ -66,9 +66,9 @@ def disk_need(configs: Sequence[TrialConfig], info: "DatasetInfo", slots: int, *
         checkpoints.append(checkpoint)
         lines = config.training.steps // config.training.log_every_steps + 1
         kept += student + round(voxels * _MASK_BYTES_PER_VOXEL) + lines * _LOG_BYTES_PER_LINE + _OTHER_BYTES_PER_TRIAL
-        kept += 0 if with_test else checkpoint
+        kept += 0 if with_test else 2 * checkpoint
     largest = sorted(checkpoints, reverse=True)[:slots]
-    return DiskNeed(2 * sum(largest), kept, len(largest), len(configs))
+    return DiskNeed(3 * sum(largest), kept, len(largest), len(configs))
 
 
 def state_bytes(config: TrialConfig, image_channels: int, classes: int) -> tuple[int, int]:

@@ -71,7 +71,7 @@ def write_cases(
     progress: Progress | None,
     problem: Callable[[str, str], None],
 ) -> tuple[dict[str, JournalEntry], int]:
-    """Write those of the cases that are not finished.
+    """Write those of the cases that are not finished; a finished one is read and its digest checked.
 
     Args:
         recipe: how cases are made.
@@ -84,11 +84,11 @@ def write_cases(
     Returns:
         The entries of the good cases by id, and how many of them were written now.
     """
-    known = {case.id: journal.finished(case.id, recipe.stamp(case)) for case in cases}
-    entries = {case_id: entry for case_id, entry in known.items() if entry is not None}
-    resumed = done = len(entries)
     pool = ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1)
     try:
+        known = pool.map(lambda case: journal.finished(case.id, recipe.stamp(case)), cases)
+        entries = {case.id: entry for case, entry in zip(cases, known, strict=True) if entry is not None}
+        resumed = done = len(entries)
         todo = {pool.submit(_write, recipe, case): case.id for case in cases if case.id not in entries}
         for future in as_completed(todo):
             case_id = todo[future]

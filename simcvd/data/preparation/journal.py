@@ -7,9 +7,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simcvd.data.case_file import case_path
+from simcvd.data.case_file import case_digest, case_path
 from simcvd.data.dataset_info import FILE_NAME
-from simcvd.errors import UserError
+from simcvd.errors import DataError, UserError
 from simcvd.files import write_file
 
 _FOLDER = ".prepare"
@@ -108,18 +108,19 @@ class Journal:
         return self._entries.get(case_id)
 
     def finished(self, case_id: str, stamp: str) -> JournalEntry | None:
-        """Return the entry of a case that was made of the same source and whose file is whole."""
+        """Return the entry of a case that was made of the same source and whose file holds what was written into it."""
         entry = self._entries.get(case_id)
         if entry is None or entry.stamp != stamp:
             return None
         try:
-            size = case_path(self._target, case_id).stat().st_size
-        except FileNotFoundError:
+            if case_path(self._target, case_id).stat().st_size != entry.size:
+                return None
+            return entry if case_digest(self._target, case_id) == entry.digest else None
+        except (FileNotFoundError, DataError):
             return None
-        return entry if size == entry.size else None
 
     def append(self, case_id: str, entry: JournalEntry) -> None:
-        """Remember a finished case."""
+        """Remember a finished case; its file is flushed, since `write_case` has returned."""
         self._entries[case_id] = entry
         with self._path.open("a") as file:
             # The line break first: a torn line before it then spoils no other.

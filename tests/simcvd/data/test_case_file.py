@@ -63,6 +63,25 @@ def test_truncated_and_foreign_case_files_are_told(tmp_path: Path) -> None:
         open_case(tmp_path, "a", with_label=False)
 
 
+def test_a_flipped_bit_in_what_describes_the_arrays_is_told_or_changes_the_digest_or_nothing(tmp_path: Path) -> None:
+    make(tmp_path)
+    path = case_path(tmp_path, "a")
+    content = path.read_bytes()
+    digest = case_digest(tmp_path, "a")
+    start = content.index(b"affine\0") - 8  # the header of an attribute: its version, sizes, name, kind and shape
+    told = []
+    for place in range(start, start + 48):
+        harmed = bytearray(content)
+        harmed[place] ^= 0x40
+        path.write_bytes(harmed)
+        try:
+            assert len(case_digest(tmp_path, "a")) == len(digest)
+        except DataError as error:
+            told.append(str(error))
+    assert len(told) > 24
+    assert all("is truncated or no case file" in sentence for sentence in told)
+
+
 def test_a_resampled_case_holds_the_scans_own_label(tmp_path: Path) -> None:
     image = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
     own = np.zeros((9, 8, 7), np.uint8)

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from simcvd.config import from_mapping
 from simcvd.errors import UserError
@@ -60,6 +62,41 @@ def test_damaged_weights_are_refused(make_trial: MakeTrial) -> None:
         (folder / WEIGHTS_FILE).write_bytes(broken)
         with pytest.raises(UserError, match="damaged"):
             load_student(folder)
+
+
+def test_a_flipped_bit_anywhere_in_the_weights_is_refused(make_trial: MakeTrial) -> None:
+    """Without a digest, a flip of an exponent's bit made a weight of 1e38 in silence."""
+    folder, _ = make_trial()
+    path = folder / WEIGHTS_FILE
+    content = path.read_bytes()
+    tensors = 8 + int.from_bytes(content[:8], "little")
+    for place in (3, tensors // 2, tensors, tensors + 3, (tensors + len(content)) // 2, len(content) - 1):
+        harmed = bytearray(content)
+        harmed[place] ^= 0x40
+        path.write_bytes(harmed)
+        with pytest.raises(UserError, match="is damaged or does not fit"):
+            load_student(folder)
+    path.write_bytes(content)
+    load_student(folder)
+
+
+def test_changed_names_of_classes_are_damage_too(make_trial: MakeTrial) -> None:
+    folder, _ = make_trial()
+    path = folder / WEIGHTS_FILE
+    path.write_bytes(path.read_bytes().replace(b"anterior", b"exterior"))
+    with pytest.raises(UserError, match="digest is not the one that it was written with"):
+        load_student(folder)
+
+
+def test_weights_of_version_0_1_without_a_digest_are_read(make_trial: MakeTrial) -> None:
+    folder, network = make_trial()
+    path = folder / WEIGHTS_FILE
+    with safe_open(path, "pt") as file:
+        metadata = {name: value for name, value in file.metadata().items() if name != "sha256"}
+    assert set(metadata) == {"method", "image_channels", "classes"}
+    save_file(load_file(path), path, metadata)
+    read = load_student(folder).network.state_dict()
+    assert all(torch.equal(value, read[name]) for name, value in network.state_dict().items())
 
 
 def test_weights_of_another_width_are_refused(make_trial: MakeTrial) -> None:

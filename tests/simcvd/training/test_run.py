@@ -190,11 +190,34 @@ def test_checkpoint_of_other_settings_is_refused(
         run_training(apply_settings(tiny_config, {"seed": 1}), tiny_dataset, tmp_path, threads=1)
 
 
-def test_damaged_checkpoint_gets_a_sentence(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:
+def test_a_trial_goes_on_from_the_checkpoint_before_a_damaged_one_to_the_same_weights(
+    tiny_dataset: Path, tiny_config: TrialConfig, whole: Whole, tmp_path: Path
+) -> None:
+    shutil.copytree(whole.folder, tmp_path, dirs_exist_ok=True)
+    content = bytearray((tmp_path / CHECKPOINT).read_bytes())
+    content[len(content) // 2] ^= 0x40
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    told: list[str] = []
+    run_training(tiny_config, tiny_dataset, tmp_path, threads=1, device="cpu", tell=told.append)
+    assert told == [
+        f"The checkpoint {tmp_path / CHECKPOINT} is damaged; the trial goes on from the one before it, after step 4."
+    ]
+    _assert_same_weights(whole.folder, tmp_path)
+    assert [line["step"] for line in _lines(tmp_path)] == [1, 2, 3, 4, 5, 6, 6]
+
+
+def test_a_trial_whose_checkpoints_are_all_damaged_begins_anew_and_says_so(
+    tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path
+) -> None:
     (tmp_path / CHECKPOINT).parent.mkdir()
     (tmp_path / CHECKPOINT).write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(UserError, match="is damaged"):
-        run_training(tiny_config, tiny_dataset, tmp_path, threads=1)
+    (tmp_path / "log.jsonl").write_text('{"step": 3}\n')
+    told: list[str] = []
+    short = apply_settings(tiny_config, {"training.steps": 1})
+    run_training(short, tiny_dataset, tmp_path, threads=1, tell=told.append)
+    assert [sentence for sentence in told if "begins anew" in sentence] == told
+    assert len(told) == 1
+    assert [line["step"] for line in _lines(tmp_path)] == [1, 1]
 
 
 def test_nan_ends_the_trial_with_term_and_step(tiny_dataset: Path, tiny_config: TrialConfig, tmp_path: Path) -> None:

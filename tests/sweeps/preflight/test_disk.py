@@ -32,10 +32,10 @@ def test_the_disk_needed_grows_with_trials_and_those_side_by_side(data: Path) ->
     info = open_info(data)
     checkpoint, student = state_bytes(PHANTOM, 1, 2)
     needs = [disk_need([PHANTOM] * trials, info, slots, with_test=True) for trials, slots in ((1, 4), (8, 4), (8, 8))]
-    assert [need.running for need in needs] == [2 * checkpoint, 8 * checkpoint, 16 * checkpoint]
+    assert [need.running for need in needs] == [3 * checkpoint, 12 * checkpoint, 24 * checkpoint]
     assert needs[1].kept == needs[2].kept == 8 * needs[0].kept > 8 * student
     search = disk_need([PHANTOM], info, 1, with_test=False)
-    assert search.kept > checkpoint + student  # a trial that is stopped keeps its checkpoint
+    assert search.kept > 2 * checkpoint + student  # a trial that is stopped keeps its last two
     judge_disk(data, needs[0], needs[0].total)
     with pytest.raises(UserError, match="are needed"):
         judge_disk(data, needs[0], needs[0].total - 1)
@@ -44,5 +44,5 @@ def test_the_disk_needed_grows_with_trials_and_those_side_by_side(data: Path) ->
 def test_methods_of_other_size_are_counted_each_for_itself(data: Path) -> None:
     small, large = (apply_settings(PHANTOM, {"method": method}) for method in ("supervised", "cps"))
     sizes = [state_bytes(config, 1, 2)[0] for config in (small, large)]
-    assert disk_need([small, large], open_info(data), 1, with_test=True).running == 2 * max(sizes)
-    assert disk_need([small, large], open_info(data), 2, with_test=True).running == 2 * sum(sizes)
+    assert disk_need([small, large], open_info(data), 1, with_test=True).running == 3 * max(sizes)
+    assert disk_need([small, large], open_info(data), 2, with_test=True).running == 3 * sum(sizes)

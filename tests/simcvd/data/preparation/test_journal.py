@@ -1,11 +1,14 @@
+import json
+import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from simcvd.data.preparation.journal import locked
 from simcvd.data.preparation.prepare import PrepareReport
-from simcvd.data.store import open_info
+from simcvd.data.store import case_digest, open_info
 from simcvd.errors import UserError
 from tests.simcvd.data.preparation.tiny_folder import BOX, Nifti, bad_empty, run, scan
 
@@ -41,6 +44,55 @@ def test_changed_source_of_an_unfinished_case_is_read_anew(nifti: Nifti, target:
     report = run(source, target)
     assert (report.written, report.resumed) == (2, 4)
     assert report.info.digest == run(source, target.with_name("whole")).info.digest
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "a zeroed page": lambda content: content[:4096] + bytes(4096) + content[8192:],
+    "a flipped bit": lambda content: content[:5000] + bytes([content[5000] ^ 0x40]) + content[5001:],
+    "zeros alone": lambda content: bytes(len(content)),
+    "a torn end": lambda content: content[:6000],
+}
+
+
+@pytest.mark.parametrize("finished", [True, False], ids=["finished", "interrupted"])
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_case_file_that_is_not_what_was_written_is_written_anew(
+    nifti: Nifti, target: Path, damage: Callable[[bytes], bytes], finished: bool
+) -> None:
+    source = nifti()
+    whole = run(source, target)
+    path = target / "cases" / "c.h5"
+    before = path.read_bytes()
+    path.write_bytes(damage(before))
+    if not finished:
+        (target / "dataset.json").unlink()
+    report = run(source, target)
+    assert (report.written, report.resumed) == (1, 5)
+    assert report.info == whole.info == open_info(target)
+    assert case_digest(target, "c") == whole.info.digests["c"]
+    again = run(source, target)
+    assert (again.written, again.resumed) == (0, 6)
+
+
+def test_a_case_is_flushed_before_the_journal_says_that_it_is_finished(
+    nifti: Nifti, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal, calls = target / ".prepare" / "journal.jsonl", list[tuple[str, str]]()
+
+    def flush(handle: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        told = [json.loads(line)["id"] for line in journal.read_text().split("\n") if line] if journal.exists() else []
+        calls.extend((path.name, case_id) for case_id in told)
+        calls.append((path.name, ""))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    run(nifti(), target, workers=1)
+    names = [name for name, told in calls if not told]
+    for case_id in "abcdef":
+        (half,) = {name for name in names if name.startswith(f".{case_id}.h5.tmp-")}
+        assert (half, "") in calls
+        assert (half, case_id) not in calls
+        assert names[names.index(half) + 1] == "cases"  # the folder, which holds the file's name
 
 
 def test_two_preparations_of_one_folder_do_not_meet(nifti: Nifti, target: Path) -> None:
