@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ def replacing(path: Path, *, ending: str = "", durable: bool = True) -> Iterator
         ending: of the partial file's name, where a format is chosen by it.
         durable: the file outlives a power cut, which costs a wait for the disk; false for what is soon written again.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, durable=durable)
     shown = _first(path.name, MOST_NAME_BYTES - _MARKED_BYTES)
     partial = path.with_name(f".{shown}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}{ending}")
     try:
@@ -54,8 +55,7 @@ def replacing(path: Path, *, ending: str = "", durable: bool = True) -> Iterator
             partial.unlink()
         raise
     if durable:
-        with suppress(OSError):  # some network file systems can't flush a folder; the file's content is safe there
-            _flush(path.parent)
+        _flush_folder(path.parent)
 
 
 def write_file(path: Path, content: str | bytes, *, durable: bool = True) -> None:
@@ -75,10 +75,23 @@ def forget_partials(folder: Path) -> None:
                 path.unlink()
 
 
+def make_folder(path: Path, *, durable: bool = True) -> None:
+    """Make a folder where it is missing, and those above it; `durable` as in `replacing`."""
+    new = list(takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in new if durable else ():
+        _flush_folder(folder.parent)
+
+
 def _first(name: str, most: int) -> str:
     """Return the first letters of a name, of at most so many bytes."""
     encoded = os.fsencode(name)
     return name if len(encoded) <= most else encoded[:most].decode(errors="ignore")
+
+
+def _flush_folder(path: Path) -> None:
+    with suppress(OSError):  # some network file systems can't; what is in the folder is safe there
+        _flush(path)
 
 
 def _flush(path: Path) -> None:

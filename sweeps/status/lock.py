@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simcvd.errors import UserError
+from simcvd.files import make_folder
 
 LOCK_WAIT_S = 30.0
 """Processes of a killed command end within seconds; a lock held longer belongs to a command that is alive."""
@@ -49,7 +50,7 @@ def trial_lock(
     Raises:
         TrialBusyError: another live process still holds the trial after the wait.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     with (folder / "lock").open("a+") as file:
         began = time.monotonic()
         told = False

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.files import fitting_name, forget_partials, replacing, write_file
+from simcvd.files import fitting_name, forget_partials, make_folder, replacing, write_file
 
 
 def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -64,6 +64,21 @@ def test_a_durable_file_is_flushed_before_it_appears_and_its_folder_after(
     assert partial.startswith(".a.tmp-")
     assert folder == tmp_path.name
     assert (there_before, there_after) == (False, True)
+
+
+def test_the_names_of_new_folders_are_flushed_with_the_first_file_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr("os.fsync", lambda handle: flushed.append(Path(os.readlink(f"/proc/self/fd/{handle}"))))
+    write_file(tmp_path / "one" / "two" / "lost", "", durable=False)
+    assert flushed == []
+    write_file(tmp_path / "three" / "four" / "kept", "")
+    assert flushed[:2] == [tmp_path / "three", tmp_path]
+    assert flushed[-1] == tmp_path / "three" / "four"
+    flushed.clear()
+    make_folder(tmp_path / "three" / "four")
+    assert flushed == []
 
 
 def test_a_full_disk_is_an_error_and_a_folder_that_cant_be_flushed_is_none(

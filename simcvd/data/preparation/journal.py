@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from simcvd.data.case_file import case_digest, case_path
 from simcvd.data.dataset_info import FILE_NAME
 from simcvd.errors import DataError, UserError
-from simcvd.files import write_file
+from simcvd.files import make_folder, write_file
 
 _FOLDER = ".prepare"
 
@@ -54,7 +54,7 @@ def locked(target: Path) -> Iterator["Journal"]:
     if not hidden.is_dir() and target.is_dir() and any(target.iterdir()):
         raise UserError(f"{target} holds other files; expected a new or empty folder for the data set.")
     try:
-        hidden.mkdir(parents=True, exist_ok=True)
+        make_folder(hidden)
         lock = (hidden / "lock").open("a+")
     except OSError as error:
         raise UserError(f"The data set folder {target} can't be written: {error.strerror}.") from error

@@ -144,6 +144,7 @@ def test_weights_and_scores_are_safe_before_the_row_says_finished_and_the_checkp
     calls, name = seen
     trial, row = f"trials/{name}", f"results/trials/{name}.parquet"
     order = [
+        ("flush", "trials"),  # the name of the trial's folder
         ("replace", f"{trial}/student.safetensors"),
         ("flush", trial),
         ("flush", f"{trial}/log.jsonl"),
@@ -151,6 +152,7 @@ def test_weights_and_scores_are_safe_before_the_row_says_finished_and_the_checkp
         ("flush", "results/masks"),
         ("replace", f"results/cases/{name}.parquet"),
         ("flush", "results/cases"),
+        ("flush", "results"),  # the name of the folder of rows
         ("flush half", row),
         ("replace", row),
         ("flush", "results/trials"),
