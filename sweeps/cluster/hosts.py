@@ -1,4 +1,4 @@
-"""Commands on the cluster's hosts by the system's ssh, which checks their keys; Ray's launcher does not."""
+"""Commands on the cluster's hosts by the system's ssh, which checks their keys."""
 
 import shlex
 import subprocess
@@ -36,12 +36,10 @@ class Host:
     def ssh(self, *options: str) -> list[str]:
         """Return the ssh command that logs in, without what is to run there."""
         cluster = self.cluster
-        # A cloud makes new hosts with new keys; those of own hosts are known, or somebody is in between.
-        known = "yes" if cluster.is_local else "accept-new"
         settings = {
             "BatchMode": "yes",
             "ConnectTimeout": str(CONNECT_S),
-            "StrictHostKeyChecking": known,
+            "StrictHostKeyChecking": checks(cluster),
             "ServerAliveInterval": "5",
             "ServerAliveCountMax": "3",
         }
@@ -107,6 +105,11 @@ class Host:
                 f"auth.ssh_private_key in {self.cluster.path}, or let the host accept the key."
             )
         return f"{self.address} can't be reached ({last.rstrip('.')}); see that it is up and {login} works."
+
+
+def checks(cluster: ClusterFile) -> str:
+    """Return ssh's `StrictHostKeyChecking`: own hosts are known, or somebody is in between; a cloud makes new ones."""
+    return "yes" if cluster.is_local else "accept-new"
 
 
 def reach_all(hosts: Sequence[Host]) -> list[tuple[Host, str | None]]:

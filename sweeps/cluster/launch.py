@@ -15,17 +15,17 @@ import yaml
 
 from simcvd.errors import UserError
 from sweeps.cluster.cluster_file import ClusterFile
-from sweeps.cluster.hosts import Host, UnreachableError, reach_all
-from sweeps.resources.token import ENVIRONMENT, TOKEN_FILE
+from sweeps.cluster.hosts import Host, UnreachableError, checks, reach_all
+from sweeps.cluster.strict_ssh import FOLDER, write_for_head, write_for_here
+from sweeps.resources.token import ENVIRONMENT, TOKEN_FILE, ensure_token
 
-START_WAIT_S: Final = 60
-"""The launcher waits 15 minutes for a host that is down, else."""
+_START_WAIT: Final = {"AUTOSCALER_NODE_START_WAIT_S": "60"}
+"""In seconds, where the user has not set it; by itself the launcher waits 15 minutes for a host that is down."""
 
 _LAUNCHER_ENVIRONMENT: Final = {
     **ENVIRONMENT,
     # The default, v2, starts one of several local workers and never the others (Ray 2.60).
     "RAY_UP_enable_autoscaler_v2": "0",
-    "AUTOSCALER_NODE_START_WAIT_S": str(START_WAIT_S),
     "RAY_COLOR_MODE": "false",
 }
 # Prometheus' endpoints would listen on all addresses without asking for the token; a file's command may turn them on.
@@ -35,6 +35,12 @@ _NO_METRICS: Final = {
     "AUTOSCALER_METRIC_PORT": "-1",
     "DASHBOARD_METRIC_PORT": "-1",
 }
+# As for a Ray on one machine: its folder, where everybody may write, goes into one that nobody else can enter.
+_OWN_FOLDER: Final = (
+    'if [ -z "$RAY_TMPDIR" ]; then export RAY_TMPDIR=/tmp/simcvd-$(id -u); mkdir -m 700 "$RAY_TMPDIR" 2>/dev/null; '
+    'if [ -L "$RAY_TMPDIR" ] || [ ! -O "$RAY_TMPDIR" ]; then echo "$RAY_TMPDIR is somebody else\'s" >&2; exit 1; fi; '
+    'chmod 700 "$RAY_TMPDIR"; fi'
+)
 _STARTS_RAY: Final = re.compile(r"\bray start\b")
 _UP: Final = "create_or_update_cluster(sys.argv[1], no_config_cache=True)"
 # What the launcher noted of own hosts: a head that was set up anew since would get neither token nor setup commands.
@@ -120,7 +126,21 @@ def start(cluster: ClusterFile) -> None:
         UserError: it did not start, with the launcher's last words.
     """
     forget = f"{_FORGET.format(name=cluster.name)}; " if cluster.is_local else ""
-    _launcher(cluster, forget + _UP, "start")
+    try:
+        _launcher(cluster, forget + _UP, "start")
+    except UserError:
+        if not cluster.is_local:
+            _look_at_new_head(cluster)
+        raise
+
+
+def _look_at_new_head(cluster: ClusterFile) -> None:
+    """Say what ssh says of a cloud's head, such as another key than before: the launcher keeps it to itself."""
+    try:
+        head = head_of(cluster)
+    except UserError:
+        return
+    head.run("true")
 
 
 def stop(cluster: ClusterFile) -> dict[str, str]:
@@ -164,34 +184,56 @@ def on_host(host: Host, command: str, *, timeout_s: float = 60.0) -> "subprocess
     return host.run(_SHELL.format(command=shlex.quote(f"source ~/.bashrc 2>/dev/null; {command}")), timeout_s=timeout_s)
 
 
-def launcher_content(cluster: ClusterFile, token: Path) -> dict[str, Any]:
-    """Return the cluster file as the launcher gets it: token on every host, the dashboard on the head's loopback."""
+def launcher_content(cluster: ClusterFile, token: Path, heads_ssh: Path | None = None) -> dict[str, Any]:
+    """Return the cluster file as the launcher gets it: token on every host, the dashboard on the head's loopback.
+
+    Args:
+        cluster: the cluster file.
+        token: file with the token.
+        heads_ssh: folder with the `ssh` by which the head starts the workers.
+    """
     content = copy.deepcopy(cluster.content)
     content["file_mounts"] = {**(content.get("file_mounts") or {}), TOKEN_FILE: str(token)}
+    if heads_ssh is not None:
+        content["file_mounts"][FOLDER] = str(heads_ssh)
     content["setup_commands"] = [f"chmod 600 {TOKEN_FILE}", *(content.get("setup_commands") or [])]
     for key in ("head_start_ray_commands", "worker_start_ray_commands"):
         if key in content:
-            content[key] = [_guarded(command) for command in content[key]]
+            content[key] = [_guarded(command, checked=cluster.is_local) for command in content[key]]
     return content
 
 
-def _guarded(command: str) -> str:
-    """Return a command in which `ray start` asks for the token and shows its dashboard to the head alone."""
+def _guarded(command: str, *, checked: bool) -> str:
+    """Return a command in which `ray start` asks for the token, and shows its dashboard and folder to nobody else.
+
+    Args:
+        command: of the cluster file.
+        checked: whether the head starts the workers by the `ssh` that checks host keys.
+    """
     if not _STARTS_RAY.search(command):
         return command
     if "--head" in command and "--dashboard-host" not in command:
         command = _STARTS_RAY.sub("ray start --dashboard-host=127.0.0.1", command, count=1)
     exported = " ".join(f"{key}={value}" for key, value in {**ENVIRONMENT, **_NO_METRICS}.items())
-    return f"export {exported}; {command}"
+    before = [f"export {exported}"]
+    if "--temp-dir" not in command and "RAY_TMPDIR" not in command:
+        before.append(_OWN_FOLDER)
+    if checked and "--head" in command:
+        before.append(f'export PATH="{FOLDER.replace("~", "$HOME")}:$PATH"')
+    return "; ".join([*before, command])
 
 
 def _launcher(cluster: ClusterFile, call: str, verb: str) -> str:
     """Run a function of the launcher in a process of its own, whose environment is set before Ray is imported."""
-    from sweeps.resources.token import ensure_token
-
-    content = launcher_content(cluster, ensure_token())
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "cluster.yaml"
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        write_for_here(folder / "here", checks(cluster))
+        heads_ssh = folder / "head" if cluster.is_local else None
+        if heads_ssh is not None:
+            write_for_head(heads_ssh, [Host(cluster, address) for address in cluster.worker_ips])
+        content = launcher_content(cluster, ensure_token(), heads_ssh)
+        path_there = f"{folder / 'here'}:{os.environ.get('PATH', os.defpath)}"
+        path = folder / "cluster.yaml"
         path.write_text(yaml.safe_dump(content))
         program = f"import sys; from pathlib import Path; from ray.autoscaler.sdk import *\n{call}"
         done = subprocess.run(
@@ -199,7 +241,7 @@ def _launcher(cluster: ClusterFile, call: str, verb: str) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=os.environ | _LAUNCHER_ENVIRONMENT,
+            env={**_START_WAIT, **os.environ, **_LAUNCHER_ENVIRONMENT, "PATH": path_there},
             text=True,
             errors="replace",
             check=False,
