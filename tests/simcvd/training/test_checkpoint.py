@@ -13,6 +13,7 @@ from simcvd.methods.base import Method
 from simcvd.methods.registry import create
 from simcvd.training import checkpoint as checkpoints
 from simcvd.training.checkpoint import CheckpointWriter, Progress, load_checkpoint, snapshot
+from simcvd.training.seal import is_sealed_archive
 
 
 @pytest.fixture
@@ -210,7 +211,7 @@ def test_what_the_disk_does_not_give_is_no_reason_to_begin_anew(
     saved: Path, method: Method, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = {saved.with_name("previous.pt"), saved}
-    whole = checkpoints.is_sealed_archive
+    whole = is_sealed_archive
 
     def read(path: Path) -> bool:
         if path in bad:
