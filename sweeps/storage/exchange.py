@@ -164,11 +164,21 @@ class StoreExchange:
         try:
             if self.store.read(COMMAND_FILE) != self.token.encode():
                 return StorageReport(sees_command=False)
-            self.store.put(reply, self.token.encode())
-            # What is there must not be written by who wants to create it: leases rest on this.
-            return StorageReport(locked_out=not self.store.put_new(COMMAND_FILE, b"other"))
+            return StorageReport(locked_out=self._keeps_what_is_there(reply))
         except StoreError as error:
             return StorageReport(write_error=reason_of(error))
+
+    def _keeps_what_is_there(self, reply: str) -> bool:
+        """Write a reply, and tell whether the store replaces an object only where it is what the writer has seen.
+
+        Leases rest on this, and results that no late holder of one may write over.
+        """
+        self.store.put(reply, b"before")
+        before = self.store.entry(reply)
+        self.store.put(reply, self.token.encode())
+        if self.store.put_new(COMMAND_FILE, b"other") or self.store.put_over(reply, b"other", before):
+            return False
+        return self.store.put_over(reply, self.token.encode(), self.store.entry(reply))
 
     def answered(self, reply: str) -> bool:
         """Tell whether the object that a node wrote is seen from here."""
@@ -186,9 +196,9 @@ class StoreExchange:
                 )
             if not found.locked_out:
                 raise UserError(
-                    f"The store of {self.url} writes an object that was to be created although it is there "
-                    "(If-None-Match), so two commands could run one trial; use a store that knows conditional writes, "
-                    "or a shared folder."
+                    f"The store of {self.url} does not write objects on condition that they are not there, or are as "
+                    "they were seen (If-None-Match, If-Match), so two commands could run one trial; use a store that "
+                    "knows conditional writes, or a shared folder."
                 )
         return []
 

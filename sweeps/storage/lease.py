@@ -29,6 +29,7 @@ LIVE: Final = "live"
 
 _OVER: Final = ".over"
 _LOOK_S: Final = 1.0
+_TRIES: Final = 5
 
 CUT_OFF_STATUS: Final = 75
 """What a process ends with that has lost touch: with the head of its Ray, or with the store that holds its lease."""
@@ -230,6 +231,29 @@ class Held:
             if time.monotonic() - self._renewed > self._pace.lease_s * 0.8:
                 self._on_lost()
                 return
+
+
+def put_held(store: Store, name: str, content: bytes, ensure: Callable[[], None]) -> None:
+    """Write an object that the next holder of a lease will write, too; a late holder's never replaces that one's.
+
+    What is there is looked at before the lease is. If the lease was held still, then what is there by now, and differs,
+    is the next holder's, and the store refuses to replace it.
+
+    Args:
+        store: the store.
+        name: the object.
+        content: what it is to hold.
+        ensure: ends the process where the lease has been taken over, as `Held.ensure` does.
+
+    Raises:
+        StoreError: the store can't be reached, or others go on writing it.
+    """
+    for _ in range(_TRIES):
+        seen = store.entry(name)
+        ensure()
+        if store.put_over(name, content, seen):
+            return
+    raise StoreError(f"{store.url} can't be written at {name}: it is written by others all the time.")
 
 
 def _create(store: Store, key: str, epoch: int, holder: Mapping[str, Any]) -> Claim | None:

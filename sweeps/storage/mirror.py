@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -17,9 +17,10 @@ from analysis.runs.sweep import SWEEP_FILE
 from simcvd.files import write_file
 from sweeps.status.lock import LIVE_FILE
 from sweeps.status.trial import read_result
-from sweeps.storage.lease import LIVE
+from sweeps.storage.attempt.stored import Stored, trial_files, trial_key
+from sweeps.storage.lease import LIVE, put_held
 from sweeps.storage.object_runs import ObjectRuns
-from sweeps.storage.store import Entry
+from sweeps.storage.store import Entry, StoreError
 
 _AT_ONCE: Final = 16
 _INDEX: Final = ".tags.json"
@@ -57,10 +58,10 @@ class Mirror:
         """
         with self._once:
             self._pull_results()
-            wanted: dict[str, Entry] = {}
-            for name, entry in self._store.entries("sweeps").items():
-                if PurePosixPath(name).name == SWEEP_FILE:
-                    wanted[name] = entry
+            sweeps = self._store.entries("sweeps")
+            wanted = _at_their_names(
+                {name: entry for name, entry in sweeps.items() if PurePosixPath(name).name == SWEEP_FILE}
+            )
             for trial_id in self._store.folders("trials"):
                 row = read_result(self.folder, trial_id)
                 (self.folder / "trials" / trial_id).mkdir(parents=True, exist_ok=True)
@@ -88,20 +89,29 @@ class Mirror:
             pictures: whether their masks are too.
         """
         with self._once:
-            wanted = {
-                found: entry
-                for found, entry in self._store.entries(f"sweeps/{name}").items()
-                if "/lease/" not in found and PurePosixPath(found).name not in _LEFT_HERE
-            }
+            wanted = _at_their_names(
+                {
+                    found: entry
+                    for found, entry in self._store.entries(f"sweeps/{name}").items()
+                    if "/lease/" not in found and PurePosixPath(found).name not in _LEFT_HERE
+                }
+            )
             for trial_id in trial_ids:
                 wanted |= self._files(trial_id, {_LOG, "failure.txt"})
             if pictures:
                 masks = self._store.entries("results/masks")
-                wanted |= {found: entry for found, entry in masks.items() if PurePosixPath(found).stem in trial_ids}
+                wanted |= _at_their_names(
+                    {found: entry for found, entry in masks.items() if PurePosixPath(found).stem in trial_ids}
+                )
             self._fetch(wanted)
 
-    def push_sweep(self, name: str) -> None:
-        """Push a sweep's own files: its settings, tables, figures and report."""
+    def push_sweep(self, name: str, ensure: Callable[[], None] = lambda: None) -> None:
+        """Push a sweep's own files: its settings, tables, figures and report.
+
+        Args:
+            name: the sweep's name.
+            ensure: ends the process where another one has taken the sweep over, which writes these files, too.
+        """
         folder = self.folder / "sweeps" / name
         with self._once:
             there = self._store.entries(f"sweeps/{name}")
@@ -112,17 +122,17 @@ class Mirror:
                 found, content = path.relative_to(self.folder).as_posix(), path.read_bytes()
                 entry = there.get(found)
                 if entry is None or entry.size != len(content) or self._store.read(found) != content:
-                    self._store.put(found, content)
+                    put_held(self._store, found, content, ensure)
 
-    def _files(self, trial_id: str, names: Collection[str]) -> dict[str, Entry]:
-        found = {f"trials/{trial_id}/{name}": self._store.entry(f"trials/{trial_id}/{name}") for name in names}
-        return {name: entry for name, entry in found.items() if entry is not None}
+    def _files(self, trial_id: str, names: Collection[str]) -> dict[str, Stored]:
+        wanted = {f"{trial_key(trial_id)}/{name}" for name in names}
+        return {name: stored for name, stored in trial_files(self._store, trial_id).items() if name in wanted}
 
     def _pull_results(self) -> None:
         # A row is pushed last, so it is listed first: what it speaks of is there then.
         rows = self._store.entries("results/trials")
-        self._fetch(self._store.entries("results/cases"))
-        self._fetch(rows)
+        self._fetch(_at_their_names(self._store.entries("results/cases")))
+        self._fetch(_at_their_names(rows))
         for path in (self.folder / "results" / "trials").glob("*.parquet"):
             if f"results/trials/{path.name}" not in rows:  # forgotten, since the trial is tried again
                 path.unlink(missing_ok=True)
@@ -159,21 +169,32 @@ class Mirror:
         write_file(folder / LIVE_FILE, json.dumps(content))
         os.utime(folder / LIVE_FILE, (seen, seen))
 
-    def _fetch(self, entries: Mapping[str, Entry]) -> None:
+    def _fetch(self, files: Mapping[str, Stored]) -> None:
         changed = {
-            name: entry
-            for name, entry in entries.items()
-            if self._tags.get(name) != entry.tag or not (self.folder / name).exists()
+            name: stored
+            for name, stored in files.items()
+            if self._tags.get(name) != stored.entry.tag or not (self.folder / name).exists()
         }
 
         def bring(name: str) -> None:
-            self._store.fetch(name, changed[name].size, self.folder / name)
-            self._tags[name] = changed[name].tag
+            stored = changed[name]
+            try:
+                self._store.fetch(stored.name, stored.entry.size, self.folder / name)
+            except StoreError:
+                there = self._store.entry(stored.name)
+                if there is not None and there.tag == stored.entry.tag:
+                    raise
+                return  # it has just been replaced, or a newer attempt is whole: the next look brings that
+            self._tags[name] = stored.entry.tag
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(bring, changed))
         if changed:
             write_file(self.folder / _INDEX, json.dumps(self._tags))
+
+
+def _at_their_names(entries: Mapping[str, Entry]) -> dict[str, Stored]:
+    return {name: Stored(name, entry) for name, entry in entries.items()}
 
 
 def bring(runs: ObjectRuns, name: str | None = None) -> Mirror:

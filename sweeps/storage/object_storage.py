@@ -16,6 +16,9 @@ from sweeps.channel.folder_channel import FolderChannel
 from sweeps.channel.ray_channel import open_ray_channel
 from sweeps.status.lock import LOCK_WAIT_S
 from sweeps.status.trial import read_result, result_path
+from sweeps.storage.attempt.hold import follow_trial, open_trial
+from sweeps.storage.attempt.workspace import Workspace
+from sweeps.storage.boot import this_boot
 from sweeps.storage.data_cache import CachedData, NodeData, Tell
 from sweeps.storage.data_source import StoreSource, put_dataset
 from sweeps.storage.exchange import Exchange, open_store_exchange
@@ -26,14 +29,13 @@ from sweeps.storage.repeating import repeating
 from sweeps.storage.runs import TrialFiles
 from sweeps.storage.shared_folder import busy_told, sweep_lock
 from sweeps.storage.store import Store, StoreError, url_in
-from sweeps.storage.workspace import Workspace, follow_trial, open_trial
 from sweeps.trial.group import from_first, rank_and_workers
 
 SWEEP_LEASE: Final = 4.0
 """A command outlives a silent store for so many times as long as a trial, which goes on from its checkpoint."""
 
 EPOCH_FILE: Final = "epoch"
-"""In the sweep's folder on the machine of its command: the lease that it held last."""
+"""In the sweep's folder on the machine of its command: the lease that it held last, and which machine that is."""
 
 PATIENCE_S: Final = 900.0
 """How long a trial that begins waits for a store that does not answer."""
@@ -99,15 +101,15 @@ class ObjectStorage:
 
         with ExitStack() as held:
             held.enter_context(sweep_lock(folder))
-            # This machine's last command is dead, since its lock was free.
+            # This machine's last command is dead, since its lock was free; another machine's may be unseen here.
             is_dead = _epoch_in(folder / EPOCH_FILE)
             with busy_told(name):
                 lease = claim(store, f"sweeps/{name}", tell=tell, wait_s=3, pace=pace, is_dead=is_dead)
-            (folder / EPOCH_FILE).write_text(str(lease.epoch))
-            held.enter_context(Held(store, lease, pace, on_lost=lost))
+            (folder / EPOCH_FILE).write_text(f"{lease.epoch} {this_boot()}")
+            holding = held.enter_context(Held(store, lease, pace, on_lost=lost))
             with repeating(mirror.pull_running, pace.beat_s, name="mirror", passing=(StoreError, OSError)):
                 yield pull
-            mirror.push_sweep(name)
+            mirror.push_sweep(name, holding.ensure)
 
     @contextmanager
     def trial(
@@ -210,7 +212,7 @@ class ObjectStorage:
 
 def _epoch_in(path: Path) -> Callable[[int], bool]:
     try:
-        known = int(path.read_text())
+        epoch, boot = path.read_text().split()
     except (OSError, ValueError):
-        known = 0
-    return lambda epoch: epoch == known
+        epoch, boot = "", ""
+    return lambda number: boot == this_boot() and epoch == str(number)

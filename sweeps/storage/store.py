@@ -55,11 +55,13 @@ class Entry:
         size: in bytes.
         tag: changes with the content.
         modified: seconds since the epoch, by the store's clock.
+        version: counted by stores that do so; others tell by the tag what an object is now.
     """
 
     size: int
     tag: str
     modified: float
+    version: str | None = None
 
 
 def url_in(path: "Path | str") -> str | None:
@@ -197,6 +199,36 @@ class Store:
                 return False
             return True
 
+    def put_over(self, name: str, content: bytes, seen: Entry | None) -> bool:
+        """Write an object in place of what was seen there, if it is there still; tell whether it was written.
+
+        Args:
+            name: the object.
+            content: what it is to hold.
+            seen: what `entry` has said of it; none where there was no such object.
+        """
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        if seen is None:
+            return self.put_new(name, content)
+        known: Any = {"e_tag": seen.tag} | ({} if seen.version is None else {"version": seen.version})
+        with self._told(f"written at {name}"):
+            try:
+                obstore.put(self._store, name, content, mode=known)
+            except (PreconditionError, FileNotFoundError) as error:
+                if "NoSuchBucket" in str(error):
+                    raise
+                return False
+            return True
+
+    def copy(self, name: str, target: str) -> None:
+        """Copy an object within the store, in place of what was there."""
+        import obstore
+
+        with self._told(f"copied at {name}"):
+            obstore.copy(self._store, name, target)
+
     def delete(self, names: Collection[str]) -> None:
         """Delete objects; those that are not there are passed over."""
         import obstore
@@ -231,7 +263,8 @@ def _prefix(folder: str) -> str:
 
 
 def _entry(found: "ObjectMeta") -> Entry:
-    return Entry(int(found["size"]), str(found["e_tag"] or found["size"]), found["last_modified"].timestamp())
+    tag = str(found["e_tag"] or found["size"])
+    return Entry(int(found["size"]), tag, found["last_modified"].timestamp(), found["version"])
 
 
 def _sentence(url: str, what: str, error: Exception) -> str:

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from sweeps.status.lock import TrialBusyError
-from sweeps.storage.lease import Held, Pace, claim, last_epoch, lease_name
-from sweeps.storage.store import Store
+from sweeps.storage.lease import Held, Pace, claim, last_epoch, lease_name, put_held
+from sweeps.storage.store import Store, StoreError
 
 KEY = "trials/t-s0"
 FAST = Pace(beat_s=0.1, lease_s=1.5)
@@ -97,3 +97,11 @@ def test_sweeps_and_trials_are_named_in_sentences(store: Store) -> None:
         waiting = pool.submit(claim, store, "sweeps/mine", wait_s=0, pace=FAST)
         with pytest.raises(TrialBusyError, match="The sweep mine is being run by process"):
             waiting.result(timeout=60)
+
+
+def test_what_others_write_all_the_time_is_given_up_in_a_sentence(store: Store) -> None:
+    put_held(store, "it", b"1", lambda: None)
+    assert store.read("it") == b"1"
+    with pytest.raises(StoreError, match=r"can't be written at it: it is written by others all the time"):
+        put_held(store, "it", b"2", lambda: store.put("it", time.monotonic_ns().to_bytes(8)))
+    assert store.read("it") != b"2"

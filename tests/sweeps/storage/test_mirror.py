@@ -16,11 +16,12 @@ from sweeps.request import SweepRequest
 from sweeps.status.lock import LIVE_FILE
 from sweeps.status.sweep import SweepState, read_status
 from sweeps.status.trial import TrialState
+from sweeps.storage.attempt.hold import open_trial
+from sweeps.storage.attempt.stored import trial_key
 from sweeps.storage.lease import Held, Pace, claim
 from sweeps.storage.mirror import Mirror
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
-from sweeps.storage.workspace import open_trial, trial_key
 from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.terms import Terms

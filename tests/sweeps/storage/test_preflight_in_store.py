@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -41,10 +42,20 @@ def test_a_sound_store_is_accepted_and_left_as_it_was(subject: Subject, store: S
     assert store.entries("") == before
 
 
-def test_a_store_without_conditional_writes_is_refused(subject: Subject, monkeypatch) -> None:
-    monkeypatch.setattr(Store, "put_new", lambda store, name, content: store.put(name, content) is None)
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("put_new", lambda store, name, content: store.put(name, content) is None),
+        ("put_over", lambda store, name, content, seen: store.put(name, content) is None),
+        ("put_over", lambda store, name, content, seen: False),
+    ],
+)
+def test_a_store_without_conditional_writes_is_refused(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch, name: str, told: Callable[..., bool]
+) -> None:
+    monkeypatch.setattr(Store, name, told)
     with pytest.raises(
-        UserError, match=r"writes an object that was to be created although it is there \(If-None-Match"
+        UserError, match=r"does not write objects on condition .* as they were seen \(If-None-Match, If-Match\), so two"
     ):
         _check(subject)
 

@@ -59,6 +59,29 @@ def test_of_many_that_create_one_object_one_succeeds(store: Store) -> None:
     assert store.read("it") == str(won.index(True)).encode()
 
 
+def test_an_object_is_replaced_only_while_it_is_what_was_seen(store: Store) -> None:
+    assert store.put_over("it", b"1", None)
+    assert not store.put_over("it", b"2", None), "it is there"
+    first = store.entry("it")
+    assert first is not None
+    assert store.put_over("it", b"2", first)
+    assert not store.put_over("it", b"3", first), "it is another one now"
+    assert store.read("it") == b"2"
+    seen = store.entry("it")
+    store.delete(["it"])
+    assert not store.put_over("it", b"3", seen), "it is gone"
+    assert store.read("it") is None
+
+
+def test_a_copy_within_the_store_replaces_what_was_there(store: Store) -> None:
+    for name in ("one", "two"):
+        store.put(name, name.encode())
+    store.copy("one", "two")
+    assert store.read("two") == b"one"
+    with pytest.raises(StoreError, match=r"can't be copied at never"):
+        store.copy("never", "two")
+
+
 def test_a_pickled_store_is_its_url_alone(store: Store) -> None:
     store.put("a", b"1")
     packed = pickle.dumps(store)

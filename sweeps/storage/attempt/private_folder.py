@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-_LOCK: Final = "held"
+from sweeps.storage.boot import this_boot
+
+_LOCK: Final = "held-"
 _GOING: Final = "-going"
 _FORGOTTEN_S: Final = 7 * 86400.0
 
@@ -19,7 +21,7 @@ def private_folder(folder: Path, left: Path | None = None) -> Iterator[None]:
     """Make a folder, or take one over, that is locked from the moment it has its name."""
     made = folder.with_name(f".{folder.name}-{os.getpid()}") if left is None else left
     made.mkdir(parents=True, exist_ok=True)
-    with (made / _LOCK).open("a") as file:
+    with _lock_of(made).open("a") as file:
         fcntl.flock(file.fileno(), fcntl.LOCK_EX)
         shutil.rmtree(folder, ignore_errors=True)
         made.rename(folder)
@@ -27,12 +29,20 @@ def private_folder(folder: Path, left: Path | None = None) -> Iterator[None]:
 
 
 def is_left(folder: Path) -> bool:
-    """Tell whether a process of this machine died with the folder."""
+    """Tell whether a process of this machine died with the folder.
+
+    Where the folder is on network storage, another machine's lock may be unseen here. So a lock has the machine in its
+    name, and when it was started: of any other one nothing is known, even after this one was started again.
+    """
     try:
-        with (folder / _LOCK).open() as file:
+        with _lock_of(folder).open() as file:
             return _lockable(file)
     except OSError:
         return False
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder / f"{_LOCK}{this_boot()}"
 
 
 def _lockable(file: IO[str]) -> bool:
@@ -53,8 +63,13 @@ def delete(folder: Path) -> None:
 
 
 def forget_old(folder: Path) -> None:
-    """Delete what dead processes left in a folder a week ago."""
+    """Delete what is in a folder that no process of this machine holds, and none of any machine wrote to for a week."""
     for path in folder.glob("*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _FORGOTTEN_S and (is_left(path) or path.name.endswith(_GOING)):
+            held_here = _lock_of(path).exists() and not is_left(path)
+            if time.time() - _last_change(path) > _FORGOTTEN_S and not held_here:
                 delete(path)
+
+
+def _last_change(folder: Path) -> float:
+    return max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))

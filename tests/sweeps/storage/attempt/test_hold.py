@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.status.lock import TrialBusyError
 from sweeps.status.trial import case_path, result_path
+from sweeps.storage.attempt import private_folder
+from sweeps.storage.attempt.hold import open_trial
+from sweeps.storage.attempt.stored import attempt_folder, trial_files, trial_key
+from sweeps.storage.attempt.workspace import Workspace
 from sweeps.storage.lease import Held, Pace, claim, lease_name
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store, StoreError
-from sweeps.storage.workspace import Workspace, open_trial, trial_key
 
 TRIAL = "simcvd-s0-abc"
 Node = Callable[[str], ObjectRuns]
@@ -25,7 +29,12 @@ def _write(folder: Path, **content: str) -> None:
 
 
 def _names(store: Store) -> set[str]:
-    return {name for folder in ("trials", "results") for name in store.entries(folder) if "/lease/" not in name}
+    return {*trial_files(store, TRIAL), *store.entries("results")}
+
+
+def _read(store: Store, name: str) -> bytes | None:
+    stored = trial_files(store, TRIAL).get(f"trials/{TRIAL}/{name}")
+    return None if stored is None else store.read(stored.name)
 
 
 def test_what_one_node_leaves_another_finds(node: Node, store: Store) -> None:
@@ -52,24 +61,22 @@ def test_the_log_goes_before_the_checkpoint_and_the_row_after_all_it_speaks_of(
     node: Node, store: Store, monkeypatch
 ) -> None:
     order: list[str] = []
-    put, delete = Store.put, Store.delete
+    put, put_over, delete = Store.put, Store.put_over, Store.delete
     with open_trial(ObjectRuns(store, node("a").cache, Pace(60, 100)), TRIAL) as here:
         _write(here.trial, **{"checkpoint__last": "1", "log.jsonl": "1"})
         _write(here.runs / "results" / "cases", **{f"{TRIAL}.parquet": "c"})
         _write(here.runs / "results" / "trials", **{f"{TRIAL}.parquet": "r"})
         monkeypatch.setattr(Store, "put", lambda *given: (order.append(given[1]), put(*given))[1])
+        monkeypatch.setattr(Store, "put_over", lambda *given: (order.append(given[1]), put_over(*given))[1])
         monkeypatch.setattr(Store, "delete", lambda *given: (order.extend(given[1]), delete(*given))[1])
         here.push()
         (here.trial / "checkpoint" / "last").unlink()
         _write(here.runs / "results" / "trials", **{f"{TRIAL}.parquet": "row 2"})
         here.push()
-    log, case, last, row = (
-        f"trials/{TRIAL}/log.jsonl",
-        f"results/cases/{TRIAL}.parquet",
-        f"trials/{TRIAL}/checkpoint/last",
-        f"results/trials/{TRIAL}.parquet",
-    )
-    assert order[:6] == [log, case, last, row, row, last]
+    own = attempt_folder(TRIAL, 1)
+    log, last = (f"{own}/{name}" for name in ("log.jsonl", "checkpoint/last"))
+    case, row = (f"results/{folder}/{TRIAL}.parquet" for folder in ("cases", "trials"))
+    assert order[:7] == [log, case, last, f"{own}.whole", row, row, last]
 
 
 def test_only_a_new_checkpoint_is_pushed_while_a_trial_runs(node: Node, store: Store, wait) -> None:
@@ -79,8 +86,8 @@ def test_only_a_new_checkpoint_is_pushed_while_a_trial_runs(node: Node, store: S
         assert json.loads(store.read(f"live/trials/{TRIAL}/000001") or b"")["log"] == '{"step": 1}\n'
         assert _names(store) == set()
         _write(here.trial, checkpoint__last="1")
-        wait(lambda: store.has(f"trials/{TRIAL}/checkpoint/last"))
-        assert store.has(f"trials/{TRIAL}/log.jsonl")
+        wait(lambda: _read(store, "checkpoint/last") == b"1")
+        assert _read(store, "log.jsonl") == b'{"step": 1}\n'
 
 
 DIES = """
@@ -89,7 +96,7 @@ from pathlib import Path
 from sweeps.storage.lease import Pace
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
-from sweeps.storage.workspace import open_trial
+from sweeps.storage.attempt.hold import open_trial
 url, cache, trial, beat_s = sys.argv[1:]
 with open_trial(ObjectRuns(Store(url), Path(cache), Pace(float(beat_s), 4)), trial) as here:
     (here.trial / "checkpoint").mkdir(parents=True, exist_ok=True)
@@ -107,10 +114,10 @@ def _die(runs: ObjectRuns, beat_s: float = 60) -> None:
 
 def test_what_a_killed_process_had_not_pushed_is_found_on_its_node_at_once(node: Node, store: Store) -> None:
     _die(node("a"))
-    assert not store.has(f"trials/{TRIAL}/checkpoint/last")
+    assert _read(store, "checkpoint/last") is None
     with open_trial(ObjectRuns(store, node("a").cache, Pace(1, 1000)), TRIAL) as here:  # no wait for the lease
         assert (here.trial / "checkpoint" / "last").read_text() == "unpushed"
-    assert store.read(f"trials/{TRIAL}/checkpoint/last") == b"unpushed"
+    assert _read(store, "checkpoint/last") == b"unpushed"
 
 
 def test_another_node_waits_for_the_lease_and_the_old_folder_counts_no_more(node: Node, store: Store) -> None:
@@ -123,6 +130,18 @@ def test_another_node_waits_for_the_lease_and_the_old_folder_counts_no_more(node
         assert (here.trial / "checkpoint" / "last").read_text() == "newer"
 
 
+def test_a_cache_that_machines_share_without_their_locks_gives_no_trial_away(
+    node: Node, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a home on network storage that is mounted with `nolock`: each machine sees its own locks alone."""
+    with open_trial(ObjectRuns(store, node("a").cache, Pace(0.05, 30)), TRIAL) as held:
+        monkeypatch.setattr(private_folder.fcntl, "flock", lambda *_: None)
+        monkeypatch.setattr(private_folder, "this_boot", lambda: "another machine")
+        with pytest.raises(TrialBusyError), open_trial(ObjectRuns(store, node("a").cache), TRIAL, wait_s=0.2):
+            pass
+        assert held.runs.is_dir()
+
+
 def test_a_folder_whose_files_had_not_all_arrived_is_not_taken_over(node: Node, store: Store) -> None:
     store.put(f"trials/{TRIAL}/checkpoint/last", b"pushed")
     _die(node("a"))
@@ -131,7 +150,7 @@ def test_a_folder_whose_files_had_not_all_arrived_is_not_taken_over(node: Node, 
     (folder / "trials" / TRIAL / "checkpoint" / "last").unlink()
     with open_trial(node("a"), TRIAL) as here:
         assert (here.trial / "checkpoint" / "last").read_text() == "pushed"
-    assert store.read(f"trials/{TRIAL}/checkpoint/last") == b"pushed"
+    assert _read(store, "checkpoint/last") == b"pushed"
 
 
 class LostError(Exception):
@@ -144,7 +163,7 @@ def test_a_trial_that_was_taken_over_pushes_no_result(node: Node, store: Store, 
 
     key = trial_key(TRIAL)
     held = Held(store, claim(store, key), Pace(60, 100), on_lost=lose)
-    late = Workspace(store, TRIAL, tmp_path / "late")
+    late = Workspace(store, TRIAL, tmp_path / "late", 1)
     _write(late.runs / "results" / "trials", **{f"{TRIAL}.parquet": "late"})
     assert store.put_new(lease_name(key, 2), b"{}")
     with pytest.raises(LostError):
@@ -162,7 +181,7 @@ from pathlib import Path
 from sweeps.storage.lease import Pace, lease_name
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
-from sweeps.storage.workspace import open_trial
+from sweeps.storage.attempt.hold import open_trial
 url, cache, trial = sys.argv[1:]
 store = Store(url)
 with open_trial(ObjectRuns(store, Path(cache), Pace(0.2, 30)), trial) as here:
@@ -199,4 +218,4 @@ def test_results_that_can_not_be_pushed_stay_and_are_pushed_later(node: Node, st
     monkeypatch.undo()
     with open_trial(ObjectRuns(store, runs.cache, Pace(1, 1000)), TRIAL):
         pass
-    assert store.read(f"trials/{TRIAL}/weights") == b"trained"
+    assert _read(store, "weights") == b"trained"
