@@ -41,6 +41,14 @@ _OWN_FOLDER: Final = (
     'if [ -L "$RAY_TMPDIR" ] || [ ! -O "$RAY_TMPDIR" ]; then echo "$RAY_TMPDIR is somebody else\'s" >&2; exit 1; fi; '
     'chmod 700 "$RAY_TMPDIR"; fi'
 )
+# Where the file says nothing; Ray's own defaults ask for no token on workers, and show the dashboard to others on AWS.
+_STARTS: Final[Mapping[str, Sequence[str]]] = {
+    "head_start_ray_commands": (
+        "ray stop",
+        "ulimit -n 65536; ray start --head --port=6379 --autoscaling-config=~/ray_bootstrap_config.yaml",
+    ),
+    "worker_start_ray_commands": ("ray stop", "ulimit -n 65536; ray start --address=$RAY_HEAD_IP:6379"),
+}
 _STARTS_RAY: Final = re.compile(r"\bray start\b")
 _UP: Final = "create_or_update_cluster(sys.argv[1], no_config_cache=True)"
 # What the launcher noted of own hosts: a head that was set up anew since would get neither token nor setup commands.
@@ -197,9 +205,8 @@ def launcher_content(cluster: ClusterFile, token: Path, heads_ssh: Path | None =
     if heads_ssh is not None:
         content["file_mounts"][FOLDER] = str(heads_ssh)
     content["setup_commands"] = [f"chmod 600 {TOKEN_FILE}", *(content.get("setup_commands") or [])]
-    for key in ("head_start_ray_commands", "worker_start_ray_commands"):
-        if key in content:
-            content[key] = [_guarded(command, checked=cluster.is_local) for command in content[key]]
+    for key, usual in _STARTS.items():
+        content[key] = [_guarded(command, checked=cluster.is_local) for command in content.get(key) or usual]
     return content
 
 

@@ -26,7 +26,6 @@ _BUSY_S: Final = 60.0
 _START_S: Final = 120.0
 _RUNS_RAY: Final = "pgrep -u $(id -u) -x raylet"
 _BUSY: Final = "pgrep -u $(id -u) -f '(^|/)ray (start|stop)( |$)'"
-_DEFAULT_START: Final = ("ray stop", "ulimit -n 65536; ray start --address=$RAY_HEAD_IP:6379")
 _VERSIONS: Final = 'ray --version | sed "s/ray, version/Ray/" && "$(dirname "$(command -v ray)")/python" --version'
 
 
@@ -103,7 +102,7 @@ def _start(cluster: ClusterFile, host: Host, joined: Callable[[], bool]) -> str 
     commands = [
         *content["setup_commands"],
         *(content.get("worker_setup_commands") or ()),
-        *(content.get("worker_start_ray_commands") or _DEFAULT_START),
+        *content["worker_start_ray_commands"],
     ]
     head = content["provider"]["head_ip"]
     for command in commands:

@@ -210,7 +210,8 @@ def test_the_image_takes_along_what_the_package_is_made_of():
     dockerfile = (RECIPES / "Dockerfile").read_text()
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     copied = {word for line in re.findall(r"^COPY --chown=\S+ (.*) \S+$", dockerfile, re.M) for word in line.split()}
-    assert {*build["only-include"], "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]} == copied
+    made_of = {*build["only-include"], "pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
+    assert copied == made_of | {"locks"}
     assert all((ROOT / name).exists() for name in copied)
 
 

@@ -45,6 +45,15 @@ def test_every_ray_of_a_cluster_asks_for_the_token_and_the_head_alone_sees_its_d
     assert given.content["head_start_ray_commands"] == commands["head_start_ray_commands"], "the file stays as it is"
 
 
+@pytest.mark.parametrize("provider", ["local", "aws"])
+def test_a_file_that_leaves_rays_commands_out_is_as_closed_as_another(cluster: ClusterFile, provider: str) -> None:
+    content = launcher_content(ClusterFile(cluster.path, cluster.name, provider, cluster.content), Path("token"))
+    *_, head = content["head_start_ray_commands"]
+    *_, worker = content["worker_start_ray_commands"]
+    assert "ray start --dashboard-host=127.0.0.1 --head --port=6379" in head
+    assert all("export RAY_AUTH_MODE=token" in command for command in (head, worker))
+
+
 def _start(cluster: ClusterFile, command: str) -> str:
     content = {**cluster.content, "worker_start_ray_commands": [command]}
     [guarded] = launcher_content(
