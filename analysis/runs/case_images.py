@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.errors import AnalysisError, reason
+from simcvd.case_id import case_file_name
+from simcvd.errors import UserError
+from simcvd.hdf5 import held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,24 +40,29 @@ def read_case_image(dataset: Path, case_id: str) -> CaseImage | None:
         The case; None where the folder has no such case.
 
     Raises:
-        AnalysisError: its file is damaged or of another format.
+        AnalysisError: an id that can't be a file's name, or its file is damaged or of another format.
     """
     import h5py
     import numpy as np
 
     from simcvd.labels import IGNORED
 
-    path = dataset / "cases" / f"{case_id}.h5"
+    try:
+        path = dataset / "cases" / case_file_name(case_id)
+    except UserError as error:
+        raise AnalysisError(str(error)) from error
     if not path.is_file():
         return None
     try:
         with h5py.File(path, "r") as file:
-            image = file["image"]
+            image, own_label = held(file, "image"), held(file, "label")
+            if image is None:
+                raise KeyError("it has no image")
             shown = np.asarray(image[0] if image.ndim == 4 else image[:], dtype=np.float32)
-            label = np.asarray(file["label"][:], dtype=np.uint8) if "label" in file else None
+            label = None if own_label is None else np.asarray(own_label[:], dtype=np.uint8)
             if label is not None:
                 label[label == IGNORED] = 0
             x, y, z = (float(size) for size in file.attrs["spacing_mm"])
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, UserError) as error:
         raise AnalysisError(f"The case {path} can't be read ({reason(error)}); prepare the data set anew.") from error
     return CaseImage(shown, label, (x, y, z))

@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from analysis.errors import AnalysisError, reason
+from simcvd.errors import UserError
 from simcvd.files import write_file
+from simcvd.hdf5 import held
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,9 +104,10 @@ def read_mask(runs: Path, trial_id: str, case_id: str) -> "Mask | None":
         return None
     try:
         with h5py.File(path, "r") as file:
-            mask: Mask | None = file[case_id][:] if case_id in file else None
+            found = held(file, case_id)
+            mask: Mask | None = None if found is None else found[:]
             return mask
-    except OSError as error:
+    except (OSError, ValueError, TypeError, UserError) as error:
         raise _damaged(path, error) from error
 
 

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
+from simcvd.case_id import case_file_name
 from simcvd.data.dataset_info import Shape
 from simcvd.data.sdm import signed_distance_maps
 from simcvd.errors import DataError, UserError
 from simcvd.files import replacing
+from simcvd.hdf5 import held
 from simcvd.scans.reading import system_refusal
 
 Array = np.ndarray[Any, Any]
@@ -88,8 +90,12 @@ class Grid:
 
 
 def case_path(folder: Path, case_id: str) -> Path:
-    """Return where the case's file is."""
-    return Path(folder) / "cases" / f"{case_id}.h5"
+    """Return where the case's file is.
+
+    Raises:
+        DataError: an id that can't be a file's name.
+    """
+    return Path(folder) / "cases" / case_file_name(case_id)
 
 
 def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
@@ -102,7 +108,10 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
     names = ("image", "label", "sdm", "scan_label") if with_label else ("image",)
     try:
         with h5py.File(path, "r") as file:
-            places = {name: _place(file[name]) for name in names if name == "image" or name in file}
+            found = {name: held(file, name) for name in names}
+            places = {
+                name: _place(dataset) for name, dataset in found.items() if name == "image" or dataset is not None
+            }
             attributes = dict(file.attrs)
         arrays = _map(path, places)
         image = arrays["image"]
@@ -133,7 +142,7 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
 def has_label(folder: Path, case_id: str) -> bool:
     """Tell whether the case's file holds a label, without reading it."""
     with h5py.File(case_path(folder, case_id), "r") as file:
-        return "label" in file
+        return held(file, "label") is not None
 
 
 def write_case(
@@ -231,7 +240,9 @@ def _digest(content: dict[str, Array]) -> str:
     return total.hexdigest()
 
 
-def _place(dataset: h5py.Dataset) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
+def _place(dataset: h5py.Dataset | None) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
+    if dataset is None:
+        raise ValueError("it has no image")
     offset = dataset.id.get_offset()
     if offset is None:
         raise ValueError(f"{dataset.name} is not contiguous")

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
+from simcvd.case_id import id_problem
 from simcvd.errors import UserError
 from simcvd.files import write_file
 from simcvd.scans.preprocessing import Preprocessing
@@ -85,6 +86,8 @@ class DatasetInfo(_Model):
         preprocessing: what every scan went through; prediction does the same. None: a set made by version 0.1.
         scans: how each case's file holds its scan; empty in sets made by version 0.1.
         ignored: whether labels hold `simcvd.labels.IGNORED`, which no supervised loss and no score looks at.
+        groups: name of the group that each case belongs to, such as its patient: no group is in two splits, and it is
+            labelled whole. A case that is not named is alone. Written only where there are groups.
     """
 
     name: str
@@ -105,6 +108,15 @@ class DatasetInfo(_Model):
     preprocessing: Preprocessing | None = None
     scans: dict[str, ScanFacts] = {}
     ignored: bool = False
+    groups: dict[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_empty_groups(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the groups out where there are none: such a set has the digest and the file that it always had."""
+        content: dict[str, Any] = written(self)
+        if not self.groups:
+            content.pop("groups", None)
+        return content
 
     @property
     def digest(self) -> str:
@@ -117,7 +129,7 @@ def open_info(folder: Path) -> DatasetInfo:
     """Read `dataset.json` of a prepared data set.
 
     Raises:
-        UserError: no such folder, unfinished or foreign.
+        UserError: no such folder, unfinished or foreign, or ids of cases that can't be names of files.
     """
     path = Path(folder) / FILE_NAME
     try:
@@ -134,9 +146,13 @@ def open_info(folder: Path) -> DatasetInfo:
         version = json.loads(text).get("format_version")
         if version != FORMAT_VERSION:
             raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}; prepare it anew.")
-        return DatasetInfo.model_validate_json(text)
+        info = DatasetInfo.model_validate_json(text)
     except (ValueError, AttributeError, ValidationError) as error:
         raise UserError(f"{path} was not written by `simcvd prepare`; expected a prepared data set.") from error
+    for case_id in (*info.splits.all(), *info.train_order, *info.digests):
+        if problem := id_problem(case_id):
+            raise UserError(f"{path} names a case {case_id[:60]!a}, but {problem}.")
+    return info
 
 
 def write_info(folder: Path, info: DatasetInfo) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from simcvd.hdf5 import held
 from simcvd.scans.reading import check_size, damage, reading, refusal, times, volume_at
 from simcvd.scans.volume import Array, Spacing, Volume
 
@@ -13,17 +14,15 @@ def read_hdf5(path: Path, dataset: str = "image", spacing_mm: Spacing = (1.0, 1.
     """Read a data set `[X, Y, Z]` or `[I, X, Y, Z]` of an HDF5 file, which knows no spacing of its own.
 
     Raises:
-        UserError: missing, truncated, damaged or foreign file, or no such data set.
+        UserError: missing, truncated, damaged or foreign file, or no such data set in the file itself.
     """
     import h5py
 
     with reading(path, "an HDF5 file"), h5py.File(path, "r") as file:
-        found = file.get(dataset)
+        found = held(file, dataset)
         if found is None:
-            if dataset in list(file):
-                raise damage(path, f"its '{dataset}' leads nowhere")
-            held = ", ".join(map(str, file)) or "nothing"
-            raise refusal(path, f"it has no data set '{dataset}' but {held[:100]}", f"name the voxels '{dataset}'")
+            others = ", ".join(map(str, file)) or "nothing"
+            raise refusal(path, f"it has no data set '{dataset}' but {others[:100]}", f"name the voxels '{dataset}'")
         if not isinstance(found, h5py.Dataset):
             raise refusal(path, f"its '{dataset}' is a group, expected an array", "store the voxels as an array")
         array = _voxels(path, found)
@@ -34,12 +33,12 @@ def hdf5_holds(path: Path, dataset: str) -> bool:
     """Tell whether an HDF5 file has a data set of this name.
 
     Raises:
-        UserError: missing, truncated or foreign file.
+        UserError: missing, truncated or foreign file, or one that has the data set in another file.
     """
     import h5py
 
     with reading(path, "an HDF5 file"), h5py.File(path, "r") as file:
-        return dataset in file
+        return held(file, dataset) is not None
 
 
 def _voxels(path: Path, found: Any) -> Array:
@@ -52,6 +51,8 @@ def _voxels(path: Path, found: Any) -> Array:
         raise refusal(path, f"its '{name}' has {axes} axes, {expected}", "store the volume alone")
     if 0 in shape:
         raise damage(path, f"its '{name}' has {times(shape)} voxels, expected at least one along each axis")
-    check_size(path, shape, found.dtype.itemsize)
+    packed = found.chunks is not None  # chunks that were never written count as well packed
+    stored = None if packed else min(found.id.get_storage_size(), path.stat().st_size)
+    check_size(path, shape, found.dtype.itemsize, held=stored)
     array: Array = found[()]
     return array

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from simcvd.scans.itk_header import MOST_BYTES, Fields, data_file, metaimage_fields, nrrd_fields
 from simcvd.scans.reading import check_size, damage, reading, refusal, times, volume_at
 from simcvd.scans.volume import Array, Volume
 
-_HEADER = 2**16  # bytes, more than any header has
 _NRRD = "an NRRD volume", "NrrdImageIO"
 _METAIMAGE = "a MetaImage volume", "MetaImageIO"
 
@@ -73,18 +73,21 @@ def _read(path: Path, kind: str, imageio: str) -> Volume:
     import SimpleITK as sitk  # noqa: N813  the name its own manual uses
 
     with reading(path, kind):
-        fields = _fields(path)
         if imageio == "MetaImageIO":
-            _check_metaimage(fields)
-        beside = _beside(path, fields)
+            fields = metaimage_fields(path)
+            holder = data_file(path, fields["elementdatafile"])
+            _check_metaimage(fields, holder.stat().st_size)
+        else:
+            fields = nrrd_fields(path)
+            holder = data_file(path, fields.get("datafile"))
         reader = _information(path, imageio)
         sides, components = tuple(int(side) for side in reader.GetSize()), reader.GetNumberOfComponents()
         _check_kind(path, sides, components, fields)
-        if beside is None:
-            check_size(path, (*sides, components), 1)
+        itemsize = _itemsize(reader)
+        check_size(path, (*sides, components), itemsize, holder=holder, held=_held(holder, fields, itemsize))
         image: Any = reader.Execute()
-        if fields.get("compresseddata", "").lower() == "true":
-            _check_sum(path, fields, sitk.GetArrayViewFromImage(image))
+        if imageio == "MetaImageIO" and _true(fields, "compresseddata"):
+            _check_sum(path, holder, fields, sitk.GetArrayViewFromImage(image))
         array = sitk.GetArrayFromImage(image)
     if array.dtype.kind not in "iuf":
         raise refusal(path, f"its voxels are {array.dtype}, expected one number each", "store each as a number")
@@ -95,41 +98,34 @@ def _read(path: Path, kind: str, imageio: str) -> Volume:
     return volume_at(path, np.swapaxes(array, -1, -3), itk_affine(image))
 
 
-def _fields(path: Path) -> dict[str, str]:
-    """Return a header's fields, their names in lower case without blanks; those of a foreign file are none or odd."""
-    with path.open("rb") as file:
-        start = file.read(_HEADER)
-    fields: dict[str, str] = {}
-    for line in start.splitlines():
-        if not line.strip():
-            break  # NRRD's voxels follow
-        name, *value = re.split(r":=|[:=]", line.decode("latin-1"), maxsplit=1)
-        name = name.lower().replace(" ", "")
-        fields[name] = value[0].strip() if value else ""
-        if name == "elementdatafile":
-            break  # MetaImage's voxels follow
-    return fields
+def _itemsize(reader: Any) -> int:
+    """Return the bytes of one number, of SimpleITK's words for a kind of voxels, such as `vector of 16-bit integer`."""
+    import SimpleITK as sitk  # noqa: N813  the name its own manual uses
+
+    library: Any = sitk  # without types
+    bits = re.search(r"(\d+)-bit", library.GetPixelIDValueAsString(reader.GetPixelID()))
+    return int(bits[1]) // 8 if bits else 1
 
 
-def _beside(path: Path, fields: dict[str, str]) -> Path | None:
-    """Return the file with the voxels where the header names one.
-
-    Raises:
-        UserError: it is missing.
-    """
-    named = fields.get("elementdatafile") or fields.get("datafile")
-    if not named or named == "LOCAL":
+def _held(holder: Path, fields: Fields, itemsize: int) -> int | None:
+    """Return how many bytes of voxels a file can hold at most; none where they are compressed."""
+    size = holder.stat().st_size
+    as_text = size * itemsize  # a digit a number, or more
+    if "elementdatafile" not in fields:
+        encoding = fields.get("encoding", "").lower()
+        return {"raw": size, **dict.fromkeys(("txt", "text", "ascii", "hex"), as_text)}.get(encoding)
+    if _true(fields, "compresseddata"):
         return None
-    if named.startswith("LIST") or "%" in named:
-        return path.parent
-    beside = path.parent / named
-    if not beside.is_file():
-        raise refusal(path, f"its voxels should be in {named}, which is not there", "put it beside the header")
-    return beside
+    return size if _true(fields, "binarydata") else as_text
 
 
-def _check_metaimage(fields: dict[str, str]) -> None:
-    """Refuse headers on whose numbers SimpleITK's reader crashes."""
+def _true(fields: Fields, name: str) -> bool:
+    """Tell whether a field of MetaImage says yes, as its reader understands it."""
+    return fields.get(name, "")[:1] in ("T", "t", "1")
+
+
+def _check_metaimage(fields: Fields, most: int) -> None:
+    """Refuse headers on whose numbers SimpleITK's reader crashes, or takes more memory than `most`, the bytes there."""
     axes, sides = fields.get("ndims", "no"), fields.get("dimsize", "").split()
     if axes not in ("1", "2", "3", "4", "5"):
         raise ValueError(f"its header says {axes} axes (NDims)")
@@ -138,9 +134,12 @@ def _check_metaimage(fields: dict[str, str]) -> None:
     channels = fields.get("elementnumberofchannels", "1")
     if not (channels.isascii() and channels.isdigit() and 1 <= int(channels) < 2**16):
         raise ValueError(f"its header says {channels} channels (ElementNumberOfChannels)")
+    packed = fields.get("compresseddatasize", "0")
+    if not (packed.isascii() and packed.isdigit() and int(packed) <= most):
+        raise ValueError(f"its header says {packed} bytes of compressed voxels (CompressedDataSize), but has {most}")
 
 
-def _check_kind(path: Path, sides: tuple[int, ...], components: int, fields: dict[str, str]) -> None:
+def _check_kind(path: Path, sides: tuple[int, ...], components: int, fields: Fields) -> None:
     if 0 in sides:
         raise damage(path, f"its header says {times(sides)} voxels, expected at least one along each axis")
     if len(sides) < 3:
@@ -154,7 +153,7 @@ def _check_kind(path: Path, sides: tuple[int, ...], components: int, fields: dic
         raise refusal(path, "its header says no voxel size", "write the true size in mm into it")
 
 
-def _says_size(fields: dict[str, str]) -> bool:
+def _says_size(fields: Fields) -> bool:
     """Tell whether a header has a voxel size, for which SimpleITK takes 1 mm otherwise."""
     if "spacedirections" in fields:
         return fields["spacedirections"].count("(") >= 3
@@ -162,16 +161,13 @@ def _says_size(fields: dict[str, str]) -> bool:
     return sum(re.fullmatch(r"[+\-.\d]+(e[+\-]?\d+)?", word.lower()) is not None for word in named.split()) >= 3
 
 
-def _check_sum(path: Path, fields: dict[str, str], voxels: Array) -> None:
+def _check_sum(path: Path, holder: Path, fields: Fields, voxels: Array) -> None:
     """Compare the checksum of packed MetaImage voxels, which its reader passes over."""
-    packed = _beside(path, fields) or path
-    if not packed.is_file():
-        return  # several files
-    with packed.open("rb") as file:
-        if packed == path:
-            named = re.search(rb"ElementDataFile[^\n]*\n", file.read(_HEADER))
+    with holder.open("rb") as file:
+        if holder == path:
+            named = re.search(rb"ElementDataFile[^\n]*\n", file.read(MOST_BYTES))
             file.seek(named.end() if named else 0)
-        start, end = file.tell(), packed.stat().st_size
+        start, end = file.tell(), holder.stat().st_size
         size = fields.get("compresseddatasize", "")
         end = min(start + int(size), end) if size.isdigit() and int(size) else end
         file.seek(end - 4)

@@ -1,5 +1,6 @@
 """The way of a scan into a network and of a mask back onto the scan: the same in preparation and in prediction."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from simcvd.errors import UserError
+from simcvd.host_memory import available_bytes
 from simcvd.scans.label_crop import Box, LabelCrop, whole
 from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.orientation import Turn, orient
@@ -112,11 +114,7 @@ def to_grid(volume: Volume, preprocessing: Preprocessing) -> OnGrid:
         own = turned.spacing_mm
         return OnGrid(image, turned.affine, own, turn, turned.shape, own, volume.affine)
     shape = resampled_shape(turned.shape, turned.spacing_mm, target)
-    if np.prod(shape) > MOST_VOXELS:
-        sides = " x ".join(map(str, shape))
-        raise UserError(
-            f"at {millimetres(target)} the scan would have {sides} voxels, expected fewer; choose a larger spacing"
-        )
+    _refuse_no_room(image, shape, target)
     affine = resampled_affine(turned.affine, turned.shape, target, shape)
     resampled = resample_image(image, turned.spacing_mm, target)
     if preprocessing.normalisation.kind == "z_score_nonzero":
@@ -124,6 +122,20 @@ def to_grid(volume: Volume, preprocessing: Preprocessing) -> OnGrid:
         for channel, raw in zip(resampled, image, strict=True):
             channel[resample_map(raw != 0, turned.spacing_mm, target, shape) < 0.5] = 0
     return OnGrid(resampled, affine, target, turn, turned.shape, turned.spacing_mm, volume.affine)
+
+
+def _refuse_no_room(image: Array, shape: Shape, target: Spacing) -> None:
+    """Refuse a scan that grows too large, before memory is taken; its header may say voxels as large as a room."""
+    free = available_bytes()
+    # Single precision, and a spline's weights along each axis: new voxels by old ones.
+    channels, *sides = image.shape
+    matrix = 8 * max(own * max(own, new) for own, new in zip(sides, shape, strict=True))
+    needed = 4 * channels * math.prod(shape) + matrix
+    if math.prod(shape) > MOST_VOXELS or (free is not None and needed > free):
+        raise UserError(
+            f"at {millimetres(target)} the scan would have {' x '.join(map(str, shape))} voxels and take "
+            f"{needed / 1e9:.3g} GB of memory, expected fewer; choose a larger spacing"
+        )
 
 
 def turned_label(label: Volume, preprocessing: Preprocessing) -> Array:

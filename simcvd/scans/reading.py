@@ -1,6 +1,7 @@
 """Whose fault it is that a scan can't be read, in one sentence: the file's, the system's, or that of what it holds."""
 
 import errno
+import math
 import os
 import re
 import zlib
@@ -11,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from simcvd.errors import UserError
+from simcvd.host_memory import available_bytes
 from simcvd.scans.volume import Array, Volume, spacing_of
 
 DENSEST = 1032  # bytes that one byte of deflate can stand for, at most
+_SINGLE = 4  # bytes of a number in single precision
 _SMALL = 2**30  # bytes that any header may ask for
 _LEAST_MM, _LARGEST_MM = 1e-4, 1e3
 _LEAST_VOLUME = 1e-3  # of a voxel, over that of a box with its sides; rotations keep it at 1
@@ -78,17 +81,40 @@ def damage(path: Path, found: str) -> UserError:
     return UserError(f"{path} is damaged: {found}; copy it anew.")
 
 
-def check_size(path: Path, shape: Sequence[int], itemsize: int) -> None:
-    """Refuse a header that asks for more voxels than any packing could have put into the file.
+def check_size(
+    path: Path, shape: Sequence[int], itemsize: int, *, holder: Path | None = None, held: int | None = None
+) -> None:
+    """Refuse a header that asks for more voxels than the file can hold, or than this machine's memory can.
+
+    Args:
+        path: the scan.
+        shape: voxels along each axis, channels among them.
+        itemsize: bytes of one number.
+        holder: the file with the voxels, where that is another.
+        held: bytes of voxels that it can hold at most; none where they are compressed, then what packs densest says.
+
+    Raises:
+        UserError: before memory is taken.
+        EOFError: more than `held`.
+    """
+    asked = math.prod(map(int, shape)) * itemsize
+    if held is not None and asked > held:
+        raise EOFError(f"its header says {asked} bytes and it has {held}")
+    if held is None and asked > max(DENSEST * (holder or path).stat().st_size, _SMALL):
+        raise damage(path, f"its header says {times(shape)} voxels, {asked:.3g} bytes, more than the file can hold")
+    check_memory(path, shape, itemsize)
+
+
+def check_memory(path: Path, shape: Sequence[int], itemsize: int = 1) -> None:
+    """Refuse a scan whose voxels, as they are or in single precision, do not fit into the memory that is free.
 
     Raises:
         UserError: before memory is taken.
     """
-    asked = itemsize
-    for side in shape:
-        asked *= int(side)
-    if asked > max(DENSEST * path.stat().st_size, _SMALL):
-        raise damage(path, f"its header says {times(shape)} voxels, {asked:.3g} bytes, more than the file can hold")
+    asked, free = math.prod(map(int, shape)) * max(itemsize, _SINGLE), available_bytes()
+    if free is not None and asked > free:
+        found = f"its header says {times(shape)} voxels, for which {asked / 1e9:.3g} GB of memory are needed and "
+        raise refusal(path, f"{found}{free / 1e9:.3g} GB are free", "read it on a larger machine if that is true")
 
 
 def gunzip(path: Path) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, ClassVar, Final, Protocol
 
+from simcvd.case_id import case_file_name
 from simcvd.errors import DataError, UserError
 from sweeps.storage.data_source import INFO, TOLD_S, Source, StoreSource, bring_plan, digest_of, gigabytes
 from sweeps.storage.store import Store, url_in
@@ -201,7 +202,7 @@ class _Copy:
                 f"The data set {self._source} has digest {info.digest[:12]}, expected {self._digest[:12]}; it was "
                 "changed after the sweep was planned."
             )
-        wanted = {f"cases/{case_id}.h5": case_id for case_id in info.digests}
+        wanted = {f"cases/{case_file_name(case_id)}": case_id for case_id in info.digests}
         if missing := sorted(wanted.keys() - sizes.keys()):
             raise DataError(f"The data set {self._source} lacks {len(missing)} case files, such as {missing[0]}.")
         sizes = {name: sizes[name] for name in wanted}

@@ -94,8 +94,8 @@ def write_cases(
             case_id = todo[future]
             try:
                 entries[case_id] = future.result()
-            except UserError as error:
-                problem(case_id, str(error).rstrip("."))
+            except (UserError, MemoryError) as error:
+                problem(case_id, clause_of(error))
             else:
                 journal.append(case_id, entries[case_id])
             done += 1
@@ -104,6 +104,13 @@ def write_cases(
     finally:
         pool.shutdown(cancel_futures=True)
     return entries, len(entries) - resumed
+
+
+def clause_of(error: UserError | MemoryError) -> str:
+    """Say what is wrong with a case, as a part of a sentence."""
+    if isinstance(error, UserError):
+        return str(error).rstrip(".")
+    return f"it needs more memory than there is ({str(error).rstrip('.') or 'no more is said'})"
 
 
 def find_classes(source: ScanFolder, cases: Iterable[SourceCase], workers: int | None) -> tuple[str, ...]:
@@ -116,7 +123,7 @@ def find_classes(source: ScanFolder, cases: Iterable[SourceCase], workers: int |
     def values(case: SourceCase) -> list[int]:
         try:
             return label_values(source.read_label(case).array)
-        except UserError:
+        except (UserError, MemoryError):
             return []
 
     with ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1) as pool:

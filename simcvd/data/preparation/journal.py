@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from simcvd.case_id import id_problem
 from simcvd.data.case_file import case_digest, case_path
 from simcvd.data.dataset_info import FILE_NAME
 from simcvd.errors import DataError, UserError
@@ -99,7 +100,8 @@ class Journal:
             try:
                 content = json.loads(line)
                 case_id = content.pop("id")
-                self._entries[case_id] = JournalEntry(**content)
+                if id_problem(case_id) is None:  # others never had a file, and one deletes files of ids
+                    self._entries[case_id] = JournalEntry(**content)
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from simcvd.data.preparation.cases import clause_of
 from simcvd.data.preparation.source import ScanFolder, SourceCase
 from simcvd.errors import UserError
 from simcvd.labels import as_stored, foreground
@@ -55,7 +56,7 @@ def survey(
         problem: called with the id of a bad case and what is wrong with it; raises where that ends the preparation.
     """
 
-    def facts(case: SourceCase) -> ScanSurvey | UserError:
+    def facts(case: SourceCase) -> ScanSurvey | UserError | MemoryError:
         try:
             volume, _ = orient(source.read_image(case), "RAS")
             image = volume.channels
@@ -65,16 +66,16 @@ def survey(
                 inside = foreground(as_stored(label.array, classes, source.ignore))
                 organs = _sample(image[:, inside]) if inside.shape == image.shape[1:] else None
             voxels = _sample(image.reshape(len(image), -1))
-        except UserError as error:
+        except (UserError, MemoryError) as error:
             return error
         return ScanSurvey(volume.spacing_mm, volume.shape, volume.located, voxels, organs)
 
     with ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1) as pool:
         found = list(pool.map(facts, cases))
     for case, read in zip(cases, found, strict=True):
-        if isinstance(read, UserError):
-            problem(case.id, str(read).rstrip("."))
-    return [read for read in found if not isinstance(read, UserError)]
+        if not isinstance(read, ScanSurvey):
+            problem(case.id, clause_of(read))
+    return [read for read in found if isinstance(read, ScanSurvey)]
 
 
 def _sample(voxels: Array) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """One DICOM file: what it is, its header, and its stored pixel values."""
 
+import math
 import struct
 import tempfile
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simcvd.errors import UserError
-from simcvd.scans.reading import damage, reading, refusal
+from simcvd.scans.reading import check_memory, damage, reading, refusal
 from simcvd.scans.volume import Array
 
 Dataset = Any  # pydicom.Dataset, which is imported where it is needed alone
@@ -101,6 +102,7 @@ def stored_values(dataset: Dataset, path: Path) -> Array:
         raise damage(path, "it has no pixels")
     with readable(path):
         shape = (int(dataset.get("NumberOfFrames", None) or 1), int(dataset.Rows), int(dataset.Columns))
+        check_memory(path, shape)
         if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
             return _decompressed(dataset, path).reshape(shape)
         return _plain(dataset, path, shape)
@@ -112,7 +114,7 @@ def _plain(dataset: Dataset, path: Path, shape: tuple[int, ...]) -> Array:
         raise refusal(path, f"it stores {allocated} bits a pixel", "expected 8, 16 or 32")
     kind = np.dtype(f"{'i' if dataset.PixelRepresentation else 'u'}{allocated // 8}")
     kind = kind.newbyteorder("<" if dataset.file_meta.TransferSyntaxUID.is_little_endian else ">")
-    data, count = dataset.PixelData, int(np.prod(shape))
+    data, count = dataset.PixelData, math.prod(shape)
     if len(data) < count * kind.itemsize:
         raise damage(path, f"it holds {len(data)} bytes of pixels, expected {count * kind.itemsize}")
     values = np.frombuffer(data, kind, count).reshape(shape).astype(kind.newbyteorder("="))

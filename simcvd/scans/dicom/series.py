@@ -14,6 +14,7 @@ import numpy as np
 from simcvd.errors import UserError
 from simcvd.scans.dicom.file import Dataset, class_name, is_image, read_file, read_header, stored_values
 from simcvd.scans.dicom.plane import HEADER_TAGS, Plane, planes_of
+from simcvd.scans.reading import check_memory
 from simcvd.scans.volume import Array, Spacing, Volume, spacing_of
 
 UNEVEN = 0.1
@@ -58,6 +59,7 @@ class Series:
         """
         opened = (self.planes[0].path, _stored(self.planes[0]))
         small = opened[1].dtype.itemsize <= 2
+        check_memory(self.planes[0].path.parent, self.shape)
         whole = small and all(_keeps_integers(plane.slope, plane.intercept) for plane in self.planes)
         out = np.empty((len(self.planes), *self.planes[0].shape), np.int32 if whole else np.float32)
         for index, plane in enumerate(self.planes):

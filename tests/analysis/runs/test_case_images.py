@@ -7,6 +7,7 @@ import pytest
 from analysis.errors import AnalysisError
 from analysis.runs.case_images import read_case_image
 from simcvd.data.store import Grid, write_case
+from tests.simcvd.foreign_hdf5 import SHAPE, WAYS, foreign
 
 
 @pytest.mark.parametrize("channels", [0, 2])
@@ -51,3 +52,26 @@ def test_no_case_is_none_and_a_damaged_one_is_named(tmp_path: Path) -> None:
         file["other"] = 1
     with pytest.raises(AnalysisError, match=r"b\.h5 can't be read"):
         read_case_image(tmp_path, "b")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["image", "label"])
+def test_pictures_show_no_other_file_of_the_machine(name: str, way: str, tmp_path: Path) -> None:
+    (tmp_path / "cases").mkdir()
+    foreign(tmp_path / "cases/a.h5", name, way)
+    with h5py.File(tmp_path / "cases/a.h5", "a") as file:
+        if name == "label":
+            file["image"] = np.zeros(SHAPE, np.float32)
+        file.attrs["spacing_mm"] = (1.0, 1.0, 1.0)
+    with pytest.raises(AnalysisError, match=rf"its '{name}' .*; store the voxels in the file itself"):
+        read_case_image(tmp_path, "a")
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_the_id_of_a_case_does_not_lead_out_of_the_folder(absolute: bool, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["image"] = np.zeros(SHAPE, np.float32)
+        file.attrs["spacing_mm"] = (1.0, 1.0, 1.0)
+    (tmp_path / "set/cases").mkdir(parents=True)
+    with pytest.raises(AnalysisError, match="can't have a file: its id "):
+        read_case_image(tmp_path / "set", str(tmp_path / "secret") if absolute else "../../secret")

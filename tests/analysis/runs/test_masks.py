@@ -5,6 +5,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.runs.masks import MaskWriter, masked_cases, read_mask
+from tests.simcvd.foreign_hdf5 import WAYS, foreign
 
 
 def _write(runs: Path, trial_id: str, masks: dict[str, np.ndarray]) -> None:
@@ -74,4 +75,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(AnalysisError, match=r"t\.h5 can't be read"):
         masked_cases(tmp_path, "t")
     with pytest.raises(AnalysisError, match=r"t\.h5 can't be read"):
+        read_mask(tmp_path, "t", "a")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_masks_are_those_of_the_file_itself(way: str, tmp_path: Path) -> None:
+    path = tmp_path / "results/masks/t.h5"
+    path.parent.mkdir(parents=True)
+    foreign(path, "a", way)
+    with pytest.raises(AnalysisError, match=r"t\.h5 can't be read \(.*its 'a' .*; store the voxels in the file"):
         read_mask(tmp_path, "t", "a")

@@ -10,11 +10,13 @@ from simcvd.data.store import (
     Grid,
     case_digest,
     case_path,
+    has_label,
     open_case,
     write_case,
 )
 from simcvd.errors import DataError, UserError
 from tests.simcvd.data.tiny_store import SHAPE, label_of, make
+from tests.simcvd.foreign_hdf5 import WAYS, foreign
 from tests.simcvd.scans.held_file import held_by_another_process
 
 
@@ -133,3 +135,33 @@ def test_a_link_to_a_case_file_that_is_gone_is_told(tmp_path: Path) -> None:
     path.symlink_to("elsewhere.h5")
     with pytest.raises(DataError, match=r"a\.h5 is a link to nothing \(elsewhere\.h5\)"):
         open_case(tmp_path, "a", with_label=False)
+
+
+def test_an_id_that_leads_out_of_the_folder_has_no_path(tmp_path: Path) -> None:
+    make(tmp_path / "set")
+    (tmp_path / "set/cases/a.h5").rename(tmp_path / "a.h5")
+    for case_id in ("../../a", str(tmp_path / "a")):
+        with pytest.raises(DataError, match="can't have a file: its id "):
+            open_case(tmp_path / "set", case_id, with_label=False)
+        with pytest.raises(DataError, match="can't have a file: its id "):
+            write_case(tmp_path / "set", case_id, np.ones(SHAPE), None, Grid((1, 1, 1), np.eye(4), SHAPE), classes=1)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["image", "label", "sdm"])
+def test_a_case_file_holds_its_arrays_itself(name: str, way: str, tmp_path: Path) -> None:
+    make(tmp_path)
+    path = case_path(tmp_path, "a")
+    foreign(path.with_name("b.h5"), name, way)
+    with h5py.File(path, "a") as file, h5py.File(path.with_name("b.h5")) as other:
+        del file[name]
+        if way == "external storage" or way == "virtual data set":
+            other.copy(name, file)
+        else:
+            for link in other:
+                file[link] = other.get(link, getlink=True)
+    with pytest.raises(DataError, match=rf"a\.h5 can't be used: its '{name}' .*; store the voxels in the file itself"):
+        open_case(tmp_path, "a", with_label=True)
+    if name == "label":
+        with pytest.raises(DataError, match="store the voxels in the file itself"):
+            has_label(tmp_path, "a")

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,21 @@ def test_missing_unfinished_and_foreign_folders_are_told(tmp_path: Path) -> None
     (tmp_path / "dataset.json").write_text('{"format_version": 99}')
     with pytest.raises(UserError, match="has format version 99, expected 1"):
         open_info(tmp_path)
+
+
+@pytest.mark.parametrize("bad", ["../../t", "/tmp/t", "t\x1b[2J", ""])
+@pytest.mark.parametrize("place", ["splits", "train_order", "digests"])
+def test_ids_that_lead_out_of_the_folder_are_refused_before_any_path_is_made(
+    bad: str, place: str, tmp_path: Path
+) -> None:
+    info = make(tmp_path).model_dump(mode="json")
+    if place == "splits":
+        info["splits"]["test"] = [bad]
+    elif place == "train_order":
+        info["train_order"][0] = bad
+    else:
+        info["digests"][bad] = info["digests"].pop("t")
+    (tmp_path / "dataset.json").write_text(json.dumps(info))
+    with pytest.raises(UserError, match=r"dataset\.json names a case '.*', but its id ") as caught:
+        open_info(tmp_path)
+    assert str(caught.value).isprintable()

@@ -7,6 +7,7 @@ import pytest
 
 from simcvd.errors import UserError
 from simcvd.scans.hdf5 import hdf5_holds, read_hdf5
+from tests.simcvd.foreign_hdf5 import WAYS, foreign
 from tests.simcvd.scans.held_file import held_by_another_process
 from tests.simcvd.scans.scan_files import VOXELS
 
@@ -49,8 +50,25 @@ def test_a_file_that_claims_terabytes_takes_no_memory(tmp_path: Path) -> None:
         read_hdf5(tmp_path / "a.h5")
 
 
-def test_a_link_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+def test_a_link_that_leads_nowhere_is_told_as_a_link(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["image"] = h5py.SoftLink("/elsewhere")
-    with pytest.raises(UserError, match="is damaged: its 'image' leads nowhere"):
+    with pytest.raises(UserError, match="can't be used: its 'image' is a link; store the voxels in the file itself"):
         read_hdf5(tmp_path / "a.h5")
+
+
+def test_voxels_that_were_never_written_are_not_made_up(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("image", (900, 900, 900), np.float32)
+    with pytest.raises(UserError, match="its header says 2916000000 bytes and it has 0"):
+        read_hdf5(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_voxels_of_another_file_of_the_machine_are_refused(way: str, tmp_path: Path) -> None:
+    foreign(tmp_path / "a.h5", "image", way)
+    told = r"a\.h5 can't be used: its 'image' .*; store the voxels in the file itself\."
+    with pytest.raises(UserError, match=told):
+        read_hdf5(tmp_path / "a.h5")
+    with pytest.raises(UserError, match=told):
+        hdf5_holds(tmp_path / "a.h5", "image")

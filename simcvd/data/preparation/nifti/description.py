@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from simcvd.case_id import id_problem
 from simcvd.errors import UserError
 from simcvd.scans.formats import LOCATED_ENDINGS
 
@@ -178,8 +179,8 @@ def _training(content: Content) -> tuple[Entry, ...] | None:
         raise UserError("names cases under both 'training' and 'dataset'; keep one of them.")
     entries = []
     for case_id, (entry,) in ((key, _entries("dataset", [value])) for key, value in by_id.items()):
-        if not case_id.strip(".") or "/" in case_id:
-            raise UserError(f"names a case '{case_id}'; expected a name that can be a file's.")
+        if problem := id_problem(case_id):
+            raise UserError(f"names a case {case_id[:60]!a}, but {problem}.")
         entries.append(entry._replace(id=case_id))
     return _not_empty("dataset", entries)
 

@@ -142,3 +142,20 @@ def test_folder_with_other_files_is_refused(nifti: Nifti, target: Path) -> None:
         run(nifti(), target)
     with pytest.raises(UserError, match="is a file; expected a folder"):
         run(nifti(), target / "thesis.tex")
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_journal_of_a_stranger_deletes_nothing_outside_of_the_folder(
+    absolute: bool, nifti: Nifti, target: Path, tmp_path: Path
+) -> None:
+    thesis = tmp_path / "thesis.h5"
+    thesis.write_text("years of work")
+    source = nifti()
+    with locked(target):
+        pass
+    stranger = str(thesis.with_suffix("")) if absolute else "../../thesis"
+    line = {"id": stranger, "stamp": "s", "digest": "d", "size": 1, "channels": 1, "empty_label": False}
+    (target / ".prepare").mkdir(parents=True, exist_ok=True)
+    (target / ".prepare" / "journal.jsonl").write_text(json.dumps(line))
+    assert run(source, target).written == 6
+    assert thesis.read_text() == "years of work"

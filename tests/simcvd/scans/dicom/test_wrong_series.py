@@ -261,3 +261,21 @@ def test_reports_beside_slices_are_left_out(tmp_path: Path) -> None:
 def test_real_objects_that_are_no_images_are_told(name: str) -> None:
     with pytest.raises(UserError, match="There is no DICOM image, only 1 "):
         read_series([Path(str(get_testdata_file(name)))])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_pixels_beyond_memory_are_told_before_memory_is_taken(
+    packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = slices(stored(), **({"syntax": JPEG2000Lossless} if packed else {}))
+    for one in made if packed else ():
+        one.PixelData = pydicom.encaps.encapsulate([b"no code stream"])
+    paths = write(tmp_path, made)
+    x, y, z = stored().shape
+    monkeypatch.setattr("simcvd.scans.reading.available_bytes", lambda: 4 * x * y - 1)
+    with pytest.raises(UserError, match=rf"its header says 1 x {y} x {x} voxels, for which .* GB of memory are needed"):
+        read_series(paths)
+    if not packed:
+        monkeypatch.setattr("simcvd.scans.reading.available_bytes", lambda: 4 * x * y * z - 1)
+        with pytest.raises(UserError, match=rf"its header says {x} x {y} x {z} voxels, for which .* GB of memory are"):
+            read_series(paths)

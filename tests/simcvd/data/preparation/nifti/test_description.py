@@ -90,7 +90,13 @@ WRONG: list[tuple[Any, str]] = [
     ({"training": [{"image": "a", "label": 3}]}, "has a case whose label is no path under 'training'"),
     ({"validation": "a"}, "has under 'validation' no list, but a; expected pairs"),
     ({"training": ["a"], "dataset": {"a": {"images": ["a"]}}}, "names cases under both 'training' and 'dataset'"),
-    ({"dataset": {"../a": {"images": ["a"]}}}, r"names a case '\.\./a'; expected a name that can be a file's"),
+    ({"dataset": {"../a": {"images": ["a"]}}}, r"names a case '\.\./a', but its id begins with a dot"),
+    ({"dataset": {"a/b": {"images": ["a"]}}}, "names a case 'a/b', but its id holds '/', expected a name without"),
+    ({"dataset": {"a\\..\\b": {"images": ["a"]}}}, r"names a case 'a\\\\..\\\\b', but its id holds '\\', expected a"),
+    (
+        {"dataset": {"a\x1b": {"images": ["a"]}}},
+        r"names a case 'a\\x1b', but its id holds '\\x1b', which can't be shown",
+    ),
     ({"labels": {"0": "background", "1": "a", "3": "b"}}, r"numbers 'labels' as \[0, 1, 3\]; expected 1, 2, \.\.\. wi"),
     ({"modality": {"1": "CT"}}, r"numbers 'modality' as \[1\]; expected 0, 1, \.\.\. without gaps"),
     (
