@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.errors import AnalysisError, reason
+from analysis.runs.spreadsheet import unguarded
 from analysis.runs.sweep import hint
 
 if TYPE_CHECKING:
@@ -47,12 +48,14 @@ class ScoresTable:
         frame: the cells; those of a CSV are text, so that a wrong one can be shown as it is.
         row: what a row is called in messages.
         numbers: the number of each row in messages.
+        of_csv: whether names that begin as formulas do have an apostrophe before them.
     """
 
     name: str
     frame: "pd.DataFrame"
     row: str
     numbers: Sequence[int]
+    of_csv: bool = False
 
     @property
     def headings(self) -> list[str]:
@@ -91,7 +94,8 @@ class ScoresTable:
         """
         column = self.column(name)
         text = column.astype("string")
-        text = text.map({word: cleaned(word) for word in text.dropna().unique()}).astype("string")
+        names = {word: cleaned(unguarded(word) if self.of_csv else word) for word in text.dropna().unique()}
+        text = text.map(names).astype("string")
         blank = column.isna() | text.isna() | text.eq("")
         if blank.any():
             raise AnalysisError(
@@ -193,8 +197,9 @@ def as_table(scores: "Path | str | pd.DataFrame") -> ScoresTable:
         ) from error
 
 
-def _table(name: str, frame: "pd.DataFrame", row: str, numbers: Sequence[int]) -> ScoresTable:
-    return ScoresTable(name, frame.set_axis([cleaned(str(each)) for each in frame.columns], axis=1), row, numbers)
+def _table(name: str, frame: "pd.DataFrame", row: str, numbers: Sequence[int], *, of_csv: bool = False) -> ScoresTable:
+    headings = [cleaned(unguarded(str(each)) if of_csv else str(each)) for each in frame.columns]
+    return ScoresTable(name, frame.set_axis(headings, axis=1), row, numbers, of_csv)
 
 
 def _read_csv(path: Path) -> ScoresTable:
@@ -228,7 +233,7 @@ def _read_csv(path: Path) -> ScoresTable:
         raise ValueError(f"line {reader.line_num}: {error}") from error
     if not headings:
         raise ValueError("its first line is empty")
-    return _table(path.name, pd.DataFrame(rows, columns=pd.Index(headings), dtype=str), "line", lines)
+    return _table(path.name, pd.DataFrame(rows, columns=pd.Index(headings), dtype=str), "line", lines, of_csv=True)
 
 
 def _without_blank_end(cells: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A table as CSV: stored units, full precision, empty where missing."""
+"""A table as CSV: stored units, full precision, empty where missing, no formulas."""
 
 import csv
 import io
@@ -8,6 +8,7 @@ from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.published import PublishedRow
 from analysis.runs.replicate import counts
+from analysis.runs.spreadsheet import guarded
 from analysis.tables.table import Shown, as_table
 
 Record = dict[str, str | int | float | None]
@@ -16,7 +17,7 @@ Record = dict[str, str | int | float | None]
 def render_csv(table: Shown) -> str:
     """Return one line per class, variant and metric, stored units (Dice from 0 to 1), empty where missing.
 
-    With the paper's values, where the table shows them.
+    With the paper's values, where the table shows them. A name that begins as a formula does has an apostrophe before.
     """
     table = as_table(table)
     papers = {id(value.row): line.paper for line in table.lines for value in line.values}
@@ -31,7 +32,8 @@ def render_csv(table: Shown) -> str:
     heads = list(dict.fromkeys(head for own in records for head in own))
     writer = csv.DictWriter(out, heads, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    for own in records:
+        writer.writerow({head: guarded(cell) if isinstance(cell, str) else cell for head, cell in own.items()})
     return out.getvalue()
 
 

@@ -166,3 +166,11 @@ def test_a_score_that_is_no_plain_number_is_refused_with_its_place(wrong: object
 def test_a_column_of_something_else_than_numbers_is_refused(values: Any) -> None:
     with pytest.raises(AnalysisError, match=r"row 0 of the data frame has '.*' for 'dice' \(2 such in all\)"):
         as_table(pd.DataFrame({"dice": values})).scores("dice")
+
+
+def test_headings_and_names_behind_an_apostrophe_are_those_of_formulas_in_a_csv_alone(tmp_path: Path) -> None:
+    table = read(tmp_path, "'=m,c\n'-a,'t Hooft\n''=b,'=c\n")
+    assert table.headings == ["=m", "c"]
+    assert table.ids("=m").tolist() == ["-a", "'=b"]
+    assert table.ids("c").tolist() == ["'t Hooft", "=c"]
+    assert as_table(table.frame.set_axis(["m", "c"], axis=1)).ids("m").tolist() == ["'-a", "''=b"]

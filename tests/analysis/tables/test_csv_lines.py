@@ -8,6 +8,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from analysis.comparison.scores_file import tables_of_scores
+from analysis.errors import AnalysisError
+from analysis.runs.spreadsheet import guarded
 from analysis.tables import Table, render_csv
 from tests.analysis.made_sweeps import METHODS, METRICS, ODD, REFERENCE, method_variants
 
@@ -107,3 +110,38 @@ def test_csv_has_one_line_per_class_variant_and_metric(methods: TableOf) -> None
     lines = list(csv.DictReader(io.StringIO(render_csv(methods(2)))))
     keys = [(line["class"], line["variant"], line["metric"]) for line in lines]
     assert keys == [(c, v, m) for c in ("mean", "class 1", "class 2") for v in METHODS for m in METRICS]
+
+
+def test_names_that_begin_as_formulas_do_are_text_in_the_csv_and_come_back(tmp_path: Path) -> None:
+    names = ["=HYPERLINK(A1)", "-dropout", "+1", "@a", "'=quoted", "plain"]
+    scores = pd.DataFrame(
+        [
+            {"network": name, "patient": f"{sign}{number}", "organ": organ, "dice": 0.5 + 0.01 * (number + place)}
+            for place, name in enumerate(names)
+            for number, sign in enumerate("=+-@ab")
+            for organ in ("=liver", "spleen")
+        ]
+    )
+    columns = {"case": "patient", "variant": "network", "metric": "dice", "class_name": "organ"}
+    own = render_csv(tables_of_scores(scores, reference="@a", name="=sweep", **columns))
+    lines = list(csv.DictReader(io.StringIO(own)))
+    assert not [cell for line in lines for cell in line.values() if cell[:1] in "=+@" and cell]
+    assert not [line[head] for line in lines for head in ("variant", "class", "reference") if line[head][:1] == "-"]
+    assert {line["variant"] for line in lines} == {f"'{name}" for name in names[:5]} | {"plain"}
+    assert {line["class"] for line in lines} == {"mean", "'=liver", "spleen"}
+    assert any(float(line["difference"] or 0) < 0 for line in lines)  # a number stays a number
+
+    # Scores in which the same names are guarded make the same table, number by number.
+    file = tmp_path / "scores.csv"
+    scores.apply(lambda column: column.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)).to_csv(
+        file, index=False
+    )
+    assert "\n'=HYPERLINK(A1)" in file.read_text()
+    assert render_csv(tables_of_scores(file, reference="@a", name="=sweep", **columns)) == own
+
+
+def test_a_score_behind_an_apostrophe_is_no_number(tmp_path: Path) -> None:
+    file = tmp_path / "scores.csv"
+    file.write_text("n,p,dice\na,1,'-0.5\n")
+    with pytest.raises(AnalysisError, match=r"has ''-0\.5' for 'dice'; expected a finite number"):
+        tables_of_scores(file, "p", "n", "dice")
