@@ -20,6 +20,9 @@ from sweeps.storage.store import Store, url_in
 DATASETS: Final = "datasets"
 """Folder in RUNS for data sets that were brought there, each under its digest."""
 
+_FILES_ONLY: Final = ("--safe-links", "--no-devices", "--no-specials", "--chmod=Fug-s")
+"""What a host sends is files: no links out of the runs folder, no devices or pipes, no programs that run as another."""
+
 
 def runs_on_head(head: Host, remote_runs: str, cache: Path) -> str:
     """Return the runs folder as the head has it: shared by the hosts, or the head's image of one in an object store.
@@ -67,7 +70,8 @@ def fetch_results(head: Host, remote_runs: str, sweep: str, trials: Mapping[str,
         rules.flush()
         (runs / "sweeps" / sweep).mkdir(parents=True, exist_ok=True)
         with sweep_lock(runs / "sweeps" / sweep):
-            _rsync(head, ["--filter", f"merge {rules.name}", f"{_at(head)}:{remote_runs}/", f"{runs}/"])
+            rule = ["--filter", f"merge {rules.name}"]
+            _rsync(head, [*_FILES_ONLY, *rule, f"{_at(head)}:{remote_runs}/", f"{runs}/"])
 
 
 def bring_dataset(head: Host, dataset: Path, digest: str, remote_runs: str) -> str:

@@ -1,4 +1,8 @@
+import os
+import shutil
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,3 +100,32 @@ def test_a_copy_that_fails_is_told_by_its_last_words(
     fake_program("rsync", script)
     with pytest.raises(UserError, match=told):
         fetch_results(head, "/r", "mine", {}, tmp_path / "runs")
+
+
+def test_a_host_sends_files_and_no_links_out_devices_pipes_or_programs_of_others(
+    head: Host, fake_program: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    real = shutil.which("rsync")
+    if real is None:
+        pytest.skip("needs rsync")
+    fake_program("rsync", f'exec {real} "$@"')
+    fake_program("ssh", 'while [ "$1" != 10.0.0.1 ]; do shift; done; shift; exec "$@"')  # this machine is the host
+    there, here, secret = tmp_path / "there", tmp_path / "here", tmp_path / "secret"
+    secret.write_text("a key")
+    sent = there / "sweeps/mine"
+    sent.mkdir(parents=True)
+    (sent / "table.csv").write_text("sound")
+    (sent / "same.csv").symlink_to("table.csv")
+    (sent / "absolute").symlink_to(secret)
+    (sent / "up").symlink_to("../../../secret")
+    (sent / "folder").symlink_to(tmp_path)
+    (sent / "program").write_text("#!/bin/sh")
+    (sent / "program").chmod(0o6755)
+    os.mkfifo(sent / "pipe")
+    with suppress(PermissionError):  # root alone makes devices
+        os.mknod(sent / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+    fetch_results(head, str(there), "mine", {}, here)
+    found = here / "sweeps/mine"
+    assert sorted(path.name for path in found.iterdir()) == ["lock", "program", "same.csv", "table.csv"]
+    assert (found / "same.csv").read_text() == "sound"
+    assert stat.S_IMODE((found / "program").stat().st_mode) == 0o755
