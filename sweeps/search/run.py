@@ -34,6 +34,7 @@ from sweeps.status.sweep import SweepReader
 from sweeps.status.trial import is_finished
 from sweeps.storage.data_cache import InPlace
 from sweeps.trial.engine import Engine
+from sweeps.trial.failure_kinds import storage_told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,13 +110,13 @@ def run_search(
     plan, changes = resolve_search(request)
     if not request.folder.exists():
         check_machine(request.resources)  # before anything is written; later it depends on what is left to do
-    with storage.held(plan.name, lambda text: say(console, text)):
+    with storage_told(runs), storage.held(plan.name, lambda text: say(console, text)):
         tries = claim(request.folder, plan.identity)
         with closing(SearchStudy(plan, request.folder, request.study)) as study:
             search = _Search(request, plan, changes, study)
             for record in search.records:
                 study.tell(record)  # what a killed command wrote down and did not come to tell
-            tidy_up(runs, plan.name, [trial.id for record in search.records for trial in record.trials])
+            tidy_up(runs, plan.name, _all_configs(search))
             if request.retry_failed:
                 study.retry_failed()
             ran, interrupted = 0, False

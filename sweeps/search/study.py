@@ -1,6 +1,8 @@
 """The Optuna study of a search: durable, and told only what is certain."""
 
 import hashlib
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,12 +69,10 @@ class SearchStudy:
         trials = self._study.get_trials(deepcopy=False)
         for trial in trials:
             if trial.state is TrialState.RUNNING and trial.number not in self._given:
-                if trial.params.keys() >= self._plan.space.keys():
-                    return self._give(trial)
-                self._study.tell(trial.number, state=TrialState.FAIL)  # cut off while it was drawn
+                return self._give(self._drawn(trial, trials))
         if self.tried >= self._plan.strategy.trials:
             return None
-        self._study.sampler = _sampler(self._plan.strategy.sampler_seed, len(trials))
+        self._study.sampler = self._sampler(len(trials))
         with quiet():
             asked = self._study.ask(self._distributions)
         return self._give(asked)
@@ -161,6 +161,29 @@ class SearchStudy:
         database.remove_session()
         database.engine.dispose()
 
+    def _drawn(self, trial: Any, trials: Sequence[Any]) -> Any:
+        """Return a trial with all its settings; what a killed command did not come to draw is drawn as it would have.
+
+        Optuna writes settings down one by one.
+        """
+        import optuna
+        from optuna.trial import TrialState
+
+        missing = [name for name in self._distributions if name not in trial.params]
+        if not missing:
+            return trial
+        with quiet():
+            alike = optuna.create_study(direction="maximize", sampler=self._sampler(trial.number))
+            alike.add_trials([t for t in trials[: trial.number] if t.state is not TrialState.WAITING])
+            values = alike.ask(self._distributions).params | trial.system_attrs.get("fixed_params", {})
+            for name in missing:
+                kind = self._distributions[name]
+                self._study._storage.set_trial_param(trial._trial_id, name, kind.to_internal_repr(values[name]), kind)
+        return self._study.get_trials(deepcopy=False)[trial.number]
+
+    def _sampler(self, number: int) -> Any:
+        return _sampler(self._plan.strategy.sampler_seed, number)
+
     def _give(self, trial: Any) -> Suggestion:
         self._given.add(trial.number)
         return Suggestion(trial.number, settings_of(trial.params, self._plan.space))
@@ -195,6 +218,7 @@ def _open(folder: Path, storage: str | None) -> Any:
 
     if storage is None:
         folder.mkdir(parents=True, exist_ok=True)
+        _drop_torn_line(folder / "study.journal")
         return _journal(folder / "study.journal")
     import sqlalchemy.exc
 
@@ -218,6 +242,18 @@ def _journal(path: Path) -> Any:
     from optuna.storages.journal import JournalFileBackend
 
     return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off the line that a killed command had begun: Optuna would join the next one to it, and read neither.
+
+    The caller has locked the sweep, so no other command writes here.
+    """
+    if not path.exists():
+        return
+    content = path.read_bytes()
+    if not content.endswith(b"\n"):
+        os.truncate(path, content.rfind(b"\n") + 1)
 
 
 def _safe(storage: str) -> str:

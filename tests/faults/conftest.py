@@ -1,21 +1,28 @@
-"""`pytest tests/faults -k SCENE --seed N` replays one fault: the number that a failing test prints."""
+"""`pytest tests/faults -k SCENE --seed N` replays one fault, the number that a failing test prints; `--every` all."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.faults.kinds import Fault
+from tests.faults.replay import chosen
+
+Choose = Callable[[Sequence[Fault], int | None], Sequence[Fault]]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="replay this fault alone")
+    parser.addoption("--every", action="store_true", help="replay every fault, which takes an hour")
 
 
 @pytest.fixture
-def seed(request: pytest.FixtureRequest) -> int | None:
-    """The fault to replay; none replays many."""
-    return request.config.getoption("--seed", None)
+def choose(request: pytest.FixtureRequest) -> Choose:
+    """Return what chooses the faults to replay: the one asked for, or so many of them."""
+    seed, every = request.config.getoption("--seed", None), request.config.getoption("--every", False)
+    return lambda faults, most: chosen(faults, seed, None if every else most)
 
 
 @pytest.fixture

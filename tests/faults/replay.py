@@ -132,7 +132,7 @@ class Replay:
                 ended = True
             except Killed:
                 assert kind.kills, "the command was killed by no one"
-            except (UserError, AnalysisError, OSError) as error:
+            except Exception as error:
                 _check_ending(kind, error)
         struck = operations.seen[fault.at] if fault.at < len(operations.seen) else None
         assert str(struck) == str(fault.operation), f"operation {fault.at} was {struck}: the scene is not repeatable"
@@ -178,8 +178,10 @@ def chosen(faults: Sequence[Fault], seed: int | None, most: int | None) -> Seque
 
 
 def _check_ending(kind: Kind, error: Exception) -> None:
+    if isinstance(error, AssertionError):
+        raise error
     assert kind.fails, f"the command ended with an error: {error!r}"
-    told = not isinstance(error, OSError) or error.errno in cli.TOLD
+    told = isinstance(error, UserError | AnalysisError) or (isinstance(error, OSError) and error.errno in cli.TOLD)
     assert told, f"the command ended with what is no sentence: {error!r}"
 
 

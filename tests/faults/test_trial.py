@@ -16,8 +16,9 @@ from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.records import TrialStatus
 from sweeps.trial.terms import Terms
+from tests.faults.conftest import Choose
 from tests.faults.content import files
-from tests.faults.replay import Replay, Scene, chosen
+from tests.faults.replay import Replay, Scene
 from tests.sweeps.chaos.chain import make_chain
 
 STEPS = 3
@@ -99,19 +100,19 @@ def scenes(run_trial: Run) -> dict[str, Scene]:
     }
 
 
-@pytest.mark.parametrize("most", [10, pytest.param(None, marks=pytest.mark.slow)], ids=["some", "all"])
+@pytest.mark.parametrize("most", [8, pytest.param(60, marks=pytest.mark.slow)], ids=["some", "many"])
 @pytest.mark.parametrize("name", ["finished", "validated", "tested", "failed", "retried", "failed-once"])
 def test_a_trial_comes_to_the_same_records_whatever_its_files_met(
-    name: str, most: int | None, scenes: dict[str, Scene], place: Path, seed: int | None
+    name: str, most: int, scenes: dict[str, Scene], place: Path, choose: Choose
 ) -> None:
     replay = Replay(scenes[name], place, f"pytest tests/faults/test_trial.py -k {name}-")
-    replay.all(chosen(replay.undisturbed(), seed, most))
+    replay.all(choose(replay.undisturbed(), most))
 
 
 @pytest.mark.slow
 def test_a_trial_whose_process_is_really_killed_comes_to_the_same_records(
-    scenes: dict[str, Scene], place: Path, seed: int | None
+    scenes: dict[str, Scene], place: Path, choose: Choose
 ) -> None:
     replay = Replay(scenes["finished"], place, "pytest tests/faults/test_trial.py -k really")
     kills = [fault for fault in replay.undisturbed() if fault.kind.kills and not fault.kind.keeps_locks]
-    replay.all(chosen(kills, seed, 20), in_child=True)
+    replay.all(choose(kills, 20), in_child=True)

@@ -1,12 +1,15 @@
 """A command's session without Ray: its folders, its channel and its trials, one after the other in this process."""
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+
+import pytest
 
 from sweeps import session
 from sweeps.on_ray.job import Job
@@ -58,10 +61,18 @@ class SessionHere:
         for trial_id in trial_ids or ():
             run_here(trial_id, job)
         while search_alg is not None and isinstance(params := search_alg.suggest("this"), dict):
-            with mock.patch.dict("sys.modules", ray=SimpleNamespace(tune=SimpleNamespace(report=lambda told: None))):
+            with _no_ray():
                 trainable(params, job, **extra or {})
             search_alg.on_trial_complete("this")
         return {}
+
+
+@contextmanager
+def _no_ray() -> Iterator[None]:
+    """Let Tune be told nothing."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "ray", SimpleNamespace(tune=SimpleNamespace(report=lambda told: None)))
+        yield
 
 
 @contextmanager

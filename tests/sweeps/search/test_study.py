@@ -54,6 +54,16 @@ def test_a_reopened_study_hands_out_what_was_cut_off_and_enqueues_nothing_twice(
     assert _states(tmp_path) == ["COMPLETE", "RUNNING", "RUNNING"]
 
 
+def test_a_line_that_was_cut_off_costs_the_study_nothing_else(make_plan: MakePlan, tmp_path: Path) -> None:
+    first, journal = SearchStudy(make_plan(), tmp_path), tmp_path / "study.journal"
+    _finish(first, _ask(first), 0.7)
+    second, before = _ask(first), journal.read_bytes()
+    for torn in (b"", b'{"op_code":6,"worker'):
+        journal.write_bytes(before + torn)
+        assert _ask(SearchStudy(make_plan(), tmp_path)) == second
+        assert _states(tmp_path) == ["COMPLETE", "RUNNING"]
+
+
 def test_draws_depend_on_what_is_known_and_not_on_how_often_the_study_was_opened(
     make_plan: MakePlan, tmp_path: Path
 ) -> None:
@@ -180,3 +190,31 @@ def test_an_older_study_goes_on_though_its_journal_names_the_folder_it_was_in(
 def test_a_storage_that_can_not_be_had_gets_a_sentence(make_plan: MakePlan, tmp_path: Path, url: str) -> None:
     with pytest.raises(UserError, match="The storage"):
         SearchStudy(make_plan(), tmp_path, url)
+
+
+@pytest.mark.parametrize("place", [0, 1, 6, 7, 8])
+def test_a_draw_that_was_cut_off_is_finished_as_it_would_have_been(
+    make_plan: MakePlan, tmp_path: Path, place: int
+) -> None:
+    def run(folder: Path, cut: int | None) -> list[Suggestion]:
+        study, found = SearchStudy(make_plan(trials=9), folder), []
+        while True:
+            if len(found) == cut:
+                cut = None
+                before = (folder / "study.journal").read_bytes().splitlines(keepends=True)
+                _ask(study)
+                drawn = (folder / "study.journal").read_bytes().splitlines(keepends=True)
+                asked = []
+                for lines in range(len(before) + 1, len(drawn) + 1):  # killed after each line of the draw
+                    (folder / "study.journal").write_bytes(b"".join(drawn[:lines]))
+                    study = SearchStudy(make_plan(trials=9), folder)
+                    asked.append(suggestion := _ask(study))
+                assert len(asked) > 2
+                assert all(each == suggestion for each in asked)
+            elif (suggestion := study.ask()) is None:  # type: ignore[assignment]
+                return found
+            found.append(suggestion)
+            _finish(study, suggestion, 0.5 + suggestion.settings["loss.sdm"] / 4)
+
+    assert run(tmp_path / "cut", place) == run(tmp_path / "whole", None)
+    assert set(_states(tmp_path / "cut")) == {"COMPLETE"}
