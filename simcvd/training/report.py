@@ -1,7 +1,6 @@
 """What a step reports: numbers for log.jsonl, TensorBoard and whoever watches."""
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -108,7 +107,7 @@ class TrialLog:
     Args:
         folder: the trial's folder.
         first_step: where this session starts; later lines of an interrupted session are dropped, since their steps are
-            done again.
+            done again, and so is the last line of a training that had ended, which holds no losses.
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
@@ -117,7 +116,7 @@ class TrialLog:
         self._events: Any = None
         self._first_step = first_step
         text = self._path.read_text() if self._path.exists() else ""
-        kept = "".join(f"{line}\n" for line in text.splitlines() if _step_of(line) <= first_step)
+        kept = "".join(f"{line}\n" for line in text.splitlines() if _is_kept(line, first_step))
         if kept != text or not self._path.exists():
             # By rename: on a full disk the old lines must stay.
             write_file(self._path, kept)
@@ -147,8 +146,9 @@ class TrialLog:
             self._events.close()
 
 
-def _step_of(line: str) -> float:
+def _is_kept(line: str, first_step: int) -> bool:
     try:
-        return float(json.loads(line)["step"])
+        report = json.loads(line)
+        return bool(report["step"] <= first_step) and "losses" in report
     except (ValueError, KeyError, TypeError):  # a line cut off by a kill
-        return math.inf
+        return False

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from simcvd.methods.base import Term
-from simcvd.training.report import StepReport
+from simcvd.training.report import StepReport, TrialLog
 from tests.pretend_gpu import pretended
 
 
@@ -30,3 +32,13 @@ def test_norms_stand_beside_their_terms() -> None:
         "diagnostics": {"certain": 1.0},
         "gradient_norms": {"dice": 7.0, "sdm": 8.0},
     }
+
+
+def test_a_log_keeps_the_steps_that_are_not_done_again_and_no_ending_twice(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    done = [f'{{"step": {step}, "losses": {{"dice": 0.5}}}}\n' for step in (1, 2, 3)]
+    log.write_text("".join(done) + '{"step": 3, "val": {"student_dice": 0.8}}\n{"step": 3, "los')
+    TrialLog(tmp_path, 3).close()
+    assert log.read_text() == "".join(done)
+    TrialLog(tmp_path, 2).close()
+    assert log.read_text() == "".join(done[:2])
