@@ -3,9 +3,9 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from simcvd.case_id import id_problem
 from simcvd.errors import UserError
@@ -86,6 +86,8 @@ class DatasetInfo(_Model):
         preprocessing: what every scan went through; prediction does the same. None: a set made by version 0.1.
         scans: how each case's file holds its scan; empty in sets made by version 0.1.
         ignored: whether labels hold `simcvd.labels.IGNORED`, which no supervised loss and no score looks at.
+        groups: name of the group that each case belongs to, such as its patient: no group is in two splits, and it is
+            labelled whole. A case that is not named is alone. Written only where there are groups.
     """
 
     name: str
@@ -106,6 +108,15 @@ class DatasetInfo(_Model):
     preprocessing: Preprocessing | None = None
     scans: dict[str, ScanFacts] = {}
     ignored: bool = False
+    groups: dict[str, str] = {}
+
+    @model_serializer(mode="wrap")
+    def _without_empty_groups(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the groups out where there are none: such a set has the digest and the file that it always had."""
+        content: dict[str, Any] = written(self)
+        if not self.groups:
+            content.pop("groups", None)
+        return content
 
     @property
     def digest(self) -> str:

@@ -1,7 +1,6 @@
 """The data set folder as the rest of the program sees it: `dataset.json`, case files, and views on its splits."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ import numpy as np
 
 from simcvd.data.case_file import Array, CaseFile, Grid, case_digest, case_path, has_label, open_case, write_case
 from simcvd.data.dataset_info import DatasetInfo, Intensity, ScanFacts, Shape, Splits, open_info, write_info
+from simcvd.data.drawing import counts_near, first_whole, shuffled, units
 from simcvd.errors import UserError
 from simcvd.scans.preprocessing import Preprocessing
 
@@ -68,10 +68,10 @@ def open_training(folder: Path, labeled: Labeled = None, label_split: int | None
         labeled: how many training cases are labelled; `all` takes every one that has a label, so the others are those
             without; none takes the data set's own number.
         label_split: seed that draws the labelled cases; none takes the first of the training list. With one seed, a
-            smaller draw is part of a larger one.
+            smaller draw is part of a larger one, unless groups that are labelled whole do not add up to it.
 
     Raises:
-        UserError: fewer training cases have a label than asked for.
+        UserError: fewer training cases have a label than asked for, or no whole groups hold so many.
     """
     info = open_info(folder)
     chosen = labeled_ids(info, labeled, label_split)
@@ -111,8 +111,10 @@ def open_labeled(folder: Path, case_id: str) -> CaseFile:
 def labeled_ids(info: DatasetInfo, labeled: Labeled, label_split: int | None) -> set[str]:
     """Return the training cases whose labels are used; the arguments are those of `open_training`.
 
+    Groups are labelled whole, or not at all.
+
     Raises:
-        UserError: fewer training cases have a label than asked for.
+        UserError: fewer training cases have a label than asked for, or no whole groups hold so many.
     """
     if labeled is None and label_split is None:
         return set(info.splits.train_labeled)
@@ -126,16 +128,15 @@ def labeled_ids(info: DatasetInfo, labeled: Labeled, label_split: int | None) ->
             f"data.labeled is {count}, but only {len(candidates)} training cases of '{info.name}' have a label; "
             f"ask for {len(candidates)} or fewer, or for all."
         )
-    return set((candidates if label_split is None else shuffled(candidates, label_split))[:count])
-
-
-def shuffled(ids: Iterable[str], seed: int) -> list[str]:
-    """Return ids in an order drawn from `seed`, the same with every library version.
-
-    >>> shuffled(["a", "b", "c", "d"], seed=0) == shuffled(["d", "c", "b", "a"], seed=0)
-    True
-    """
-    return sorted(ids, key=lambda case_id: hashlib.sha256(f"{seed}/{case_id}".encode()).digest())
+    drawn = units(candidates, info.groups, label_split)
+    chosen = first_whole(drawn, count)
+    if chosen is None:
+        near = " or ".join(map(str, counts_near(drawn, count)))
+        raise UserError(
+            f"data.labeled is {count}, but the groups of '{info.name}' are labelled whole and none of them together "
+            f"hold {count} training cases with a label; ask for {near}."
+        )
+    return {case_id for unit in chosen for case_id in unit}
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ class Origin:
         preprocessing: what every scan went through; none where there were no scans.
         scans: how each case's file holds its scan.
         ignored: whether labels have voxels that count nowhere.
+        groups: which cases belong together, such as all scans of one patient: the group's name by case.
     """
 
     source: str
@@ -159,6 +161,7 @@ class Origin:
     preprocessing: Preprocessing | None = None
     scans: Mapping[str, ScanFacts] = field(default_factory=dict)
     ignored: bool = False
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 def build_info(
@@ -204,6 +207,7 @@ def build_info(
         preprocessing=origin.preprocessing,
         scans={case_id: facts for case_id, facts in origin.scans.items() if case_id in digests},
         ignored=origin.ignored,
+        groups={case_id: origin.groups[case_id] for case_id in ids if case_id in origin.groups},
     )
 
 

@@ -29,6 +29,12 @@ TestOption = Annotated[int | None, typer.Option(min=0, metavar="N", help="Test c
 SplitFileOption = Annotated[
     Path | None, typer.Option("--split", metavar="FILE", help="File that names the cases of each split.")
 ]
+GroupsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="CSV of case,group: a group's cases, as all scans of a patient, stay in one split."
+    ),
+]
 SplitSeedOption = Annotated[
     int | None, typer.Option("--seed", min=0, metavar="N", help="Draw the splits. Default: in the order of the list.")
 ]
@@ -65,6 +71,7 @@ def _chosen(
     val: ValOption = None,
     test: TestOption = None,
     split: SplitFileOption = None,
+    groups: GroupsOption = None,
     seed: SplitSeedOption = None,
     classes: ClassesOption = None,
     channels: ChannelsOption = None,
@@ -83,6 +90,7 @@ def _chosen(
         val=val,
         test=test,
         split_file=split,
+        groups=groups,
         seed=seed,
         classes=_names(classes),
         channels=_names(channels),

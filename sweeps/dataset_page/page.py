@@ -110,6 +110,8 @@ def _lines(report: InspectionReport, case: CaseFacts, own: Slice) -> tuple[str, 
     prepared = report.info.shapes[case.id]
     stored = f", {case.orientation}" if case.orientation else ""
     lines = [f"{times(case.shape)}{stored}", f"{times(case.spacing_mm)} mm"]
+    if case.id in report.info.groups:
+        lines.insert(0, f"group {report.info.groups[case.id]}")
     if prepared != case.shape:
         lines.append(f"prepared {times(prepared)}")
     return (*lines, f"slice {own.number} of {own.of}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from simcvd.data.dataset_info import DatasetInfo, ScanFacts
+from simcvd.data.drawing import torn_groups
 from simcvd.data.inspection.case_facts import CaseFacts, ChannelFacts, Sides, channel_facts, label_facts
 from simcvd.data.inspection.finding import Finding
 from simcvd.data.inspection.oddities import oddities
@@ -40,6 +41,11 @@ def inspect(
     ids = info.splits.all()
     problems: list[str] = [
         f"Case {i} is in two splits; prepare anew." for i in sorted({i for i in ids if ids.count(i) > 1})
+    ]
+    problems += [
+        f"Group {torn.group} is in two splits, case {torn.cases[0]} in {torn.splits[0]} and case {torn.cases[1]} in "
+        f"{torn.splits[1]}; prepare anew."
+        for torn in torn_groups(info.splits.items(), info.groups, info.with_label)
     ]
     split_of = {case_id: name for name, own in info.splits.items() for case_id in own}
     cases: list[CaseFacts] = []

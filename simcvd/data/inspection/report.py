@@ -132,6 +132,18 @@ class InspectionReport:
         return ", ".join(f"{count} {name}" for name, count in self.counts.items())
 
     @property
+    def grouped(self) -> str:
+        """Groups and their sizes, in words; empty where there are none."""
+        sizes = sorted(Counter(self.info.groups.values()).values())
+        if not sizes:
+            return ""
+        least, most = sizes[0], sizes[-1]
+        cases = f"{most} case{'s' if most > 1 else ''}" if least == most else f"{least} to {most} cases"
+        alone = sum(self.counts.values()) - sum(sizes)
+        told = f"{len(sizes)} group{'s' if len(sizes) > 1 else ''} of {cases}, each in one split"
+        return told + (f"; {alone} cases are in no group" if alone else "")
+
+    @property
     def oriented(self) -> str:
         """Orientations of the files, in words."""
         return ", ".join(f"{codes} ({count})" for codes, count in self.orientations.items())
@@ -142,6 +154,7 @@ class InspectionReport:
         told = [
             ("", f"{info.name} ({info.source}), digest {info.digest[:12]}"),
             ("cases", self.counted),
+            *([("", self.grouped)] if self.grouped else []),
             ("in files", f"orientation {self.oriented}"),
             ("", f"spacing in mm {self.scan_spacing_mm}"),
             ("", f"voxels {self.scan_shape}"),

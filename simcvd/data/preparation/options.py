@@ -23,6 +23,7 @@ class PrepareOptions:
         test: test cases; none takes the source's default.
         seed: draws the order that the counts cut; none keeps the list's.
         split_file: see `splits.read_split_file`.
+        groups: file that names the cases that belong together, see `groups.read_groups`; none: each is alone.
         classes: names of the foreground classes 1 to K; none takes the source's.
         channels: names of the image channels; none takes the source's.
         name: of the data set; none takes the target folder's.
@@ -40,6 +41,7 @@ class PrepareOptions:
     test: int | None = None
     seed: int | None = None
     split_file: Path | None = None
+    groups: Path | None = None
     classes: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
     name: str | None = None
@@ -71,7 +73,9 @@ def check_options(source: ScanFolder, options: PrepareOptions) -> None:
             raise UserError(f"The {kind} names are '{', '.join(names)}'; expected different names, at least one.")
 
 
-def request_of(source: ScanFolder, options: PrepareOptions, lists: SplitLists | None) -> dict[str, Any]:
+def request_of(
+    source: ScanFolder, options: PrepareOptions, lists: SplitLists | None, groups: Mapping[str, str]
+) -> dict[str, Any]:
     """Return what decides a data set, in JSON types."""
     return {
         "kind": source.kind,
@@ -88,6 +92,7 @@ def request_of(source: ScanFolder, options: PrepareOptions, lists: SplitLists | 
         "like": None if options.like is None else str(options.like.resolve()),
         "skip_bad": options.skip_bad,
         "split_file": None if lists is None else [lists.splits.model_dump(mode="json"), list(lists.train or ())],
+        "groups": dict(groups) or None,
     }
 
 

@@ -15,10 +15,11 @@ from simcvd.data.dataset_info import DatasetInfo, ScanFacts, Splits, open_info, 
 from simcvd.data.plan.plan_file import plan_for
 from simcvd.data.preparation.cases import Recipe, find_classes, write_cases
 from simcvd.data.preparation.choice import choose
+from simcvd.data.preparation.groups import read_groups, refuse_unknown
 from simcvd.data.preparation.journal import Journal, JournalEntry, locked
 from simcvd.data.preparation.options import PrepareOptions, check_options, refuse_other_request, request_of
 from simcvd.data.preparation.source import ScanFolder
-from simcvd.data.preparation.splits import SplitCounts, read_split_file, split_by_count, split_by_lists
+from simcvd.data.preparation.splits import SplitCounts, read_split_file, some, split_by_count, split_by_lists
 from simcvd.data.preparation.survey import survey
 from simcvd.data.store import Origin, build_info
 from simcvd.errors import UserError
@@ -90,6 +91,11 @@ class _Preparation:
         if options.split_file:
             self._lists = read_split_file(options.split_file)
         self._cases = {case.id: case for case in source.cases}
+        self._groups: dict[str, str] = {}
+        if options.groups:
+            self._groups = read_groups(options.groups)
+            refuse_unknown(options.groups, self._groups, {*self._cases, *source.problems})
+        self._asked = SplitCounts()
         self.left_out: dict[str, str] = {}
         self.reasons: tuple[str, ...] = ()
         self._lost: Counter[int] = Counter()
@@ -102,7 +108,7 @@ class _Preparation:
         for case_id in self._cases:
             if problem := id_problem(case_id):
                 self._problem(case_id, problem)
-        request = request_of(source, options, self._lists)
+        request = request_of(source, options, self._lists, self._groups)
         earlier = journal.request()
         if earlier is not None:
             self.left_out |= refuse_other_request(self._target, earlier, request)
@@ -137,6 +143,7 @@ class _Preparation:
                 preprocessing=made,
                 scans={case_id: ScanFacts(**entry.scan) for case_id, entry in entries.items() if entry.scan},
                 ignored=any(entries[case_id].ignored for case_id in splits.all()),
+                groups=self._groups,
             ),
         )
         journal.drop_others(set(info.digests))
@@ -153,7 +160,24 @@ class _Preparation:
             "of it; choose a finer --spacing."
             for value, count in sorted(self._lost.items())
         ]
-        return (*self._source.notes, *told)
+        return (*self._source.notes, *told, *self._notes_on_groups(info))
+
+    def _notes_on_groups(self, info: DatasetInfo) -> list[str]:
+        if not self._groups:
+            return []
+        told = []
+        splits, asked = info.splits, self._asked
+        for name, count, ids in (
+            ("train_labeled", asked.labeled, splits.train_labeled),
+            ("val", asked.val, splits.val),
+            ("test", asked.test, splits.test),
+        ):
+            if count is not None and len(ids) != count:
+                told.append(f"Groups are kept whole, so {name} has {len(ids)} cases in place of {count}.")
+        alone = [case_id for case_id in info.digests if case_id not in self._groups]
+        if alone:
+            told.append(f"{len(alone)} cases are not in {self._options.groups} and are each alone: {some(alone)}.")
+        return told
 
     def _split(self) -> tuple[Splits, list[str]]:
         usable = [case for case in self._source.cases if case.id not in self.left_out]
@@ -162,13 +186,15 @@ class _Preparation:
         asked = SplitCounts(options.labeled, options.unlabeled, options.val, options.test, options.seed)
         order = [case.id for case in usable]
         if self._lists:
-            return split_by_lists(self._lists, order, with_label, asked, self.left_out)
+            self._asked = asked
+            return split_by_lists(self._lists, order, with_label, asked, self.left_out, self._groups)
         default = self._source.default_counts(len(with_label))
         if asked.val is None:
             asked = replace(asked, val=default.val)
         if asked.test is None:
             asked = replace(asked, test=default.test)
-        return split_by_count(order, with_label, asked)
+        self._asked = asked
+        return split_by_count(order, with_label, asked, self._groups)
 
     def _preprocessing(self, done: DatasetInfo | None, splits: Splits, classes: int) -> Preprocessing:
         """Return what the finished data set was made with, else what the source fixes, else what suits its scans."""

@@ -2,12 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simcvd.data.store import Splits, shuffled
+from simcvd.data.drawing import Unit, counts_near, first_whole, torn_groups, units
+from simcvd.data.store import Splits
 from simcvd.errors import UserError
 from simcvd.scans.formats import scan_ending
 from simcvd.yaml_text import parse_yaml
@@ -64,8 +65,15 @@ def shares(labelled: int) -> SplitCounts:
     return SplitCounts(val=round(0.1 * labelled), test=round(0.2 * labelled))
 
 
-def split_by_count(order: Sequence[str], with_label: Collection[str], counts: SplitCounts) -> tuple[Splits, list[str]]:
+def split_by_count(
+    order: Sequence[str],
+    with_label: Collection[str],
+    counts: SplitCounts,
+    groups: Mapping[str, str] | None = None,
+) -> tuple[Splits, list[str]]:
     """Take test and validation cases from the end of the labelled ones, the test last; the front is for training.
+
+    Groups stay whole, so that a count may be met by the nearest number that whole groups hold.
 
     >>> split_by_count("abcdef", "abcdf", SplitCounts(labeled=1, val=1, test=2))[0].all()
     ['a', 'b', 'e', 'c', 'd', 'f']
@@ -74,6 +82,8 @@ def split_by_count(order: Sequence[str], with_label: Collection[str], counts: Sp
         order: all case ids in the order of their list.
         with_label: those with a label; the others can only be unlabelled training cases.
         counts: how many of each.
+        groups: the group's name of each case that is not alone. Of a group in val or test, cases without a label are
+            in no split.
 
     Returns:
         The splits and the training cases in order, those with a label first.
@@ -82,25 +92,32 @@ def split_by_count(order: Sequence[str], with_label: Collection[str], counts: Sp
         UserError: too few cases with a label, or a count that makes no sense.
     """
     labeled, unlabeled, val, test = counts.labeled, counts.unlabeled or 0, counts.val or 0, counts.test or 0
+    groups = groups or {}
     if min(val, test, unlabeled) < 0 or (labeled is not None and labeled < 1):
         raise UserError(
             f"The split asks for {labeled} labelled, {val} val and {test} test cases; expected at least 1, 0, 0."
         )
-    pool = [case_id for case_id in order if case_id in with_label]
-    if counts.seed is not None:
-        pool = shuffled(pool, counts.seed)
+    drawn = units([case_id for case_id in order if case_id in with_label], groups, counts.seed)
     if unlabeled and labeled is None:
         raise UserError("A number of unlabelled cases needs a number of labelled ones beside it; give both.")
-    needed = (labeled or 1) + val + test
-    if needed > len(pool):
+    there = len(_ids(drawn))
+    if (labeled or 1) + val + test > there:
         raise UserError(
             f"The split asks for {labeled or 'at least 1'} labelled training, {val} val and {test} test cases, "
-            f"but only {len(pool)} cases have a label; ask for fewer."
+            f"but only {there} cases have a label; ask for fewer."
         )
-    kept = len(pool) - val - test
-    count = kept if labeled is None else labeled
-    bare = [case_id for case_id in order if case_id not in with_label]
-    train = [*pool[:kept], *bare]
+    tested, drawn = _from_end(drawn, test)
+    validated, drawn = _from_end(drawn, val)
+    if not drawn:
+        raise UserError(
+            f"The split asks for {val} val and {test} test cases, and groups are kept whole, so that no case with a "
+            "label is left for training; ask for fewer."
+        )
+    kept = drawn if labeled is None else _near(drawn, labeled)
+    others = _without(drawn, kept)
+    away = {groups.get(case_id) for case_id in _ids([*validated, *tested])} - {None}
+    bare = [case_id for case_id in order if case_id not in with_label and groups.get(case_id) not in away]
+    train, count = [*_ids(kept), *_ids(others), *bare], len(_ids(kept))
     if counts.unlabeled is not None:
         if count + unlabeled > len(train):
             raise UserError(
@@ -110,10 +127,32 @@ def split_by_count(order: Sequence[str], with_label: Collection[str], counts: Sp
     splits = Splits(
         train_labeled=tuple(train[:count]),
         train_unlabeled=tuple(train[count:]),
-        val=tuple(pool[kept : kept + val]),
-        test=tuple(pool[kept + val :]),
+        val=tuple(_ids(validated)),
+        test=tuple(_ids(tested)),
     )
     return splits, train
+
+
+def _from_end(drawn: Sequence[Unit], count: int) -> tuple[list[Unit], list[Unit]]:
+    """Return the last units that hold about `count` cases, and the others."""
+    taken = _near(drawn[::-1], count)[::-1]
+    return taken, _without(drawn, taken)
+
+
+def _near(drawn: Sequence[Unit], count: int) -> list[Unit]:
+    """Return the first units that hold so many cases, or the nearest number that units hold; of two, the smaller."""
+    numbers = counts_near(drawn, count) if count else [0]
+    nearest = min(numbers, key=lambda number: abs(number - count), default=0)
+    return first_whole(drawn, nearest) or []
+
+
+def _without(drawn: Iterable[Unit], taken: Iterable[Unit]) -> list[Unit]:
+    gone = set(taken)
+    return [unit for unit in drawn if unit not in gone]
+
+
+def _ids(drawn: Iterable[Unit]) -> list[str]:
+    return [case_id for unit in drawn for case_id in unit]
 
 
 def split_by_lists(
@@ -122,6 +161,7 @@ def split_by_lists(
     with_label: Collection[str],
     counts: SplitCounts,
     left_out: Collection[str],
+    groups: Mapping[str, str] | None = None,
 ) -> tuple[Splits, list[str]]:
     """Take the splits from a file.
 
@@ -131,9 +171,11 @@ def split_by_lists(
         with_label: those with a label.
         counts: what the file leaves open; asking for what it decides is refused.
         left_out: ids that were dropped as bad, and are dropped from the lists too.
+        groups: the group's name of each case that is not alone.
 
     Raises:
-        UserError: unknown or repeated ids, a case without label where one is needed, or a count beside the file.
+        UserError: unknown or repeated ids, a case without label where one is needed, a group in two splits, or a count
+            beside the file.
     """
     for name in ("labeled", "unlabeled", "val", "test"):
         split = name if name in lists.decides else f"train_{name}"
@@ -159,12 +201,17 @@ def split_by_lists(
         order = [*splits.train_labeled, *splits.train_unlabeled]
     else:
         train = [case_id for case_id in lists.train if case_id not in left_out]
-        chosen, order = split_by_count(train, with_label, counts)
+        chosen, order = split_by_count(train, with_label, counts, groups)
         # The list's own order, so that another number of labelled cases later follows it too.
         order = [case_id for case_id in train if case_id in order] if counts.seed is None else order
         splits = chosen.model_copy(update={name: getattr(splits, name) for name in lists.decides})
     if not splits.train_labeled:
         raise UserError("The split file leaves no labelled training case; expected at least one.")
+    for group, (one, other), (first, second) in torn_groups(splits.items(), groups or {}, with_label)[:1]:
+        raise UserError(
+            f"The split file puts case {one} of group {group} into {first} and case {other} into {second}; keep all "
+            "cases of a group in one split."
+        )
     return splits, order
 
 

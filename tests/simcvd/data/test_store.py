@@ -3,18 +3,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simcvd.data.dataset_info import DatasetInfo
 from simcvd.data.store import (
     Grid,
     Origin,
     Splits,
     build_info,
     case_path,
+    labeled_ids,
     open_split,
     open_training,
     shuffled,
     write_case,
 )
 from simcvd.errors import UserError
+from tests.simcvd.data.tiny_info import info_of
 from tests.simcvd.data.tiny_store import SHAPE, label_of, make
 
 
@@ -110,3 +113,41 @@ def test_intensity_is_of_the_scans_before_normalisation(tmp_path: Path) -> None:
     assert info.intensity[0].mean == pytest.approx(voxels.mean(), rel=1e-5)
     assert info.intensity[0].std == pytest.approx(voxels.std(), rel=1e-5)
     assert info.intensity[0].percentile_50 == pytest.approx(np.median(voxels), rel=1e-5)
+
+
+GROUPS = {"a": "p", "b": "q", "c": "p", "d": "q", "e": "r"}
+
+
+def _grouped() -> DatasetInfo:
+    splits = Splits(train_labeled=("a", "c"), train_unlabeled=("b", "d", "e", "f"), test=("t",))
+    return info_of(splits, "abcdef", "abcdeft", GROUPS)
+
+
+def test_scans_of_one_patient_are_labelled_together_or_not_at_all_in_every_draw() -> None:
+    drawn = set()
+    for split in (None, *range(20)):
+        for count in range(1, 7):
+            chosen = labeled_ids(_grouped(), count, split)
+            assert len(chosen) == count
+            assert {"a", "c"} <= chosen or not {"a", "c"} & chosen
+            assert {"b", "d"} <= chosen or not {"b", "d"} & chosen
+            drawn.add(frozenset(chosen) if count == 2 else frozenset())
+    assert drawn - {frozenset()} == {frozenset("ac"), frozenset("bd"), frozenset("ef")}
+    assert labeled_ids(_grouped(), None, 0) in ({"a", "c"}, {"b", "d"}, {"e", "f"}), "the data set's own number"
+    assert labeled_ids(_grouped(), "all", 0) == set("abcdef")
+    bare = _grouped().model_copy(update={"groups": {}})
+    assert any(len({"a", "c"} & labeled_ids(bare, 2, split)) == 1 for split in range(20)), (
+        "without groups they are torn"
+    )
+
+
+def test_a_number_of_labels_that_no_whole_groups_hold_is_refused_with_those_beside_it() -> None:
+    pairs = _grouped().model_copy(update={"groups": GROUPS | {"e": "r", "f": "r"}})
+    told = (
+        r"data\.labeled is 3, but the groups of 'tiny' are labelled whole and none of them together hold 3 training "
+        r"cases with a label; ask for 2 or 4\."
+    )
+    with pytest.raises(UserError, match=told):
+        labeled_ids(pairs, 3, 0)
+    with pytest.raises(UserError, match=r"ask for 2\."):
+        labeled_ids(pairs, 1, None)

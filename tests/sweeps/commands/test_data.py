@@ -29,7 +29,7 @@ def test_inspect_writes_a_page_and_keeps_standard_output_for_json(run, dataset, 
     assert "give --html another file" in str(refused.output) + str(refused.exception)
 
 
-COMMON = ("--labeled", "--unlabeled", "--val", "--test", "--split", "--seed", "--skip-bad", "--workers")
+COMMON = ("--labeled", "--unlabeled", "--val", "--test", "--split", "--groups", "--seed", "--skip-bad", "--workers")
 CHOSEN = ("--classes", "--channels", "--spacing", "--normalize", "--like")
 
 
@@ -78,3 +78,25 @@ def test_prepare_says_what_is_odd_about_the_new_data_set_and_2_if_results_would_
     assert "ODD        3 of 3 labels touch the scan's border (low X)" in done.output
     assert "PROBLEM    Cases case0 (train_labeled) and case3 (test) hold the same scan" in done.output
     assert done.exit_code == 2
+
+
+def test_prepare_keeps_the_scans_of_a_patient_in_one_split_and_says_what_that_changes(run, tmp_path):
+    random = np.random.default_rng(0)
+    label = np.zeros((12, 12, 12), np.uint8)
+    label[4:8, 4:8, 4:8] = 1
+    for number in range(5):
+        for folder, array in (("images", random.random((12, 12, 12), np.float32)), ("labels", label)):
+            (tmp_path / "scans" / folder).mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), tmp_path / "scans" / folder / f"case{number}.nii")
+    groups = tmp_path / "patients.csv"
+    groups.write_text("case,group\ncase1,p\ncase2,p\ncase3,q\ncase4,q\n")
+    asked = ("prepare", "nifti", tmp_path / "scans", tmp_path / "set", "--val", 0, "--test", 1, "--groups", groups)
+    done = run(*asked)
+    assert done.exit_code == 0, done.output
+    assert "1 cases are not in" in done.output
+    info = json.loads((tmp_path / "set" / "dataset.json").read_text())
+    assert info["splits"]["test"] == ["case0"], "the only number of cases that is met exactly"
+    groups.write_text("case,patient\ncase1,p\n")
+    refused = run(*asked)
+    assert refused.exit_code == 2
+    assert "begins with 'case,patient'; expected a CSV file whose first line is case,group" in refused.output

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simcvd.data.inspection.inspect import inspect
-from simcvd.data.store import Grid, Origin, Splits, build_info, case_path, write_case, write_info
+from simcvd.data.store import Grid, Origin, Splits, build_info, case_path, open_info, write_case, write_info
 from simcvd.errors import UserError
 from sweeps.dataset_page.page import write_page
 from tests.sweeps.dataset_page.made import EVIL, make
@@ -134,3 +134,15 @@ def test_more_classes_than_colours_are_dashed(tmp_path):
     write_page(tmp_path / "data.html", tmp_path, inspect(tmp_path))
     classes = re.findall(r'<path class="([^"]+)"', (tmp_path / "data.html").read_text())
     assert classes == [*(f"k{k}" for k in range(8)), "k0 dashed", "k1 dashed"]
+
+
+def test_groups_are_told_and_each_case_names_its_own(tmp_path):
+    folder = make(tmp_path / "set")
+    write_page(tmp_path / "without.html", folder, inspect(folder))
+    assert "group" not in re.sub(r"<(style|script)>.*?</\1>", "", (tmp_path / "without.html").read_text(), flags=re.S)
+    info = open_info(folder)
+    write_info(folder, info.model_copy(update={"groups": {"case_0": "<b>p1</b>", "case_1": "<b>p1</b>"}}))
+    write_page(tmp_path / "with.html", folder, inspect(folder))
+    text = (tmp_path / "with.html").read_text()
+    assert "1 group of 2 cases, each in one split; 2 cases are in no group." in text
+    assert text.count("<span>group &lt;b&gt;p1&lt;/b&gt;</span>") == 2

@@ -121,3 +121,14 @@ def test_label_splits_that_draw_nothing_are_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(UserError, match=sentence):
         plan_sweep(asked(_sweep(base={"preset": "phantom", **base}, label_splits=[0, 1]), dataset, tmp_path))
+
+
+def test_a_label_split_labels_all_scans_of_a_patient_or_none(dataset: Path) -> None:
+    info = open_info(dataset)
+    more = info.model_copy(update={"train_order": info.train_order + info.splits.val})
+    first, second, third = more.train_order[:3]
+    grouped = more.model_copy(update={"groups": {first: "p", third: "p"}})
+    sweep = _sweep(base={"data.labeled": 2}, label_splits=[0])
+    assert [set(each["cases"]) for each in labeled_cases(grouped, expand(sweep, "d"))] == [{first, third}]
+    alone = _sweep(base={"data.labeled": 1}, label_splits=[0])
+    assert [set(each["cases"]) for each in labeled_cases(grouped, expand(alone, "d"))] == [{second}]

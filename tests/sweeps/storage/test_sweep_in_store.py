@@ -19,6 +19,7 @@ from sweeps.definition.catalogue import SweepFile
 from sweeps.request import SweepRequest
 from sweeps.resources.request import ResourceRequest
 from sweeps.runner import SweepOutcome, run_sweep
+from sweeps.storage.attempt.stored import trial_files
 from sweeps.storage.lease import Held, Pace, claim
 from sweeps.storage.object_runs import ObjectRuns
 from sweeps.storage.store import Store
@@ -70,8 +71,11 @@ def mirror(store: Store, tmp_path: Path) -> Path:
 
 
 def _steps(store: Store) -> dict[str, list[int]]:
-    names = [name for name in store.entries("trials") if name.endswith("/steps.txt")]
-    return {name.split("/")[1]: [int(line) for line in (store.read(name) or b"").split()] for name in names}
+    found = {}
+    for trial in store.folders("trials"):
+        if steps := trial_files(store, trial).get(f"trials/{trial}/steps.txt"):
+            found[trial] = [int(line) for line in (store.read(steps.name) or b"").split()]
+    return found
 
 
 def test_a_sweep_in_a_store_gives_the_rows_of_one_in_a_folder(run: Run, store: Store, mirror: Path, tmp_path) -> None:
@@ -89,10 +93,10 @@ def test_a_sweep_in_a_store_gives_the_rows_of_one_in_a_folder(run: Run, store: S
     assert store.read("sweeps/mine/sweep.yaml")
     trials = [row.planned.id for row in outcome.state.rows]
     for trial in trials[:2]:
-        assert store.has(f"trials/{trial}/student.safetensors")
+        assert f"trials/{trial}/student.safetensors" in trial_files(store, trial)
         assert store.has(f"results/masks/{trial}.h5")
         assert not any("/checkpoint/" in name for name in store.entries(f"trials/{trial}"))
-    assert store.has(f"trials/{trials[2]}/failure.txt")
+    assert f"trials/{trials[2]}/failure.txt" in trial_files(store, trials[2])
     assert store.entries("live") == {}
     assert list(ObjectRuns(store, tmp_path / "cache").workspaces.iterdir()) == []
     names = store.entries("")

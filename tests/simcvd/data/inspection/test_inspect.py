@@ -192,3 +192,23 @@ def written(
     )
     write_info(folder, info)
     return info
+
+
+def test_groups_are_counted_and_one_that_is_in_two_splits_is_a_problem(
+    nifti: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "groups.csv").write_text("case,group\na,p1\nb,p1\nc,p2\nd,p2\ne,p2\n")
+    options = PrepareOptions(labeled=2, val=1, test=0, groups=tmp_path / "groups.csv")
+    info = prepare_nifti(nifti(6).path, tmp_path / "set", options).info
+    report = inspect(tmp_path / "set")
+    assert report.problems == ()
+    assert report.grouped == "2 groups of 2 to 3 cases, each in one split; 1 cases are in no group"
+    assert f"           {report.grouped}" in report.lines()
+    assert report.to_dict()["groups"]["e"] == "p2"
+    torn = info.model_copy(update={"groups": info.groups | {"f": "p1"}})
+    write_info(tmp_path / "set", torn)
+    assert inspect(tmp_path / "set", verify=False, images=False).problems == (
+        "Group p1 is in two splits, case a in train_labeled and case f in val; prepare anew.",
+    )
+    write_info(tmp_path / "set", info.model_copy(update={"groups": {}}))
+    assert inspect(tmp_path / "set", verify=False, images=False).grouped == ""
