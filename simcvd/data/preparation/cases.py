@@ -161,6 +161,8 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
     if preprocessing.normalisation.kind == "as_is":
         _refuse_raw(kept)
     stored, means, stds = preprocessing.normalisation.apply(kept)
+    # Two labels of one scan may crop it in two ways.
+    seen = stored if preprocessing.crop is None else grid.image
     own = OnScan(grid.scan_spacing_mm, grid.scan_shape, on_scan) if grid.resampled else None
     start = [side.start for side in box]
     digest = write_case(
@@ -184,7 +186,7 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
         size=case_path(recipe.target, case.id).stat().st_size,
         channels=len(stored),
         empty_label=label is not None and not foreground(label[box]).any(),
-        image_digest=hashlib.sha256(np.ascontiguousarray(stored).data).hexdigest(),
+        image_digest=hashlib.sha256(np.ascontiguousarray(seen).data).hexdigest(),
         scan=facts.model_dump(mode="json"),
         ignored=label is not None and bool((label[box] == IGNORED).any()),
         lost=_lost(on_scan, label) if on_scan is not None and label is not None and grid.resampled else [],

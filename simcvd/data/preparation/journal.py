@@ -25,7 +25,7 @@ class JournalEntry(NamedTuple):
         size: bytes of the case file.
         channels: channels of the image.
         empty_label: whether it has a label without foreground.
-        image_digest: of the prepared image alone; empty in journals of version 0.1.
+        image_digest: of the prepared image alone, before a crop around the label; empty in journals of version 0.1.
         scan: `ScanFacts` in JSON types; none in journals of version 0.1.
         ignored: whether its label has voxels that count nowhere.
         lost: classes of the scan's label that no voxel of the data set's size holds any more.

@@ -71,7 +71,7 @@ def test_raw_form_is_cropped_around_the_label_and_normalised(tmp_path: Path) -> 
     mask = np.zeros(scan.shape, np.uint8)
     mask[60:80, 5:140, 2:4] = 255
     write_raw(tmp_path / "raw" / "A", scan, mask)
-    write_raw(tmp_path / "raw" / "B", scan, None)
+    write_raw(tmp_path / "raw" / "B", 255 - scan, None)
     report = prepare_la(tmp_path / "raw", tmp_path / "set", PrepareOptions())
     view = open_training(tmp_path / "set")
     case = view.labeled[0]
@@ -137,3 +137,15 @@ def test_a_public_form_that_is_not_normalised_is_refused_before_it_is_trained_on
         prepare_la(source, tmp_path / "set", PrepareOptions())
     report = prepare_la(source, tmp_path / "set", PrepareOptions(skip_bad=True))
     assert list(report.left_out) == ["P1"]
+
+
+def test_one_scan_under_two_names_is_found_though_its_labels_crop_it_in_two_ways(tmp_path: Path) -> None:
+    scans = np.random.default_rng(0).integers(0, 255, (3, 160, 150, 12)).astype(np.uint8)
+    for name, scan, start in (("A", scans[0], 60), ("B", scans[1], 60), ("C", scans[0], 70)):
+        mask = np.zeros(scan.shape, np.uint8)
+        mask[start : start + 20, 20:60, 2:4] = 255
+        write_raw(tmp_path / "raw" / name, scan, mask)
+    with pytest.raises(UserError, match="Case C: its image is that of case A, expected every scan once"):
+        prepare_la(tmp_path / "raw", tmp_path / "set", PrepareOptions(test=1))
+    report = prepare_la(tmp_path / "raw", tmp_path / "other", PrepareOptions(test=1, skip_bad=True))
+    assert list(report.left_out) == ["C"]
