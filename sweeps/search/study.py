@@ -218,7 +218,7 @@ def _open(folder: Path, storage: str | None) -> Any:
 
     if storage is None:
         folder.mkdir(parents=True, exist_ok=True)
-        _drop_torn_line(folder / "study.journal")
+        _mend(folder / "study.journal")
         return _journal(folder / "study.journal")
     import sqlalchemy.exc
 
@@ -244,11 +244,14 @@ def _journal(path: Path) -> Any:
     return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off the line that a killed command had begun: Optuna would join the next one to it, and read neither.
+def _mend(path: Path) -> None:
+    """Delete what a killed command has left: Optuna's lock, and a line that it had begun.
 
-    The caller has locked the sweep, so no other command writes here.
+    Optuna would wait 30 s for the lock, and join the next line to the one that was begun, and read neither. The caller
+    has locked the sweep, so no other command writes here.
     """
+    for left in path.parent.glob(f"{path.name}.lock*"):
+        left.unlink(missing_ok=True)
     if not path.exists():
         return
     content = path.read_bytes()

@@ -4,8 +4,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-MEASURED = ("seconds", "device")
-"""Columns that differ from run to run."""
+MEASURED = ("seconds", "device", "git_commit")
+"""Columns that differ from run to run, the last one where somebody commits meanwhile."""
 
 
 def content(path: Path) -> Any:

@@ -193,7 +193,7 @@ class Operations:
             watched = self.inside(path, dir_fd)
             if watched is None:
                 return real(path, *given, **options)
-            if name == "mkdir" and watched.exists():  # no more than a question
+            if os.path.lexists(watched) == (name == "mkdir"):  # no more than a question: there is nothing to do
                 return real(path, *given, **options)
             return self.at(name, watched, lambda: real(path, *given, **options))
 

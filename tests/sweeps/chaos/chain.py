@@ -35,6 +35,7 @@ def make_chain(fault: Fault | None = None) -> Engine:
 
     def train(config, dataset, trial_dir, *, should_stop, **others):
         import json
+        import os
         from types import SimpleNamespace
 
         from simcvd.files import write_file
@@ -46,14 +47,18 @@ def make_chain(fault: Fault | None = None) -> Engine:
         if checkpoint.exists():
             state = json.loads(checkpoint.read_text())
             done, weights = state["done"], state["weights"]
-        steps = config.training.steps
+        log, steps = trial_dir / "log.jsonl", config.training.steps
+        if log.exists():  # as the real log does: what is done again is dropped, and what was cut off
+            write_file(log, "".join(f"{line}\n" for line in log.read_text().splitlines()[:done]))
         for step in range(done + 1, steps + 1):
             if fault is not None:
                 fault(config, trial_dir, step)
             weights = digest(weights, step)
             line = {"step": step, "steps": steps, "seconds": 0.1 * step}
-            with (trial_dir / "log.jsonl").open("a") as file:
+            with log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # before the checkpoint of its step
             with (trial_dir / "steps.txt").open("a") as file:
                 file.write(f"{step}\n")
             state = {"done": step, "weights": weights, "padding": "." * 20_000}

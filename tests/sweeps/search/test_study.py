@@ -64,6 +64,16 @@ def test_a_line_that_was_cut_off_costs_the_study_nothing_else(make_plan: MakePla
         assert _states(tmp_path) == ["COMPLETE", "RUNNING"]
 
 
+def test_a_lock_that_a_killed_command_left_is_not_waited_for(make_plan: MakePlan, tmp_path: Path) -> None:
+    first = _ask(SearchStudy(make_plan(), tmp_path))
+    lock = tmp_path / "study.journal.lock"
+    lock.symlink_to(tmp_path / "study.journal")
+    (tmp_path / "study.journal.lock0-1.rename").symlink_to(tmp_path / "study.journal")
+    study = SearchStudy(make_plan(), tmp_path)
+    assert _ask(study) == first
+    assert not list(tmp_path.glob("study.journal.lock*"))
+
+
 def test_draws_depend_on_what_is_known_and_not_on_how_often_the_study_was_opened(
     make_plan: MakePlan, tmp_path: Path
 ) -> None:
