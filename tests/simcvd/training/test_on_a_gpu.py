@@ -22,15 +22,18 @@ from tests.tiny_trial import NARROW
 TINY = NARROW | {
     "data.crop_vox": [16, 16, 16],
     "inference.stride_vox": [16, 16, 16],
-    "training.steps": 4,
+    "training.steps": 2,
     "training.log_every_steps": 1,
-    "training.gradient_norms_every_steps": 8,
-    "training.checkpoint_every_steps": 2,
+    "training.gradient_norms_every_steps": None,
+    "training.checkpoint_every_steps": 1,
     "chaitanya.region_side": 2,
     "training.precision": "float32",
 }
-STAGES = {"chaitanya": {"training.steps": 6, "chaitanya.global_fraction": 0.4, "chaitanya.local_fraction": 0.3}}
-"""Where a method trains in stages, two steps of each."""
+OF_METHOD = {
+    "chaitanya": {"training.steps": 3, "chaitanya.global_fraction": 0.34, "chaitanya.local_fraction": 0.34},
+    "dan": {"training.gradient_norms_every_steps": 1},
+}
+"""A step of each stage where a method trains in stages; gradient norms where a term reaches some parameters only."""
 
 WITHOUT_SPARE_MEMORY = 1000
 
@@ -99,7 +102,7 @@ def test_every_method_trains_on_a_gpu_without_waiting_for_it(
 ) -> None:
     """Steps, loader, report, checkpoints and validation; the host waits for no step but through its report."""
     waits: dict[int, int] = {}
-    config = _config(method=name, **STAGES.get(name, {}))
+    config = _config(method=name, **OF_METHOD.get(name, {}))
     expected = cpu_log(config)
     with pretended(monkeypatch, devices=2) as gpu:
         outcome = run_training(
@@ -126,7 +129,7 @@ VARIANTS = {
 def test_crops_come_alike_from_the_gpus_memory_and_from_the_disk(
     variant: str, resident: bool, dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cpu_log: CpuLog
 ) -> None:
-    config = _config(**{"training.steps": 2, "training.gradient_norms_every_steps": None}, **VARIANTS[variant])
+    config = _config(**{"training.steps": 1}, **VARIANTS[variant])
     expected = cpu_log(config)
     with pretended(monkeypatch, devices=2) as gpu:
         gpu.free_bytes = 1 << 40 if resident else WITHOUT_SPARE_MEMORY
@@ -138,7 +141,7 @@ def test_another_gpu_than_the_first_is_used_alone_and_read_when_it_is_done(
     dataset: Path, gpu: PretendGpu, tmp_path: Path
 ) -> None:
     """What is read before it has arrived is NaN here, which ends the trial."""
-    outcome = run_training(_config(**{"training.steps": 2}), dataset, tmp_path, device="cuda:1")
+    outcome = run_training(_config(), dataset, tmp_path, device="cuda:1")
     assert outcome.environment["device"] == "cuda:1"
     assert gpu.contexts == {1}
 
@@ -149,17 +152,17 @@ def test_a_trial_goes_on_from_its_checkpoint_as_if_it_had_not_been_cut_off(
     class Killed(BaseException):
         pass
 
-    def kill_at_three(line: Any) -> None:
-        if line["step"] == 3:
+    def kill_at_two(line: Any) -> None:
+        if line["step"] == 2:
             raise Killed
 
     config = _config()
     expected = cpu_log(config)
     with pretended(monkeypatch, devices=2):
         with pytest.raises(Killed):
-            run_training(config, dataset, tmp_path, device="cuda", report=kill_at_three)
+            run_training(config, dataset, tmp_path, device="cuda", report=kill_at_two)
         kept = torch.load(tmp_path / CHECKPOINT, weights_only=True)
-        assert kept["steps_done"] == 2
+        assert kept["steps_done"] == 1
         assert all(tensor.isfinite().all() for tensor in kept["networks"].values())
         run_training(config, dataset, tmp_path, device="cuda")
     assert _timeless(tmp_path) == expected
@@ -167,7 +170,7 @@ def test_a_trial_goes_on_from_its_checkpoint_as_if_it_had_not_been_cut_off(
 
 def test_a_student_scores_and_predicts_on_a_gpu_as_on_the_cpu(dataset: Path, gpu: PretendGpu, tmp_path: Path) -> None:
     trial, image = tmp_path / "trial", tmp_path / "scan.nii"
-    run_training(_config(**{"training.steps": 1}), dataset, trial, device="cuda")
+    run_training(_config(method="dtc", **{"training.steps": 1}), dataset, trial, device="cuda")
     voxels = np.random.default_rng(1).normal(size=(20, 18, 17)).astype(np.float32)
     nibabel.save(nibabel.Nifti1Image(voxels, np.eye(4)), image)
     scores, masks = [], []
