@@ -1,11 +1,11 @@
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simcvd.config import load_preset
+from simcvd.config import apply_settings, load_preset
 from sweeps.preflight.checks import Findings, Subject, preflight
 from sweeps.resources.share import Placement
 from sweeps.storage.data_cache import InPlace
@@ -24,8 +24,9 @@ def data(dataset: Path, tmp_path: Path) -> Path:
 def check(data: Path, tmp_path: Path) -> Check:
     """Look at this machine for two trials side by side of that data set; `options` are a subject's."""
 
-    def call(runs: Path = tmp_path, **options: Any) -> Findings:
-        subject = Subject(InPlace(data), SharedFolder(runs), [load_preset("phantom")], **options)
+    def call(runs: Path = tmp_path, settings: Mapping[str, Any] | None = None, **options: Any) -> Findings:
+        config = apply_settings(load_preset("phantom"), settings or {})
+        subject = Subject(InPlace(data), SharedFolder(runs), [config], **options)
         return preflight(subject, Placement(), 2, [])
 
     return call

@@ -40,9 +40,9 @@ def test_crops_beyond_the_data_and_memory_that_does_not_suffice_are_notices(
     check: Check, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeps.resources.machine.available_bytes", lambda: 6 * 10**8)
-    crop, memory = check().notices
+    crop, memory = check(settings={"training.precision": "float32"}).notices
     assert crop.startswith("The crop of 32 x 32 x 32 voxels exceeds every training case along X and Y and Z")
-    assert "takes about 0.4 GB, and this machine has 0.3 GB for a trial" in memory  # two share 0.6 GB
+    assert "takes about 0.5 GB, and this machine has 0.3 GB for a trial" in memory  # two share 0.6 GB
 
 
 def test_a_runs_folder_that_can_not_be_written_is_refused(tmp_path: Path, check: Check) -> None:
@@ -77,7 +77,7 @@ def test_a_full_disk_is_told_with_what_is_needed(
     with pytest.raises(UserError) as told:
         preflight(subject, Placement(), 2, [])
     assert str(told.value) == (
-        f"The runs folder {tmp_path} has 0.05 GB free, but 0.77 GB are needed: 0.66 GB for checkpoints of 2 trial(s) "
+        f"The runs folder {tmp_path} has 0.05 GB free, but 1.10 GB are needed: 0.99 GB for checkpoints of 2 trial(s) "
         "side by side, 0.12 GB for what 3 trial(s) leave; free some, lower --max-concurrent, or choose another --out."
     )
     assert "size unknown" in check(sized=False).lines["disk"]
