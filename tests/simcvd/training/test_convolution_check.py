@@ -12,16 +12,17 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def config() -> TrialConfig:
-    # Sides of 24 halve to 3: CPUs were seen to compute weight gradients of blocks with a side of 2 wrong.
+    # Sides of 12 halve to 3: CPUs were seen to compute weight gradients of blocks with a side of 2 wrong.
     return apply_settings(
         load_preset("phantom"),
         {
-            "data.crop_vox": [24, 24, 24],
-            "network.strides": [[2, 2, 2], [2, 2, 2], [2, 2, 2], [1, 1, 1]],
+            "data.crop_vox": [12, 12, 12],
+            "network.strides": [[2, 2, 2], [2, 2, 2], [1, 1, 1], [1, 1, 1]],
             "network.width": 1,
             "inference.stride_vox": [12, 12, 12],
             "inference.batch_windows": 4,
             "method": "dan",
+            "dan.discriminator_width": 3,
         },
     )
 
@@ -63,7 +64,7 @@ def test_every_distinct_convolution_is_found_without_computing_it(config: TrialC
         for module in network.modules()
         if isinstance(module, torch.nn.Conv3d | torch.nn.ConvTranspose3d)
     }
-    assert Convolution((4, 1, 24, 24, 24), (1, 1, 3, 3, 3), (1, 1, 1), (1, 1, 1), False) in found
+    assert Convolution((4, 1, 12, 12, 12), (1, 1, 3, 3, 3), (1, 1, 1), (1, 1, 1), False) in found
     other = apply_settings(config, {"inference.batch_windows": 8})
     assert {c.image[0] for c in found} == {4}
     assert {c.image[0] for c in convolutions_of(other, 1, 2)} == {4, 8}
@@ -82,7 +83,7 @@ def test_a_wrong_one_is_named_with_its_part_and_error(
     _broken(part, monkeypatch)
     told = wrong_convolution(config, 1, 2, CPU)
     assert told is not None
-    assert told.startswith("the 3x3x3 convolution from 2 to 2 channels of 4 blocks of 12x12x12 has a " + part)
+    assert told.startswith("the 3x3x3 convolution from 2 to 2 channels of 4 blocks of 6x6x6 has a " + part)
 
 
 def test_where_a_batch_does_not_fit_in_float32_one_block_is_compared(
