@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from analysis.errors import AnalysisError
 from simcvd.errors import UserError
+from simcvd.training.interruption import ignore_signals, interrupt_on_signals
 from sweeps.commands import cluster, data, results, sweep, trial
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 
@@ -23,6 +24,8 @@ TOLD = {
 }
 """Errors of the system that are the user's to see to."""
 
+_INTERRUPTED = "Interrupted; run the same command again to continue."
+
 
 class _Commands(TyperGroup):
     """End with one sentence and an exit code where the user must change something or has interrupted."""
@@ -30,6 +33,12 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         """Name the groups before the commands: preparing comes first."""
         return sorted(super().list_commands(ctx), key=lambda name: name != "prepare")
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **options)
+        except KeyboardInterrupt:
+            end(_INTERRUPTED, INTERRUPTED)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -41,7 +50,7 @@ class _Commands(TyperGroup):
                 raise
             end(f"Error: {error.filename or 'A file'} can't be written or read: {error.strerror}.", MUST_CHANGE)
         except KeyboardInterrupt:
-            end("Interrupted; run the same command again to continue.", INTERRUPTED)
+            end(_INTERRUPTED, INTERRUPTED)
 
 
 def _group(help_text: str) -> typer.Typer:
@@ -103,7 +112,11 @@ def main() -> None:
     """Run the command line."""
     if isinstance(sys.stdout, TextIOWrapper):  # of a batch job it may know ASCII alone; standard error copes by itself
         sys.stdout.reconfigure(errors="replace")
-    app(prog_name="simcvd")
+    interrupt_on_signals()
+    try:
+        app(prog_name="simcvd")
+    finally:
+        ignore_signals()  # how it ended has been said
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Stop a trial between two steps when the process is asked to end."""
+"""What happens when the process is asked to end: a trial stops between two steps, everything else where it is."""
 
 import os
 import signal
@@ -28,6 +28,35 @@ class Judge(Protocol):
         """Return whether to go on, from the predicting network's scores on the val cases."""
 
 
+def interrupt_on_signals() -> None:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt from now on, as SIGINT does.
+
+    Only the first SIGHUP does, as there may be several, and none where it is ignored. Processes that are forked later
+    end by the signal itself.
+    """
+    process, terminals = os.getpid(), _terminals()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != process:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+            return
+        if number == signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
+            _drop_output(terminals)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+
+
+def ignore_signals() -> None:
+    """Let the process end undisturbed: a signal in Python's last moments would change the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[Callable[[], bool]]:
     """Yield a function that tells whether SIGINT, SIGTERM or SIGHUP has come; a second SIGINT or SIGTERM acts at once.
@@ -42,7 +71,7 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         yield lambda: False
         return
     asked, hung_up = threading.Event(), threading.Event()
-    terminals = [output for output in (1, 2) if os.isatty(output)]
+    terminals = _terminals()
 
     def note(number: int, frame: FrameType | None) -> None:
         if asked.is_set():
@@ -66,6 +95,10 @@ def stop_on_signals() -> Iterator[Callable[[], bool]]:
         answer()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _terminals() -> list[int]:
+    return [output for output in (1, 2) if os.isatty(output)]
 
 
 def _drop_output(terminals: Sequence[int]) -> None:

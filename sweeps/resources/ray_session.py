@@ -6,11 +6,14 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from simcvd.errors import UserError
 from sweeps.resources.cores import usable_cores
+from sweeps.resources.ending.left_over import MARK, end_left_over, leave_at_once, new_mark
+from sweeps.resources.ending.uncut import uncut
 from sweeps.resources.environment import environment
 from sweeps.resources.reach import check_reachable
 from sweeps.resources.surroundings import surroundings
@@ -56,21 +59,35 @@ def ray_environment() -> Iterator[None]:
 
 @contextmanager
 def ray_session(address: str | None) -> Iterator[None]:
-    """Use the Ray that is there, else join the one at `address` or RAY_ADDRESS, else start one for this command."""
+    """Use the Ray that is there, else join the one at `address` or RAY_ADDRESS, else start one for this command.
+
+    Raises:
+        UserError: Ray can't be had.
+        KeyboardInterrupt: the process was told to end while Ray started or ended, which it did first.
+    """
     if ray_is_running():
         yield
         return
     joined = running_ray(address)
     if joined:
         check_reachable(joined, given=bool(address))
-    with ray_environment(), environment({} if joined else surroundings()):
-        _start(joined)
+    mark = None if joined else new_mark()
+    leave = partial(leave_at_once, mark)
+    with ray_environment(), environment({} if mark is None else {**surroundings(), MARK: mark}):
         try:
+            with uncut(leave):
+                _start(joined)
             yield
         finally:
-            import ray
+            with uncut(leave):
+                _end(mark)
 
-            ray.shutdown()
+
+def _end(mark: str | None) -> None:
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+    if mark is not None:
+        end_left_over(mark)
 
 
 @contextmanager

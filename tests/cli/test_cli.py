@@ -1,5 +1,6 @@
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -97,6 +98,41 @@ def test_second_ctrl_c_ends_with_130(run, dataset, stub_trial):
     done = run("train", dataset)
     assert done.exit_code == 130
     assert "run the same command again to continue" in done.output
+
+
+def test_a_command_that_has_not_begun_ends_with_130_too(run, monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("typer.core.TyperGroup.parse_args", interrupted)
+    done = run("methods")
+    assert done.exit_code == 130
+    assert done.output == "Interrupted; run the same command again to continue.\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_ends_any_command_with_130_and_a_sentence(number):
+    endless = (
+        "import signal, cli\n"
+        "@cli.app.command()\n"
+        "def endless():\n"
+        "    print('ready', flush=True)\n"
+        "    signal.pause()\n"
+        "cli.main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", endless, "endless"],
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
+    )
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (out, errors) == ("", "Interrupted; run the same command again to continue.\n")
 
 
 def test_a_name_too_long_for_a_disk_is_one_sentence(run):

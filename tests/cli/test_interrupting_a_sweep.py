@@ -1,11 +1,13 @@
-"""Ctrl-C in a terminal while `simcvd sweep` runs: the real command, in a pseudo-terminal of its own."""
+"""`simcvd sweep` is told to end, in a pseudo-terminal of its own and while Ray starts: the real command."""
 
 import fcntl
 import os
 import pty
 import re
 import select
+import signal
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -74,8 +76,40 @@ def test_ctrl_c_ends_a_sweep_with_130_and_leaves_nothing_behind(tmp_path: Path, 
         assert "Stopping: running trials write a checkpoint" in text
         assert "interrupted" in "\n".join(table)
         assert list((tmp_path / "runs" / "trials").glob("*/checkpoint/last.pt"))
-    end = time.monotonic() + 30
-    while _left(tmp_path / "runs"):
-        assert time.monotonic() < end, _left(tmp_path / "runs")
-        time.sleep(0.5)
+    _assert_nothing_left(tmp_path / "runs")
     assert not (tmp_path / "runs" / "sweeps" / "dropout" / "ray").exists()
+
+
+@pytest.mark.ray
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+def test_sigterm_while_ray_starts_ends_a_sweep_with_130_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "MARK": str(runs)}
+    environment.pop("RAY_ADDRESS", None)
+    command = subprocess.Popen(
+        [sys.executable, "-c", "import cli; cli.main()", "sweep", "dropout", "--out", str(runs)],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 120
+    while not any("gcs_server" in process for process in _left(runs)):  # Ray's first one: it has begun
+        assert command.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(command.pid, signal.SIGTERM)  # as a batch system does, to Ray's processes too
+    text, _ = command.communicate(timeout=120)
+    assert command.returncode == 130, text
+    assert text.splitlines()[-1] == "Interrupted; run the same command again to continue."
+    assert "Traceback" not in text
+    _assert_nothing_left(runs)
+
+
+def _assert_nothing_left(runs: Path) -> None:
+    end = time.monotonic() + 30
+    while _left(runs):
+        assert time.monotonic() < end, _left(runs)
+        time.sleep(0.5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.training.interruption import stop_on_signals
+from simcvd.training.interruption import interrupt_on_signals, stop_on_signals
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +68,42 @@ def test_what_runs_under_nohup_goes_on_when_the_terminal_is_closed() -> None:
             assert not asked()
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def _put_back() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.usefixtures("_put_back")
+def test_sigterm_interrupts_as_ctrl_c_does_and_a_closed_terminal_once() -> None:
+    interrupt_on_signals()
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP):
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+@pytest.mark.usefixtures("_put_back")
+def test_what_is_to_outlive_its_terminal_still_does() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    interrupt_on_signals()
+    os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("_put_back")
+def test_a_process_that_is_forked_ends_by_the_signal_itself() -> None:
+    interrupt_on_signals()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGTERM
 
 
 IN_TERMINAL = """
