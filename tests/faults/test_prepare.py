@@ -43,9 +43,8 @@ def _shown(folder: Path) -> dict[str, Any]:
 
 
 def _records(folder: Path) -> dict[str, Any]:
-    """Return all files; halves of descriptions are passed over, as readers do, those of cases are not."""
-    found = files(folder, without=DIFFERING)
-    return {name: found[name] for name in found if ".tmp-" not in name or "/cases/" in name}
+    """Return all files, halves that a kill left too."""
+    return files(folder, without=DIFFERING)
 
 
 class _OneByOne:

@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -64,7 +65,7 @@ def locked(target: Path) -> Iterator["Journal"]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(f"Another `simcvd prepare` is at work in {target}; wait for it to end.") from error
-        for remains in (target / "cases").glob("*.tmp-*"):
+        for remains in {*target.rglob(".*.tmp-*"), *(target / "cases").glob("*.h5.tmp-*")}:  # the latter of version 0.1
             remains.unlink()
         try:
             yield Journal(target)
@@ -127,6 +128,8 @@ class Journal:
         with self._path.open("a") as file:
             # The line break first: a torn line before it then spoils no other.
             file.write("\n" + json.dumps({"id": case_id, **entry._asdict()}))
+            file.flush()
+            os.fsync(file.fileno())
 
     def drop_others(self, kept: set[str]) -> None:
         """Delete case files of earlier requests that the data set does not hold."""
