@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,18 @@ from tests.cluster import hosts
 Lab = dict[str, hosts.Host]
 SWEEP = "sweep dropout --cluster cluster.yaml"
 SHORT = "--set training.steps=20 --set training.checkpoint_every_steps=5"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _others_of_our_names(lab: Lab) -> Iterator[None]:
+    """Where the command is given, and where ssh arrives, lie modules with the names of ours."""
+    for host in lab.values():
+        host.run("mkdir sweeps")
+        for file in ("sweeps/__init__.py", "analysis.py", "simcvd.py", "cli.py"):
+            host.run(f"echo 'raise RuntimeError(__file__)' > {file}")
+    yield
+    for host in lab.values():
+        host.run("rm -r sweeps analysis.py simcvd.py cli.py")
 
 
 @pytest.fixture
