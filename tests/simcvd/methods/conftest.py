@@ -15,8 +15,9 @@ from simcvd.networks.vnet import Features
 from tests.tiny_trial import NARROW
 
 TINY = NARROW | {
-    "data.crop_vox": [32, 16, 16],
-    "inference.stride_vox": [16, 16, 16],
+    "data.crop_vox": [16, 8, 8],
+    "network.strides": [[1, 1, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]],
+    "inference.stride_vox": [8, 8, 8],
     "training.steps": 10,
 }
 
@@ -63,11 +64,16 @@ def make_config() -> MakeConfig:
 @pytest.fixture(scope="session")
 def make_batch() -> MakeBatch:
     def make(
-        image_channels: int = 1, classes: int = 2, step: int = 0, crop_vox: tuple[int, ...] = (32, 16, 16)
+        image_channels: int = 1,
+        classes: int = 2,
+        step: int = 0,
+        crop_vox: tuple[int, ...] = (16, 8, 8),
+        block_vox: int = 4,
     ) -> Batch:
         generator = torch.Generator().manual_seed(step)
-        label = torch.randint(0, classes, (2, *(-(-side // 8) for side in crop_vox)), generator=generator)
-        label = label.repeat_interleave(8, 1).repeat_interleave(8, 2).repeat_interleave(8, 3)
+        label = torch.randint(0, classes, (2, *(-(-side // block_vox) for side in crop_vox)), generator=generator)
+        for axis in (1, 2, 3):
+            label = label.repeat_interleave(block_vox, axis)
         label = label[:, : crop_vox[0], : crop_vox[1], : crop_vox[2]]
         image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, *crop_vox, generator=generator)
         sdm = torch.rand(2, classes - 1, *crop_vox, generator=generator) * 2 - 1

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from simcvd.config import TrialConfig
+from simcvd.config.types import HALVING
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.registry import create
@@ -119,8 +120,11 @@ def test_discriminator_learns_to_tell_the_crops_and_its_accuracies_say_so(
     name: str, make_config: MakeConfig, make_batch: MakeBatch
 ) -> None:
     """Here labelled crops show blocks and the others noise; only the discriminator steps, dropout and all."""
-    method = _create(name, make_config, discriminator_width=16, discriminator_learning_rate=3e-3)
-    batch = make_batch(crop_vox=(32, 32, 16))
+    crop = (32, 32, 16)
+    discriminator = {"discriminator_width": 16, "discriminator_learning_rate": 3e-3}
+    changes = {f"{name}.{key}": value for key, value in discriminator.items()}
+    changes |= {"data.crop_vox": crop, "network.strides": HALVING}
+    method, batch = create(make_config(changes, method=name), 1, 2), make_batch(crop_vox=crop, block_vox=8)
     told, right = [], []
     for step in range(40):
         term = _terms(method, batch, step % 10)["discriminator"]

@@ -96,7 +96,7 @@ def test_networks_see_the_same_crops_as_they_are_with_dropout_masks_of_their_own
 ) -> None:
     method, batch = CPS(make_config(), 1, 2), make_batch()
     for name in NETWORKS:
-        method.networks[name] = fixed_network(torch.full((4, 2, 32, 16, 16), 0.5))
+        method.networks[name] = fixed_network(torch.full((4, 2, 16, 8, 8), 0.5))
     _terms(method, batch)
     for name in NETWORKS:
         network = method.networks[name]

@@ -58,7 +58,7 @@ def test_one_forward_sees_all_crops_as_they_are(
     make_config: MakeConfig, make_batch: MakeBatch, fixed_network: Any
 ) -> None:
     method, batch = EntropyMin(make_config(), 1, 2), make_batch()
-    student = fixed_network(torch.full((4, 2, 32, 16, 16), 0.5))
+    student = fixed_network(torch.full((4, 2, 16, 8, 8), 0.5))
     method.networks["student"] = student
     _terms(method, batch)
     assert len(student.images) == 1

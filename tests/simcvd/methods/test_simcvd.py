@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from simcvd.config import TrialConfig
+from simcvd.config.types import HALVING
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
 from simcvd.methods.registry import create
@@ -203,7 +204,8 @@ def test_initial_weights_depend_on_the_seed_alone(make_config: MakeConfig) -> No
 
 @pytest.mark.parametrize("network", ["student", "teacher"])
 def test_feature_maps_stay_channels_last(network: str, make_config: MakeConfig, make_batch: MakeBatch) -> None:
-    method = SimCVD(make_config(), 1, 2)
+    crop = (16, 16, 16)
+    method = SimCVD(make_config({"data.crop_vox": crop, "network.strides": HALVING}), 1, 2)
     watched: list[str] = []
     wrong: list[str] = []
 
@@ -220,7 +222,7 @@ def test_feature_maps_stay_channels_last(network: str, make_config: MakeConfig, 
             assert module.weight.is_contiguous(memory_format=torch.channels_last_3d), name
             module.register_forward_hook(check(name))
             watched.append(name)
-    _terms(method, make_batch())
+    _terms(method, make_batch(crop_vox=crop))
     assert len(watched) == 29
     assert not wrong
 
@@ -265,7 +267,7 @@ def test_contrast_rows_are_drawn_anew_each_step(make_config: MakeConfig, make_ba
 def test_gather_is_used_for_dice_always_and_for_the_contrast_as_set(
     make_config: MakeConfig, make_batch: MakeBatch
 ) -> None:
-    for gathers, shapes in ((True, [(1, 2), (32, 8), (32, 8)]), (False, [(1, 2)])):
+    for gathers, shapes in ((True, [(1, 2), (16, 8), (16, 8)]), (False, [(1, 2)])):
         seen: list[tuple[int, ...]] = []
         method = SimCVD(
             make_config({"contrast.gather": gathers}), 1, 2, lambda rows, seen=seen: seen.append(rows.shape) or rows

@@ -16,7 +16,7 @@ def test_the_loss_is_that_of_the_labelled_crops_alone(
     make_config: MakeConfig, make_batch: MakeBatch, fixed_network: Any
 ) -> None:
     method, batch = Supervised(make_config(), 1, 2), make_batch()
-    student = fixed_network(torch.full((2, 2, 32, 16, 16), 0.5))
+    student = fixed_network(torch.full((2, 2, 16, 8, 8), 0.5))
     method.networks["student"] = student
     terms = method.terms(batch, 0, Draws(0, 0))
     assert not method.needs_unlabeled

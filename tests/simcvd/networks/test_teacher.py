@@ -25,7 +25,8 @@ def test_every_student_has_a_teacher_that_is_a_copy_without_gradients() -> None:
     assert list(networks) == ["student", "student_projection", "discriminator", "teacher", "teacher_projection"]
     for name in ("", "_projection"):
         student, teacher = networks[f"student{name}"], networks[f"teacher{name}"]
-        assert all(torch.equal(value, teacher.state_dict()[key]) for key, value in student.state_dict().items())
+        copied = teacher.state_dict()
+        assert all(torch.equal(value, copied[key]) for key, value in student.state_dict().items())
         assert not any(parameter.requires_grad for parameter in teacher.parameters())
 
 
