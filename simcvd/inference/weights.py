@@ -111,7 +111,8 @@ def load_student(trial_dir: Path) -> Student:
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserError(
-            f"{path} is damaged or does not fit its config.yaml ({reason}); train the trial anew."
+            f"{path} is damaged or does not fit its config.yaml ({reason}); train the trial anew: "
+            "delete its file in results/trials, if it has one, and give the same command again."
         ) from error
     return Student(network.eval(), config, image_channels, classes, preprocessing)
 

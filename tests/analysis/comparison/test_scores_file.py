@@ -237,6 +237,16 @@ def test_blanks_around_ids_and_headings_make_no_second_row(tmp_path: Path) -> No
     assert [(row.variant, row.n) for row in table.main.means] == [("ours", 2), ("our net", 2)]
 
 
+def test_a_comma_at_the_end_of_each_line_shifts_no_column(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("c,m,dice,\n1,ours,0.5,\n2,ours,0.7,\n1,other,0.6,\n2,other,0.7,\n")
+    table = tables_of_scores(path, "c", "m", "dice", reference="ours")
+    assert [(row.variant, row.n, row.mean) for row in table.main.means] == [
+        ("ours", 2, pytest.approx(0.6)),
+        ("other", 2, pytest.approx(0.65)),
+    ]
+
+
 @pytest.mark.parametrize("word", ["\u00b2", "9" * 20, "\u0663", "-1"])
 @pytest.mark.parametrize("role", ["seed", "class_name"])
 def test_seeds_and_classes_that_look_like_numbers_are_names(word: str, role: str) -> None:
