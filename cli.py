@@ -13,15 +13,18 @@ import typer
 from typer.core import TyperGroup
 
 from analysis.errors import AnalysisError
-from simcvd.errors import UserError
+from simcvd.errors import STORAGE_FAILS, STORAGE_FULL, UserError
 from simcvd.training.interruption import ignore_signals, interrupt_on_signals
 from sweeps.commands import cluster, data, results, sweep, trial
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 
-TOLD = {
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR),
-    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EREMOTEIO, errno.ESTALE),
-}
+TOLD = (
+    STORAGE_FULL
+    | STORAGE_FAILS
+    | {
+        *(errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    }
+)
 """Errors of the system that are the user's to see to."""
 
 _INTERRUPTED = "Interrupted; run the same command again to continue."

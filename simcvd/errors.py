@@ -1,4 +1,13 @@
-"""The exception for what the user must change."""
+"""The exception for what the user must change, and the system's errors that are the storage's."""
+
+import errno
+from typing import Final
+
+STORAGE_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Numbers by which a full disk or a used up quota is told."""
+
+STORAGE_FAILS: Final = frozenset({errno.EIO, errno.EROFS, errno.ESTALE, getattr(errno, "EREMOTEIO", errno.EIO)})
+"""Of a disk or a server that does not answer, and of a file system made read-only for it; the last is Linux's alone."""
 
 
 class UserError(Exception):

@@ -64,12 +64,17 @@ def write_file(path: Path, content: str | bytes, *, durable: bool = True) -> Non
         partial.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def partials(folder: Path) -> Iterator[Path]:
+    """Find the unfinished files of `replacing` in a folder and its folders, whether or not a process writes them."""
+    return folder.rglob(".*.tmp-*")
+
+
 def forget_partials(folder: Path) -> None:
     """Delete what processes that were killed a day ago or earlier have left of the files of a folder and its folders.
 
     Not what is younger: other processes may be writing it.
     """
-    for path in folder.rglob(".*.tmp-*"):
+    for path in partials(folder):
         with suppress(OSError):  # another one deletes it, too
             if time.time() - path.stat().st_mtime > FORGOTTEN_S:
                 path.unlink()

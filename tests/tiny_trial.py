@@ -10,3 +10,13 @@ NARROW = {
     "sassnet.discriminator_width": 4,
     "chaitanya.hidden": 16,
 }
+
+THREE_STEPS = NARROW | {
+    "method": "supervised",
+    "data.crop_vox": [16, 16, 16],
+    "inference.stride_vox": [16, 16, 16],
+    "training.steps": 3,
+    "training.checkpoint_every_steps": 1,
+    "training.log_every_steps": 1,
+}
+"""A supervised training with a line in the log and a checkpoint a step."""

@@ -109,9 +109,9 @@ def open_case(folder: Path, case_id: str, *, with_label: bool) -> CaseFile:
     try:
         with h5py.File(path, "r") as file:
             found = {name: held(file, name) for name in names}
-            places = {
-                name: _place(dataset) for name, dataset in found.items() if name == "image" or dataset is not None
-            }
+            if found["image"] is None:
+                raise ValueError("it has no image")
+            places = {name: _place(dataset) for name, dataset in found.items() if dataset is not None}
             attributes = dict(file.attrs)
         arrays = _map(path, places)
         image = arrays["image"]
@@ -240,9 +240,7 @@ def _digest(content: dict[str, Array]) -> str:
     return total.hexdigest()
 
 
-def _place(dataset: h5py.Dataset | None) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
-    if dataset is None:
-        raise ValueError("it has no image")
+def _place(dataset: h5py.Dataset) -> tuple[int, np.dtype[Any], tuple[int, ...]]:
     offset = dataset.id.get_offset()
     if offset is None:
         raise ValueError(f"{dataset.name} is not contiguous")

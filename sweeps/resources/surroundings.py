@@ -5,13 +5,12 @@ import os
 import resource
 import stat
 import tempfile
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from simcvd.errors import UserError
-from sweeps.resources.token import ensure_token
+from sweeps.resources.token import TOKEN_FILE, ensure_token, new_token
 
 _LONGEST: Final = 37
 """Most bytes of Ray's folder: the system allows 107 for a socket, and Ray's own names take up to 70."""
@@ -134,7 +133,7 @@ def _serves(folder: Path) -> bool:
 def _home_takes_a_token() -> bool:
     """Tell whether the home folder has Ray's token, or room for one."""
     try:
-        token = Path.home() / ".ray" / "auth_token"
+        token = Path.home() / TOKEN_FILE.removeprefix("~/")
         if token.exists():
             return os.access(token, os.R_OK)
     except (OSError, RuntimeError):  # a user without a name has no home either
@@ -153,4 +152,4 @@ def _writable(folder: Path) -> bool:
 @functools.cache
 def _token() -> str:
     """Return the same for all Rays of this process, which reads it once."""
-    return uuid.uuid4().hex + uuid.uuid4().hex
+    return new_token()

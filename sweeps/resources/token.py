@@ -58,12 +58,17 @@ def ensure_token(tell: Callable[[str], None] = lambda sentence: print(sentence, 
     return path
 
 
+def new_token() -> str:
+    """Return a token that no other Ray has."""
+    return secrets.token_hex(32)
+
+
 def _make(path: Path) -> None:
     """Make the file; under its name it is whole from the first moment, and one of two commands at once makes it."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+            file.write(new_token())
             file.flush()
             os.fsync(file.fileno())
         try:

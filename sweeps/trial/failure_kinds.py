@@ -1,6 +1,5 @@
 """What kind of failure an exception is, and those that are no trial's fault: a full disk, storage that fails."""
 
-import errno
 import os
 import socket
 from collections.abc import Iterator
@@ -9,14 +8,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from simcvd.device_errors import gpu_fault, is_out_of_memory
-from simcvd.errors import DataError, UserError
+from simcvd.errors import STORAGE_FAILS, STORAGE_FULL, DataError, UserError
 
 NOT_OF_TRAINING: Final = frozenset({"data", "gpu_error", "hung", "out_of_memory", "worker_lost"})
 """Kinds that say nothing against the steps done: when such a trial is tried again, it goes on from its checkpoint."""
-
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT}
-_BROKEN: Final = {errno.EIO, errno.EREMOTEIO, errno.EROFS, errno.ESTALE}
-"""What a disk or a server that does not answer is told by, and a file system that was made read-only for it."""
 
 
 class DiskFullError(UserError):
@@ -69,22 +64,22 @@ def storage_told(runs: Path) -> Iterator[None]:
     except Exception as error:
         if is_disk_full(error, runs):
             raise DiskFullError.of(runs) from error
-        if (number := _told(error, runs, _BROKEN)) is not None:
+        if (number := _told(error, runs, STORAGE_FAILS)) is not None:
             raise RunsFolderError.of(runs, number) from error
         raise
 
 
 def is_disk_full(error: BaseException, runs: Path) -> bool:
     """Tell whether an error goes back to a full disk or a used up quota under `runs`."""
-    return _told(error, runs, _FULL) is not None
+    return _told(error, runs, STORAGE_FULL) is not None
 
 
 def is_of_storage(error: BaseException, runs: Path) -> bool:
     """Tell whether an error goes back to the storage of `runs`, be it full or failing, and to nothing in the trial."""
-    return isinstance(error, RunsFolderError) or _told(error, runs, _FULL | _BROKEN) is not None
+    return isinstance(error, RunsFolderError) or _told(error, runs, STORAGE_FULL | STORAGE_FAILS) is not None
 
 
-def _told(error: BaseException, runs: Path, numbers: set[int]) -> int | None:
+def _told(error: BaseException, runs: Path, numbers: frozenset[int]) -> int | None:
     """Return the number of the system's error that an error goes back to, if it is one of these and of `runs`."""
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -98,7 +93,7 @@ def _told(error: BaseException, runs: Path, numbers: set[int]) -> int | None:
     return None
 
 
-def _number(error: BaseException, runs: Path, numbers: set[int]) -> int | None:
+def _number(error: BaseException, runs: Path, numbers: frozenset[int]) -> int | None:
     if isinstance(error, OSError) and error.errno is not None:
         named = isinstance(error.filename, str | bytes | os.PathLike)
         inside = not named or Path(os.fsdecode(error.filename)).is_relative_to(runs)

@@ -8,9 +8,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.faults.kinds import Fault
-from tests.faults.replay import chosen
+from tests.faults.replay import Replay, Scene, chosen
 
 Choose = Callable[[Sequence[Fault], int | None], Sequence[Fault]]
+Hold = Callable[[Scene, str, int], None]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,3 +35,17 @@ def place(tmp_path: Path) -> Iterator[Path]:
         return
     with TemporaryDirectory(dir=memory, prefix="simcvd-faults-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def hold(place: Path, choose: Choose) -> Hold:
+    """Return what replays a scene with some of its faults, and asks for the records of an undisturbed run each time.
+
+    Its arguments: the scene, the command that repeats the test, and how many faults.
+    """
+
+    def call(scene: Scene, command: str, most: int) -> None:
+        replay = Replay(scene, place, command)
+        replay.all(choose(replay.undisturbed(), most))
+
+    return call

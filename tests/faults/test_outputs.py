@@ -13,9 +13,9 @@ from analysis.report.write import write_report
 from analysis.tables import write_tables
 from tests.analysis.made_runs import write_toy_sweep
 from tests.analysis.made_sweeps import DROPOUT, dropout_variants
-from tests.faults.conftest import Choose
+from tests.faults.conftest import Hold
 from tests.faults.content import files
-from tests.faults.replay import Replay, Scene
+from tests.faults.replay import Scene
 
 
 def _begin(runs: Path) -> None:
@@ -41,9 +41,6 @@ COMMANDS: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("most", [5, pytest.param(30, marks=pytest.mark.slow)], ids=["some", "many"])
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_an_output_is_whole_or_not_there_whatever_its_file_met(
-    name: str, most: int, place: Path, choose: Choose
-) -> None:
+def test_an_output_is_whole_or_not_there_whatever_its_file_met(name: str, most: int, hold: Hold) -> None:
     scene = Scene(COMMANDS[name], _without_halves, _without_halves, _begin)
-    replay = Replay(scene, place, f"pytest tests/faults/test_outputs.py -k {name}-")
-    replay.all(choose(replay.undisturbed(), most))
+    hold(scene, f"pytest tests/faults/test_outputs.py -k {name}-", most)

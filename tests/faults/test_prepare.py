@@ -13,9 +13,9 @@ import pytest
 from simcvd.data.preparation.nifti import prepare_nifti
 from simcvd.data.preparation.options import PrepareOptions
 from simcvd.data.store import case_digest, open_info
-from tests.faults.conftest import Choose
+from tests.faults.conftest import Hold
 from tests.faults.content import files
-from tests.faults.replay import Replay, Scene
+from tests.faults.replay import Scene
 
 DIFFERING = ("lock", "journal.jsonl")
 
@@ -91,8 +91,5 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.mark.parametrize("most", [8, pytest.param(120, marks=pytest.mark.slow)], ids=["some", "many"])
-def test_a_preparation_comes_to_the_same_data_set_whatever_its_files_met(
-    most: int, scene: Scene, place: Path, choose: Choose
-) -> None:
-    replay = Replay(scene, place, "pytest tests/faults/test_prepare.py")
-    replay.all(choose(replay.undisturbed(), most))
+def test_a_preparation_comes_to_the_same_data_set_whatever_its_files_met(most: int, scene: Scene, hold: Hold) -> None:
+    hold(scene, "pytest tests/faults/test_prepare.py", most)

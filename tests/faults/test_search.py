@@ -13,10 +13,10 @@ from simcvd.data.phantom import write_phantom
 from sweeps.definition.sweep_file import SweepFile
 from sweeps.search.run import run_search
 from tests.asked import asked
-from tests.faults.conftest import Choose
+from tests.faults.conftest import Hold
 from tests.faults.content import files
 from tests.faults.operations import Operation
-from tests.faults.replay import Replay, Scene
+from tests.faults.replay import Scene
 from tests.faults.without_ray import without_ray
 from tests.sweeps.chaos.chain import make_chain
 
@@ -70,8 +70,5 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize("most", [3, pytest.param(50, marks=pytest.mark.slow)], ids=["some", "many"])
-def test_a_search_comes_to_the_same_records_whatever_its_files_met(
-    most: int, scene: Scene, place: Path, choose: Choose
-) -> None:
-    replay = Replay(scene, place, "pytest tests/faults/test_search.py")
-    replay.all(choose(replay.undisturbed(), most))
+def test_a_search_comes_to_the_same_records_whatever_its_files_met(most: int, scene: Scene, hold: Hold) -> None:
+    hold(scene, "pytest tests/faults/test_search.py", most)

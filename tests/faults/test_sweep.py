@@ -13,10 +13,10 @@ from simcvd.data.phantom import write_phantom
 from sweeps.definition.catalogue import SweepFile
 from sweeps.runner import run_sweep
 from tests.asked import asked
-from tests.faults.conftest import Choose
+from tests.faults.conftest import Hold
 from tests.faults.content import files
 from tests.faults.operations import Operation
-from tests.faults.replay import Replay, Scene
+from tests.faults.replay import Scene
 from tests.faults.without_ray import without_ray
 from tests.sweeps.chaos.chain import make_chain
 
@@ -87,7 +87,6 @@ def scenes(dataset: Path) -> dict[str, Scene]:
 @pytest.mark.parametrize("most", [4, pytest.param(50, marks=pytest.mark.slow)], ids=["some", "many"])
 @pytest.mark.parametrize("name", ["new", "edited"])
 def test_a_sweep_comes_to_the_same_records_whatever_its_files_met(
-    name: str, most: int, scenes: dict[str, Scene], place: Path, choose: Choose
+    name: str, most: int, scenes: dict[str, Scene], hold: Hold
 ) -> None:
-    replay = Replay(scenes[name], place, f"pytest tests/faults/test_sweep.py -k {name}-")
-    replay.all(choose(replay.undisturbed(), most))
+    hold(scenes[name], f"pytest tests/faults/test_sweep.py -k {name}-", most)

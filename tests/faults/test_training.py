@@ -14,10 +14,10 @@ from simcvd.data.store import open_info
 from simcvd.training.checkpoint import CheckpointWriter
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.terms import Device
-from tests.faults.conftest import Choose
+from tests.faults.conftest import Hold
 from tests.faults.content import files
-from tests.faults.replay import Replay, Scene
-from tests.tiny_trial import NARROW
+from tests.faults.replay import Scene
+from tests.tiny_trial import THREE_STEPS
 
 DIFFERING = ("lock", "log.jsonl", "environment.json", "student.safetensors")
 
@@ -38,15 +38,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
     """A training of three steps with a checkpoint after each."""
     dataset = tmp_path / "data"
     write_phantom(dataset, labeled=1, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
-    changes = {
-        "method": "supervised",
-        "data.crop_vox": [16, 16, 16],
-        "inference.stride_vox": [16, 16, 16],
-        "training.steps": 3,
-        "training.checkpoint_every_steps": 1,
-        "training.log_every_steps": 1,
-    }
-    config = apply_settings(load_preset("phantom"), NARROW | changes)
+    config = apply_settings(load_preset("phantom"), THREE_STEPS)
     identity = trial_id(config, open_info(dataset).digest)
     save = CheckpointWriter.save
 
@@ -65,6 +57,5 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 @pytest.mark.slow
-def test_a_training_comes_to_the_same_weights_whatever_its_files_met(scene: Scene, place: Path, choose: Choose) -> None:
-    replay = Replay(scene, place, "pytest tests/faults/test_training.py -m slow")
-    replay.all(choose(replay.undisturbed(), 20))
+def test_a_training_comes_to_the_same_weights_whatever_its_files_met(scene: Scene, hold: Hold) -> None:
+    hold(scene, "pytest tests/faults/test_training.py -m slow", 20)

@@ -16,7 +16,7 @@ from sweeps.trial.engine import Engine
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.records import TrialStatus
 from sweeps.trial.terms import Terms
-from tests.faults.conftest import Choose
+from tests.faults.conftest import Choose, Hold
 from tests.faults.content import files
 from tests.faults.replay import Replay, Scene
 from tests.sweeps.chaos.chain import make_chain
@@ -103,10 +103,9 @@ def scenes(run_trial: Run) -> dict[str, Scene]:
 @pytest.mark.parametrize("most", [8, pytest.param(60, marks=pytest.mark.slow)], ids=["some", "many"])
 @pytest.mark.parametrize("name", ["finished", "validated", "tested", "failed", "retried", "failed-once"])
 def test_a_trial_comes_to_the_same_records_whatever_its_files_met(
-    name: str, most: int, scenes: dict[str, Scene], place: Path, choose: Choose
+    name: str, most: int, scenes: dict[str, Scene], hold: Hold
 ) -> None:
-    replay = Replay(scenes[name], place, f"pytest tests/faults/test_trial.py -k {name}-")
-    replay.all(choose(replay.undisturbed(), most))
+    hold(scenes[name], f"pytest tests/faults/test_trial.py -k {name}-", most)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from simcvd.case_id import id_problem
 from simcvd.data.case_file import case_digest, case_path
 from simcvd.data.dataset_info import FILE_NAME
 from simcvd.errors import DataError, UserError
-from simcvd.files import make_folder, write_file
+from simcvd.files import make_folder, partials, write_file
 
 _FOLDER = ".prepare"
 
@@ -65,7 +65,7 @@ def locked(target: Path) -> Iterator["Journal"]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(f"Another `simcvd prepare` is at work in {target}; wait for it to end.") from error
-        for remains in {*target.rglob(".*.tmp-*"), *(target / "cases").glob("*.h5.tmp-*")}:  # the latter of version 0.1
+        for remains in {*partials(target), *(target / "cases").glob("*.h5.tmp-*")}:  # the latter of version 0.1
             remains.unlink()
         try:
             yield Journal(target)

@@ -16,7 +16,7 @@ from simcvd.data.store import open_info
 from sweeps.status.trial import trial_folder
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.terms import Contact, Device
-from tests.tiny_trial import NARROW
+from tests.tiny_trial import THREE_STEPS
 
 
 @dataclass
@@ -73,15 +73,7 @@ def _watched(folder: Path) -> Iterator[Calls]:
 
 
 def _config(**changes: Any) -> TrialConfig:
-    settings = {
-        "method": "supervised",
-        "data.crop_vox": [16, 16, 16],
-        "inference.stride_vox": [16, 16, 16],
-        "training.steps": 3,
-        "training.checkpoint_every_steps": 1,
-        "training.log_every_steps": 1,
-    }
-    return apply_settings(load_preset("phantom"), NARROW | settings | changes)
+    return apply_settings(load_preset("phantom"), THREE_STEPS | changes)
 
 
 def _run(config: TrialConfig, dataset: Path, runs: Path, tell: Callable[[str], None] | None = None) -> Path:
