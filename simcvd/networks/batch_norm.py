@@ -86,7 +86,7 @@ def _statistics(batch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     sums = batch.new_zeros(2 * batch.shape[1] + 1, dtype=torch.float64)
     for part in _parts(_rows(batch)):
-        unused = part.new_zeros(part.shape[1], dtype=torch.float32)  # the moments' type is that of running ones
+        unused = part.new_zeros(part.shape[1]).float()  # the moments' type is that of running ones
         moments = torch.batch_norm_update_stats(_as_map(part), unused, unused.clone(), 0.0)
         mean, variance = (moment.double() for moment in moments)
         sums += torch.cat((mean, variance + mean.square(), sums.new_ones(1))) * len(part)
