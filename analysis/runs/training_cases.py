@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from analysis.runs.sweep import Sweep
 
 LABELED: Final = f"{SETTING_PREFIX}data.labeled"
-COLUMNS: Final = ("method", LABELED)
+_OTHERWISE: Final = (f"{SETTING_PREFIX}data.fold", f"{SETTING_PREFIX}data.train_on_val")
+"""Settings that take cases out of training, or add some; of how many, nothing says here."""
+COLUMNS: Final = ("method", LABELED, *_OTHERWISE)
 """Columns of the trial records that this reads."""
 
 _READS_NO_UNLABELED: Final = "supervised"
@@ -43,12 +45,15 @@ def training_cases(sweep: "Sweep", trials: "pd.DataFrame") -> dict[str, Training
         trials: records of its trials, at least `trial_id` and `COLUMNS`.
     """
     known = {}
-    for trial, method, labeled in zip(*(_column(trials, name) for name in ("trial_id", *COLUMNS)), strict=True):
-        known[trial] = (method, labeled)
+    for trial, method, labeled, *otherwise in zip(
+        *(_column(trials, name) for name in ("trial_id", *COLUMNS)), strict=True
+    ):
+        known[trial] = None if any(map(_is_set, otherwise)) else (method, labeled)
     splits = sweep.training_cases or _training_splits(sweep.dataset_folder)
     found = {}
     for variant in sweep.variants:
-        own = {_cases(*known[trial], splits) for trial in variant.trials.values() if trial in known}
+        each = [known[trial] for trial in variant.trials.values() if trial in known]
+        own = {TrainingCases() if found_of is None else _cases(*found_of, splits) for found_of in each}
         found[variant.name] = own.pop() if len(own) == 1 else TrainingCases()
     return found
 
@@ -70,6 +75,10 @@ def _training_splits(folder: Path | None) -> Mapping[str, int] | None:
         return None if splits is None else {name: len(splits[f"train_{name}"]) for name in ("labeled", "unlabeled")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _is_set(value: object) -> bool:
+    return str(value) not in {"None", "nan", "<NA>", "False"}
 
 
 def _cases(method: object, labeled: object, splits: Mapping[str, int] | None) -> TrainingCases:

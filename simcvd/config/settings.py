@@ -7,7 +7,7 @@ where the paper is silent. Nothing rewrites a value after validation.
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simcvd.config.augment import AugmentConfig
 from simcvd.config.methods import (
@@ -22,7 +22,7 @@ from simcvd.config.methods import (
     SASSNetConfig,
     UAMTConfig,
 )
-from simcvd.config.types import HALVING, Fraction, Rate, Seed, Settings, Strides, Vox3, Weight
+from simcvd.config.types import HALVING, Fold, Fraction, Rate, Seed, Settings, Strides, Vox3, Weight
 
 
 class DataConfig(Settings):
@@ -38,7 +38,28 @@ class DataConfig(Settings):
     label_split: Seed | None = Field(
         None, description="Seed that draws the labelled cases at random; none takes the first of the training list."
     )
+    fold: Fold | None = Field(
+        None,
+        description=(
+            "Cross-validation, `[number, parts]`: the labelled cases are divided into so many parts, groups whole; the "
+            "trial sees nothing of part `number` (from 0) in training and validates on it besides the val cases."
+        ),
+    )
+    train_on_val: bool = Field(
+        False, description="Train on the val cases, too, as labelled ones after the others, and validate on nothing."
+    )
     crop_vox: Vox3 = Field((112, 112, 80), description="Training crop and inference window in voxels (sec. IV, LA).")
+
+    @field_validator("train_on_val")
+    @classmethod
+    def _not_in_a_fold(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("fold") is not None:
+            raise ValueError("expected false where data.fold is set, which validates on cases that are held out")
+        return value
+
+    def unread(self) -> set[str]:
+        """Return how cases are held out and kept, where that is as all trials of version 0.2 did it."""
+        return {name for name, usual in (("fold", None), ("train_on_val", False)) if getattr(self, name) == usual}
 
 
 class TrainingConfig(Settings):

@@ -1,9 +1,11 @@
 """What is wrong with a case, said before anything is trained on it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from simcvd.config.settings import DataConfig
 from simcvd.data.store import DatasetInfo, TrainingView
 from simcvd.errors import UserError
 from simcvd.scans.volume import Volume
@@ -51,9 +53,15 @@ def check_same_grid(image: Volume, label: Volume, name: str = "label") -> None:
         raise UserError(f"the affines of image and {name} differ by up to {moved:.3g} mm, expected the same grid")
 
 
-def crop_notice(info: DatasetInfo, crop_vox: tuple[int, int, int]) -> str | None:
-    """Say that the crop exceeds every training case along some axis, so that crops are padded; none if it does not."""
-    shapes = [info.shapes[case_id] for case_id in info.train_order]
+def crop_notice(info: DatasetInfo, crop_vox: tuple[int, int, int], cases: Iterable[str] | None = None) -> str | None:
+    """Say that the crop exceeds every training case along some axis, so that crops are padded; none if it does not.
+
+    Args:
+        info: the data set.
+        crop_vox: sides of the crop in voxels.
+        cases: ids of the training cases; none takes the data set's own.
+    """
+    shapes = [info.shapes[case_id] for case_id in (info.train_order if cases is None else cases)]
     largest = tuple(max(shape[axis] for shape in shapes) for axis in range(3))
     exceeding = [name for name, crop, case in zip("XYZ", crop_vox, largest, strict=True) if crop > case]
     if not exceeding:
@@ -71,6 +79,16 @@ def unlabeled_notice(view: TrainingView) -> str | None:
     return (
         f"All {len(view.labeled)} training cases are labelled, so unlabelled crops come from them too, without their "
         "labels; a smaller data.labeled leaves some unlabelled."
+    )
+
+
+def train_on_val_notice(info: DatasetInfo, data: DataConfig) -> str | None:
+    """Say that there are no val cases that `data.train_on_val` could add; none where there are, or it is not asked."""
+    if not data.train_on_val or info.splits.val:
+        return None
+    return (
+        f"data.train_on_val is set, but '{info.name}' has no val cases, so no case is added; the training is the same "
+        "without it."
     )
 
 

@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from simcvd.config.settings import DataConfig
 from simcvd.data.case_file import Array, CaseFile, Grid, case_digest, case_path, has_label, open_case, write_case
 from simcvd.data.dataset_info import DatasetInfo, Intensity, ScanFacts, Shape, Splits, open_info, write_info
-from simcvd.data.drawing import counts_near, first_whole, shuffled, units
+from simcvd.data.drawing import shuffled
+from simcvd.data.training_cases import Labeled, labeled_ids, split_ids, training_cases
 from simcvd.errors import UserError
 from simcvd.scans.preprocessing import Preprocessing
 
@@ -37,9 +39,6 @@ __all__ = [
     "write_info",
 ]
 
-Labeled = int | Literal["all"] | None
-"""How many training cases are labelled: a number, all that have a label, or the data set's own number."""
-
 _SAMPLED_VOXELS = 100_000
 
 
@@ -49,9 +48,9 @@ class TrainingView:
 
     Attributes:
         info: what the data set holds.
-        labeled: training cases with their labels.
+        labeled: cases with their labels, which is what they are trained on with.
         unlabeled: training cases opened without labels.
-        val: validation cases with their labels.
+        val: the cases that the trial is validated on, with their labels.
     """
 
     info: DatasetInfo
@@ -60,27 +59,24 @@ class TrainingView:
     val: list[CaseFile]
 
 
-def open_training(folder: Path, labeled: Labeled = None, label_split: int | None = None) -> TrainingView:
-    """Open the training and validation cases.
+def open_training(folder: Path, data: DataConfig = DataConfig()) -> TrainingView:  # noqa: B008 - frozen
+    """Open the cases that a trial is trained on and those that it is validated on.
 
     Args:
         folder: the data set folder.
-        labeled: how many training cases are labelled; `all` takes every one that has a label, so the others are those
-            without; none takes the data set's own number.
-        label_split: seed that draws the labelled cases; none takes the first of the training list. With one seed, a
-            smaller draw is part of a larger one, unless groups that are labelled whole do not add up to it.
+        data: which they are, see `simcvd.data.training_cases`.
 
     Raises:
-        UserError: fewer training cases have a label than asked for, or no whole groups hold so many.
+        UserError: fewer training cases have a label than asked for, no whole groups hold so many, or the labelled
+            cases can't be divided into so many parts.
     """
     info = open_info(folder)
-    chosen = labeled_ids(info, labeled, label_split)
-    others = [case_id for case_id in info.train_order if case_id not in chosen]
+    cases = training_cases(info, data)
     return TrainingView(
         info=info,
-        labeled=[open_labeled(folder, case_id) for case_id in info.train_order if case_id in chosen],
-        unlabeled=[open_case(folder, case_id, with_label=False) for case_id in others],
-        val=open_split(folder, "val"),
+        labeled=[open_labeled(folder, case_id) for case_id in cases.labeled],
+        unlabeled=[open_case(folder, case_id, with_label=False) for case_id in cases.unlabeled],
+        val=[open_labeled(folder, case_id) for case_id in cases.val],
     )
 
 
@@ -90,10 +86,7 @@ def open_split(folder: Path, split: str) -> list[CaseFile]:
     Raises:
         UserError: another split, or a case without label.
     """
-    if split not in ("val", "test"):
-        raise UserError(f"There is no split '{split}' to evaluate; expected val or test.")
-    info = open_info(folder)
-    return [open_labeled(folder, case_id) for case_id in getattr(info.splits, split)]
+    return [open_labeled(folder, case_id) for case_id in split_ids(open_info(folder), split)]
 
 
 def open_labeled(folder: Path, case_id: str) -> CaseFile:
@@ -106,37 +99,6 @@ def open_labeled(folder: Path, case_id: str) -> CaseFile:
     if case.label is None or case.sdm is None:
         raise UserError(f"Case {case_id} in {folder} has no label but needs one; run `simcvd prepare` anew.")
     return case
-
-
-def labeled_ids(info: DatasetInfo, labeled: Labeled, label_split: int | None) -> set[str]:
-    """Return the training cases whose labels are used; the arguments are those of `open_training`.
-
-    Groups are labelled whole, or not at all.
-
-    Raises:
-        UserError: fewer training cases have a label than asked for, or no whole groups hold so many.
-    """
-    if labeled is None and label_split is None:
-        return set(info.splits.train_labeled)
-    with_label = set(info.with_label)
-    candidates = [case_id for case_id in info.train_order if case_id in with_label]
-    if labeled == "all":
-        return set(candidates)
-    count = len(info.splits.train_labeled) if labeled is None else labeled
-    if count > len(candidates):
-        raise UserError(
-            f"data.labeled is {count}, but only {len(candidates)} training cases of '{info.name}' have a label; "
-            f"ask for {len(candidates)} or fewer, or for all."
-        )
-    drawn = units(candidates, info.groups, label_split)
-    chosen = first_whole(drawn, count)
-    if chosen is None:
-        near = " or ".join(map(str, counts_near(drawn, count)))
-        raise UserError(
-            f"data.labeled is {count}, but the groups of '{info.name}' are labelled whole and none of them together "
-            f"hold {count} training cases with a label; ask for {near}."
-        )
-    return {case_id for unit in chosen for case_id in unit}
 
 
 @dataclass(frozen=True)

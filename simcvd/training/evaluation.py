@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
-from simcvd.data.store import open_info, open_split
+from simcvd.config import from_file
+from simcvd.data.store import open_info, open_labeled
+from simcvd.data.training_cases import unseen_ids
 from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores, OnCase, evaluate_cases
 from simcvd.inference.mask_options import MaskOptions
@@ -30,7 +32,7 @@ def evaluate_trial(
     Args:
         trial_dir: the trial's folder.
         dataset: data set folder.
-        split: `val` or `test`.
+        split: `val` or `test`; of `val` those that the trial is validated on (`simcvd.data.training_cases.unseen_ids`).
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: what `training.precision=auto` is resolved to by who runs many trials; none asks the device.
         on_case: gets the id and mask of each case.
@@ -53,9 +55,21 @@ def evaluate_trial(
             f"{trial_dir} was trained on; prepare them with --like and the trial's data set."
         )
     arithmetic = _arithmetic(student, place, precision)
-    cases = [case for case in open_split(dataset, split) if only is None or case.id in only]
+    ids = unseen_ids(info, split, [(trial_dir.resolve().name, student.config)])
+    cases = [open_labeled(dataset, case_id) for case_id in ids if only is None or case_id in only]
     network = student.network.to(place)
     return evaluate_cases(network, cases, student.config, info.classes, place, arithmetic.autocast, on_case=on_case)
+
+
+def count_cases(trial_dir: Path, dataset: Path, split: str) -> int:
+    """Return how many cases `evaluate_trial` scores.
+
+    Raises:
+        UserError: no data set, another split, or settings that can't be read.
+    """
+    settings = trial_dir / "config.yaml"
+    trials = [(trial_dir.resolve().name, from_file(settings))] if settings.is_file() else []
+    return len(unseen_ids(open_info(dataset), split, trials))
 
 
 def predict_images(

@@ -3,7 +3,7 @@
 import torch
 
 from simcvd.config import TrialConfig
-from simcvd.data.checks import crop_notice, unlabeled_notice
+from simcvd.data.checks import crop_notice, train_on_val_notice, unlabeled_notice
 from simcvd.data.store import TrainingView
 from simcvd.gpu_memory import free_bytes
 from simcvd.host_memory import available_bytes
@@ -34,8 +34,9 @@ def start_notices(
     available = None if free is None else free * workers
     channels, classes = len(info.channels), len(info.classes) + 1
     found = [
-        crop_notice(info, config.data.crop_vox),
+        crop_notice(info, config.data.crop_vox, [case.id for case in (*view.labeled, *view.unlabeled)]),
         unlabeled_notice(view) if with_unlabeled else None,
+        train_on_val_notice(info, config.data),
         memory_notice(config, channels, classes, available, where, precision),
     ]
     return [notice for notice in found if notice is not None]

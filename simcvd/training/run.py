@@ -51,7 +51,7 @@ class TrainingOutcome:
     Attributes:
         steps: training steps done.
         seconds: time spent in them, over all sessions.
-        val_scores: the student's scores on the val cases; empty where the data set has none.
+        val_scores: the student's scores on the cases that the trial is validated on; empty where there are none.
         environment: what `environment.json` holds.
     """
 
@@ -130,7 +130,7 @@ class _Trial:
         self.config, self.device, self.folder = config, device, trial_dir
         self.rank, self.workers = rank_and_workers()
         check_batch(config, self.workers)
-        self.view = open_training(dataset, config.data.labeled, config.data.label_split)
+        self.view = open_training(dataset, config.data)
         self.identity = config_hash(config, self.view.info.digest)
         channels, classes = len(self.view.info.channels), len(self.view.info.classes) + 1
         self.method: Method = create(config, channels, classes, gather_rows)

@@ -136,10 +136,9 @@ def evaluate(
     else:
         from dataclasses import asdict
 
-        from simcvd.data.store import open_info
-        from simcvd.training.evaluation import evaluate_trial
+        from simcvd.training.evaluation import count_cases, evaluate_trial
 
-        cases = len(getattr(open_info(dataset).splits, split))
+        cases = count_cases(trial, dataset, split)
         with ProgressLine("scoring", "cases") as progress:
             done = itertools.count(1)
             scores = evaluate_trial(
@@ -147,8 +146,9 @@ def evaluate(
             )
         rows = [asdict(score) for score in scores]
     if not rows:
+        trained = " that it was not trained on" if split == Split.val else ""
         raise UserError(
-            f"There are no {split} scores of {trial}: its data set has no such cases; try the other --split."
+            f"There are no {split} scores of {trial}: its data set has no such cases{trained}; try the other --split."
         )
     if as_json:
         print_json(rows)

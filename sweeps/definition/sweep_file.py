@@ -139,6 +139,9 @@ class SweepFile(SweepModel):
         for key in ("seed", LABEL_SPLIT):
             if key in self.search:
                 raise _problem("is luck, not a setting to search; name seeds under seeds", "search", key)
+        for key in ("data.fold", "data.train_on_val"):
+            if key in self.search:
+                raise _problem("decides which cases settings are compared on; set it in base", "search", key)
         return self
 
     @model_validator(mode="after")

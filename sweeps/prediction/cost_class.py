@@ -9,7 +9,7 @@ from simcvd.config.edit import dotted_keys, flatten
 WITHOUT_COST = frozenset(
     {
         "seed",
-        *("data.labeled", "data.label_split"),
+        *("data.labeled", "data.label_split", "data.fold", "data.train_on_val"),
         *("training.steps", "training.learning_rate", "training.learning_rate_drop_fraction"),
         # What these add is counted apart, or is too little to count.
         *("training.validate_every_steps", "training.gradient_norms_every_steps"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from simcvd.config import TrialConfig
 from simcvd.data.dataset_info import DatasetInfo, Shape
+from simcvd.data.training_cases import training_cases
 from simcvd.training.due import CHECKPOINT_S
 from sweeps.prediction.cost_class import inference_class, training_class
 
@@ -110,7 +111,9 @@ class Costs:
             + training.start_s
             + steps_s
             + _checkpoints(config, done, steps_s) * training.checkpoint_s
-            + _validations(config, done) * training.segmenters * _split_s(inference, config, info, info.splits.val)
+            + _validations(config, done)
+            * training.segmenters
+            * _split_s(inference, config, info, training_cases(info, config.data).val)
             + _split_s(inference, config, info, info.splits.test)
         )
 

@@ -44,7 +44,7 @@ def measure_training(
 
     with _prepared(config, device, threads) as (torch_device, autocast):
         began = time.monotonic()
-        view = open_training(dataset, config.data.labeled, config.data.label_split)
+        view = open_training(dataset, config.data)
         method = _built(config, torch_device, len(view.info.channels), len(view.info.classes))
         load = CropLoader(view, config, torch_device, with_unlabeled=method.needs_unlabeled, workers=workers)
         clock = _StepClock(method, load, config.seed, torch_device, autocast)
@@ -87,7 +87,7 @@ def measure_inference(
     from sweeps.prediction.costs import windows_of
 
     with _prepared(config, device, threads) as (torch_device, autocast):
-        view = open_training(dataset, config.data.labeled, config.data.label_split)
+        view = open_training(dataset, config.data)
         method = _built(config, torch_device, len(view.info.channels), len(view.info.classes))
         case = (view.val or view.labeled)[0]
         assert case.label is not None

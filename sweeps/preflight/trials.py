@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from simcvd.config import TrialConfig
+from simcvd.config.settings import DataConfig
 from simcvd.errors import UserError
 from sweeps.definition.expand import TrialSpec
+
+_USUAL_CHOICE = {"data.labeled": None, "data.label_split": None, "data.fold": None, "data.train_on_val": False}
+"""The settings that choose a trial's cases, at their defaults."""
 
 
 def check_trials(dataset: Path, trials: Sequence[TrialSpec], workers: int) -> None:
@@ -16,21 +21,30 @@ def check_trials(dataset: Path, trials: Sequence[TrialSpec], workers: int) -> No
     from simcvd.config import apply_settings, config_hash
     from simcvd.config.batch import check_batch
     from simcvd.data.store import open_training
+    from simcvd.data.training_cases import TrainingCases
     from simcvd.methods.registry import check_known
 
     for config in {trial.config.model_copy(update={"seed": 0}) for trial in trials}:
         check_known(config.method)
         check_batch(config, workers)
-    choices = {(trial.config.data.labeled, trial.config.data.label_split) for trial in trials}
-    views = {choice: open_training(dataset, *choice) for choice in choices}
-    first: dict[tuple[str, tuple[str, ...]], TrialSpec] = {}
-    for trial in trials if len(views) > 1 else ():
-        data = trial.config.data
-        ids = tuple(case.id for case in views[data.labeled, data.label_split].labeled)
-        bare = apply_settings(trial.config, {"data.labeled": None, "data.label_split": None})
-        other = first.setdefault((config_hash(bare, ""), ids), trial)
+    found: dict[DataConfig, TrainingCases] = {}
+    for data in dict.fromkeys(_choice(trial.config) for trial in trials):
+        view = open_training(dataset, data)
+        found[data] = TrainingCases(
+            *(tuple(case.id for case in own) for own in (view.labeled, view.unlabeled, view.val))
+        )
+    first: dict[tuple[str, TrainingCases], TrialSpec] = {}
+    for trial in trials if len(found) > 1 else ():
+        cases = found[_choice(trial.config)]
+        bare = apply_settings(trial.config, _USUAL_CHOICE)
+        other = first.setdefault((config_hash(bare, ""), cases), trial)
         if other.variant != trial.variant:
             raise UserError(
                 f"The variants '{other.variant}' and '{trial.variant}' are one trial on this data set: both have the "
-                f"same {len(ids)} labelled cases; change data.labeled, or drop one."
+                f"same {len(cases.labeled)} labelled cases; change data.labeled, or drop one."
             )
+
+
+def _choice(config: TrialConfig) -> DataConfig:
+    """Return what decides which cases a trial sees, and nothing else."""
+    return config.data.model_copy(update={"crop_vox": DataConfig().crop_vox})

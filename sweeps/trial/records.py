@@ -106,7 +106,7 @@ class TrialRecords:
                     "versions": environment.get("packages"),
                     "git_commit": environment.get("git_commit"),
                 }
-                | {f"{SETTING_PREFIX}{key}": value for key, value in flatten(self.config).items()},
+                | {f"{SETTING_PREFIX}{key}": value for key, value in _told_settings(self.config).items()},
             )
         return TrialStatus(self.id, state, False, kind, message, steps, seconds)
 
@@ -165,6 +165,12 @@ def clear_half_written(runs: Path, trial_id: str) -> None:
     for path in (case_path(runs, trial_id), result_path(runs, trial_id), masks_path(runs, trial_id)):
         for half in path.parent.glob(f".{path.name}.tmp-*"):
             half.unlink(missing_ok=True)
+
+
+def _told_settings(config: TrialConfig) -> dict[str, Any]:
+    """Return every setting, without those of cross-validation where there is none: rows stay what they were before."""
+    left_out = {f"data.{name}" for name in config.data.unread()}
+    return {key: value for key, value in flatten(config).items() if key not in left_out}
 
 
 def _environment(folder: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from simcvd.config.settings import DataConfig
 from simcvd.data.phantom import make_phantom, write_phantom
 from simcvd.data.store import CaseFile, case_digest, open_split, open_training
 from simcvd.errors import UserError
@@ -87,7 +88,7 @@ def test_data_set_has_its_splits_and_opens(tmp_path: Path) -> None:
     assert view.labeled[0].sdm is not None
     assert view.labeled[0].sdm.shape == (2, *SMALL)
     assert case_digest(tmp_path, "phantom_000") == info.digests["phantom_000"]
-    assert len(open_training(tmp_path, labeled=5).labeled) == 5
+    assert len(open_training(tmp_path, DataConfig(labeled=5)).labeled) == 5
 
 
 def test_same_seed_has_the_same_digest_elsewhere(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simcvd.config.settings import DataConfig
 from simcvd.data.dataset_info import DatasetInfo
 from simcvd.data.store import (
     Grid,
@@ -39,18 +40,18 @@ def test_training_view_holds_no_test_case(tmp_path: Path) -> None:
 
 def test_number_of_labelled_cases_can_change_later(tmp_path: Path) -> None:
     make(tmp_path)
-    assert [case.id for case in open_training(tmp_path, labeled=1).labeled] == ["a"]
-    view = open_training(tmp_path, labeled=3)
+    assert [case.id for case in open_training(tmp_path, DataConfig(labeled=1)).labeled] == ["a"]
+    view = open_training(tmp_path, DataConfig(labeled=3))
     assert [case.id for case in view.labeled] == ["a", "b", "c"]
     assert [case.id for case in view.unlabeled] == ["d"]
     with pytest.raises(UserError, match=r"data\.labeled is 4, but only 3 training cases of 'tiny' have a label"):
-        open_training(tmp_path, labeled=4)
+        open_training(tmp_path, DataConfig(labeled=4))
 
 
 def test_all_labelled_cases_can_be_asked_for(tmp_path: Path) -> None:
     make(tmp_path)
     for label_split in (None, 3):
-        view = open_training(tmp_path, "all", label_split)
+        view = open_training(tmp_path, DataConfig(labeled="all", label_split=label_split))
         assert [case.id for case in view.labeled] == ["a", "b", "c"]
         assert all(case.label is not None and case.sdm is not None for case in view.labeled)
         assert [(case.id, case.label) for case in view.unlabeled] == [("d", None)]
@@ -58,11 +59,15 @@ def test_all_labelled_cases_can_be_asked_for(tmp_path: Path) -> None:
 
 def test_label_split_draws_nested_subsets_in_list_order(tmp_path: Path) -> None:
     make(tmp_path)
-    drawn = [[case.id for case in open_training(tmp_path, 2, seed).labeled] for seed in range(6)]
-    assert all(ids == sorted(ids) for ids in drawn)
-    assert len({tuple(ids) for ids in drawn}) == 3
+
+    def ids(labeled: int, seed: int) -> list[str]:
+        return [case.id for case in open_training(tmp_path, DataConfig(labeled=labeled, label_split=seed)).labeled]
+
+    drawn = [ids(2, seed) for seed in range(6)]
+    assert all(own == sorted(own) for own in drawn)
+    assert len({tuple(own) for own in drawn}) == 3
     for seed in range(6):
-        assert open_training(tmp_path, 1, seed).labeled[0].id in drawn[seed]
+        assert ids(1, seed)[0] in drawn[seed]
 
 
 def test_shuffle_is_pinned() -> None:

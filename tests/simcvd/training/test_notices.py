@@ -29,7 +29,7 @@ def test_too_large_crops_lacking_unlabelled_cases_and_memory_are_told(
     make(tmp_path)
     monkeypatch.setattr(notices, "available_bytes", lambda: 10**8)
     config = apply_settings(load_preset("phantom"), {"data.labeled": 3})
-    view = open_training(tmp_path, labeled=3)
+    view = open_training(tmp_path, config.data)
     view.unlabeled.clear()
     crop, unlabeled, memory = start_notices(config, view, True, CPU, "float32")
     assert "The crop of 32 x 32 x 32 voxels exceeds every training case along X and Y and Z" in crop

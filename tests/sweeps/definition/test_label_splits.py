@@ -8,6 +8,7 @@ import yaml
 
 from analysis.runs.replicate import Replicate
 from analysis.runs.sweep import read_sweep
+from simcvd.config.settings import DataConfig
 from simcvd.data.store import open_info, open_training
 from simcvd.errors import UserError
 from sweeps.definition.changes import Changes
@@ -78,7 +79,10 @@ def test_labels_are_drawn_in_one_way(content: dict[str, Any], call: dict[str, An
 
 def test_the_labelled_cases_are_recorded_as_training_draws_them(dataset: Path, tmp_path: Path) -> None:
     sweep = _sweep(label_splits=[0, 1, 2, 3])
-    wanted = {split: {case.id for case in open_training(dataset, 1, split).labeled} for split in range(4)}
+    wanted = {
+        split: {case.id for case in open_training(dataset, DataConfig(labeled=1, label_split=split)).labeled}
+        for split in range(4)
+    }
     first = {next(iter(cases)): split for split, cases in reversed(wanted.items())}
     kept = sorted(first.values())
     assert len(kept) == 2, "the two training cases are each drawn by some split"
