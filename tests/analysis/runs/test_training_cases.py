@@ -83,3 +83,19 @@ def test_a_table_shows_them_where_they_differ() -> None:
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize("setting", [{"setting.data.fold": [0, 4]}, {"setting.data.train_on_val": True}])
+def test_numbers_of_a_trial_that_holds_cases_out_or_adds_some_are_not_guessed(
+    tmp_path: Path, make_trial: Make, dataset: Path, setting: dict[str, Any]
+) -> None:
+    write_trial(tmp_path, make_trial("a-0", method="simcvd") | {"setting.data.labeled": 3} | setting)
+    write_trial(tmp_path, make_trial("b-0", method="simcvd") | {"setting.data.labeled": 3})
+    write_trial(
+        tmp_path,
+        make_trial("c-0", method="simcvd")
+        | {"setting.data.labeled": 3, "setting.data.fold": None, "setting.data.train_on_val": False},
+    )
+    trials = read_trials(tmp_path, None, ["trial_id", *COLUMNS])
+    known = TrainingCases(3, 7)
+    assert training_cases(sweep(dataset, "a", "b", "c"), trials) == {"a": TrainingCases(), "b": known, "c": known}

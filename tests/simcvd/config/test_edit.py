@@ -64,6 +64,11 @@ def test_preset_survives_its_own_config_file(name: str, tmp_path: Path) -> None:
         ("data.labeled=null", None),
         ("data.labeled=16", 16),
         ("data.labeled=all", "all"),
+        ("data.fold=[0,4]", (0, 4)),
+        ("data.fold=[3, 4]", (3, 4)),
+        ("data.fold=1,2", (1, 2)),
+        ("data.fold=none", None),
+        ("data.train_on_val=true", True),
         ("projection.pooling=max", "max"),
         ("augment.flip=false", False),
         ("ema.decay=0.99", 0.99),
@@ -93,6 +98,12 @@ def test_assignment_changes_one_setting(text: str, expected: object) -> None:
         ("projection.dropout=yes", "projection.dropout is 'yes': input should be a valid number"),
         ("projection.dropout=true", "projection.dropout is True: input should be a valid number"),
         ("training.compile=yes", "training.compile is 'yes': input should be a valid boolean"),
+        ("data.fold=[4,4]", r"data.fold is \[4, 4\]: the 4 parts are numbered from 0 to 3\.$"),
+        ("data.fold=[0,1]", r"data.fold is \[0, 1\]: expected \[number, parts\] with 2 parts or more\.$"),
+        ("data.fold=[-1,4]", "data.fold is -1: input should be greater than or equal to 0"),
+        ("data.fold=4", "data.fold is 4: input should be a valid array"),
+        ("data.fold=[0,2,4]", "data.fold is .*: tuple should have at most 2 items"),
+        ("data.train_on_val=1", "data.train_on_val is 1: input should be a valid boolean"),
         ("data.labeled=0", "data.labeled is 0: input should be greater than or equal to 1"),
         ("data.labeled=most", "data.labeled is 'most': .*input should be 'all'"),
         ("training.steps=0600", "The value 0600 is wrong: 0600 means different things in YAML 1.1 and 1.2"),
@@ -141,3 +152,14 @@ def test_seeds_are_below_2_to_the_power_of_63(key: str) -> None:
     assert flatten(changed)[key] == 2**63 - 1
     with pytest.raises(UserError, match=f"{key} is 9223372036854775808: input should be less than"):
         apply_settings(TrialConfig(), {key: 2**63, "data.labeled": 2})
+
+
+def test_val_cases_are_not_trained_on_where_a_fold_is_held_out() -> None:
+    both = {"data.train_on_val": True, "data.fold": [0, 4]}
+    for settings in (both, dict(reversed(both.items()))):
+        with pytest.raises(
+            UserError, match=r"data\.train_on_val is True: expected false where data\.fold is set"
+        ) as told:
+            apply_settings(TrialConfig(), settings)
+        assert "\n" not in str(told.value)
+    assert apply_settings(TrialConfig(), both | {"data.train_on_val": False}).data.fold == (0, 4)

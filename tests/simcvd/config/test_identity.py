@@ -81,3 +81,30 @@ def test_a_section_of_another_method_is_no_part_of_the_identity() -> None:
 def test_trials_of_version_0_1_keep_their_ids(preset: str, changes: dict[str, Any], expected: str) -> None:
     """Or a runs folder of that version would be trained anew."""
     assert trial_id(apply_settings(load_preset(preset), changes), "d") == expected
+
+
+@pytest.mark.parametrize(
+    ("preset", "changes", "expected"),
+    [
+        ("la", {"data.labeled": 8}, "b143f6d0afb63461fb02d8a18b27c7849e3f2f689a3dbaaf43c47c6751fe7886"),
+        (
+            "phantom",
+            {"data.labeled": "all", "data.label_split": 3},
+            "86eea6559c97701a4090494b3fec5c62dbbf81b5b47a8a0d1d9f823a357d9870",
+        ),
+        ("phantom", {"method": "supervised"}, "238f5a04e7088cce606041f619e785b6302b2950f6054bd7711b5650ca85c259"),
+    ],
+)
+def test_trials_are_what_they_were_before_cases_could_be_held_out(
+    preset: str, changes: dict[str, Any], expected: str
+) -> None:
+    config = apply_settings(load_preset(preset), changes)
+    assert config_hash(config, "d") == expected
+    assert config_hash(apply_settings(config, {"data.fold": None, "data.train_on_val": False}), "d") == expected
+
+
+def test_each_fold_and_the_training_on_all_labels_is_a_trial_of_its_own() -> None:
+    changes: list[dict[str, Any]] = [{}, {"data.train_on_val": True}]
+    changes += [{"data.fold": [number, parts]} for parts in (2, 3) for number in range(parts)]
+    found = {config_hash(apply_settings(load_preset("phantom"), each), "d") for each in changes}
+    assert len(found) == len(changes)

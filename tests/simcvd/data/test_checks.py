@@ -17,6 +17,9 @@ def test_crop_beyond_every_case_is_told(nifti: Nifti, tmp_path: Path) -> None:
     told = crop_notice(info, (16, 14, 16))
     assert told is not None
     assert "exceeds every training case along X and Z (the largest sides are 12 x 14 x 10)" in told
+    grown = info.model_copy(update={"shapes": info.shapes | {info.train_order[0]: (16, 14, 16)}})
+    assert crop_notice(grown, (16, 14, 16)) is None
+    assert crop_notice(grown, (16, 14, 16), info.train_order[1:]) == told, "where the large one is held out"
 
 
 SCAN = np.random.default_rng(0).normal(size=(1, 4, 5, 6)).astype(np.float32)

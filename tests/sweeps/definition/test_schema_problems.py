@@ -63,6 +63,15 @@ def test_of_many_mistakes_the_first_five_are_told(refused: Refused) -> None:
         (["search:", "  seed: {integer: [0, 9]}"], "line 3, search.seed: is luck, not a setting to search"),
         (["search:", "  data.label_split: {integer: [0, 9]}"], "is luck, not a setting to search"),
         (
+            ["search:", "  data.train_on_val: {choice: [true, false]}"],
+            "line 3, search.data.train_on_val: decides which cases settings are compared on; set it in base",
+        ),
+        (
+            ["search:", "  data.fold: {choice: [[0, 2], [1, 2]]}"],
+            "search.data.fold",
+        ),
+        (["axes: {data.fold: [[0, 2], [2, 2]]}"], "line 2, axes.data.fold.1: is [2, 2]: the 2 parts are numbered"),
+        (
             ["search: {loss.sdm: {uniform: [0, 1]}}", "label_splits: [0, 1]"],
             "line 3, label_splits: a search has one draw",
         ),

@@ -25,6 +25,8 @@ def test_what_costs_nothing_makes_no_class():
     for changes in (
         {"seed": 3, "training__steps": 40, "training__learning_rate": 0.5},
         {"data__labeled": 4, "data__label_split": 1},
+        {"data__fold": [1, 3]},
+        {"data__train_on_val": True},
         {"loss__contrast": 2.0, "projection__dropout": 0.5, "ema__decay": 0.9},
         {"inference__stride_vox": [9, 9, 2]},
         {"ua_mt__passes": 3},  # another method's

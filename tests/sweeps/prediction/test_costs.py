@@ -4,6 +4,7 @@ import pytest
 
 from simcvd.config import TrialConfig, apply_settings
 from simcvd.data.dataset_info import DatasetInfo, Intensity, Splits
+from simcvd.data.training_cases import training_cases
 from simcvd.inference.sliding_window import window_starts
 from sweeps.prediction.cost_class import inference_class, training_class
 from sweeps.prediction.costs import (
@@ -68,6 +69,24 @@ def test_gradient_norms_and_validations_are_counted_where_they_are_due():
     assert costs.trial_seconds(config, INFO) == pytest.approx(TRIAL_S + 2 * 7 + 3 * 2 * 1 + test)
     assert costs.trial_seconds(config, INFO, done=41) == pytest.approx(TRIAL_S + 7 + 2 * 2 * 1 + test)
     assert costs.trial_seconds(config, INFO, done=100) == pytest.approx(TRIAL_S + 2 + test)
+
+
+def test_a_trial_is_charged_for_the_cases_that_it_is_validated_on():
+    shapes = {"a": (112, 112, 80), "e": (148, 112, 80), "b": (112, 112, 80), "d": (130, 112, 84)}
+    splits = Splits(train_labeled=("a", "e"), val=("b",), test=("d",))
+    info = INFO.model_copy(update={"splits": splits, "train_order": ("a", "e"), "shapes": shapes})
+    windows = {"a": 1, "e": 3, "b": 1, "d": 4}
+    for settings, validated in (
+        ({}, "b"),
+        ({"data__fold": [0, 2]}, None),
+        ({"data__fold": [1, 2]}, None),
+        ({"data__train_on_val": True}, ""),
+    ):
+        config = _config(**settings)
+        cases = validated if validated is not None else training_cases(info, config.data).val
+        costs = _costs(config, TrainingCost((StageCost(0.0, 0.0),)), InferenceCost(window_s=1.0))
+        expected = TRIAL_S + sum(windows[case] for case in cases) + windows["d"]
+        assert costs.trial_seconds(config, info) == pytest.approx(expected)
 
 
 def test_checkpoints_are_counted_once_a_minute_or_by_steps():

@@ -66,3 +66,17 @@ def test_halves_of_this_trial_alone_are_deleted(records: TrialRecords, tmp_path:
         path.touch()
     clear_half_written(tmp_path, "t")
     assert [path.exists() for path in (*halves, *kept)] == [False, False, True, True, True]
+
+
+def test_settings_of_cross_validation_are_told_where_there_is_some(dataset: Path, tmp_path: Path) -> None:
+    """Rows of other trials are what they were, so that old and new ones of a sweep differ in nothing."""
+    told = {"plain": {}, "fold": {"data.fold": [1, 2]}, "final": {"data.train_on_val": True}}
+    for name, changes in told.items():
+        (tmp_path / name).mkdir()
+        records = TrialRecords(apply_settings(CONFIG, changes), dataset, tmp_path / name, name)
+        records.folder.mkdir(parents=True)
+        records.write("finished", steps=5, seconds=0.5)
+    columns = {name: set(read_trials(tmp_path / name).columns) for name in told}
+    assert columns["fold"] - columns["plain"] == {"setting.data.fold"}
+    assert columns["final"] - columns["plain"] == {"setting.data.train_on_val"}
+    assert list(read_trials(tmp_path / "fold").iloc[0]["setting.data.fold"]) == [1, 2]
