@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -56,6 +57,40 @@ def replacing(path: Path, *, ending: str = "", durable: bool = True) -> Iterator
         raise
     if durable:
         _flush_folder(path.parent)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder to fill; at the block's end it takes the place of `path`, after an error it is gone.
+
+    What is in it outlives a power cut if it was written so. A folder at `path` moves aside first and goes last, so for
+    an instant there is none. Names are as of `replacing`; what a kill left a day ago goes, too.
+
+    Args:
+        path: where the folder appears; the one above it is made.
+    """
+    make_folder(path.parent)
+    shown = _first(path.name, MOST_NAME_BYTES - _MARKED_BYTES)
+    for left in path.parent.iterdir():
+        with suppress(OSError):  # another one deletes it, too
+            if left.name.startswith(f".{shown}.tmp-") and time.time() - left.stat().st_mtime > FORGOTTEN_S:
+                shutil.rmtree(left)
+    partial, aside = (path.with_name(f".{shown}.tmp-{os.getpid()}-{uuid.uuid4().hex[:8]}") for _ in range(2))
+    partial.mkdir()
+    try:
+        yield partial
+        _flush_folder(partial)
+        if path.exists():
+            os.replace(path, aside)
+        os.replace(partial, path)
+    except BaseException:
+        if aside.exists() and not path.exists():
+            with suppress(OSError):
+                os.replace(aside, path)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _flush_folder(path.parent)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_file(path: Path, content: str | bytes, *, durable: bool = True) -> None:

@@ -1,9 +1,9 @@
-"""Score a network on labelled cases: the device predicts one case while a thread scores the one before."""
+"""Score networks on labelled cases: the device predicts one case while a thread scores the one before."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import nn
 from simcvd.config import TrialConfig
 from simcvd.data.store import CaseFile
 from simcvd.errors import UserError
+from simcvd.inference.ensemble import Member, probability_sums
 from simcvd.inference.fusion import for_inference
-from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities, window_sums
+from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities
 from simcvd.metrics.case import ClassScore, score_case
 from simcvd.scans.preprocessing import in_box
 from simcvd.scans.resampling import highest_class
@@ -48,9 +49,7 @@ def evaluate_cases(
     threads: int = 1,
     on_case: OnCase | None = None,
 ) -> list[CaseScores]:
-    """Segment and score labelled cases, each on its scan's own voxels.
-
-    A resampled case's probabilities are brought back to the scan's voxels, class by class, before the highest is taken.
+    """Segment and score labelled cases with one network; see `evaluate_ensemble`.
 
     Args:
         network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`. A copy is put into eval mode.
@@ -61,6 +60,32 @@ def evaluate_cases(
         precision: makes the context in which the network runs.
         threads: threads that score a case.
         on_case: gets the id and the mask, uint8 `[X, Y, Z]`, of each predicted case; it must not change the mask.
+    """
+    member = Member(network, config, precision)
+    return evaluate_ensemble([member], cases, classes, device, threads=threads, on_case=on_case)
+
+
+def evaluate_ensemble(
+    members: Sequence[Member],
+    cases: Iterable[CaseFile],
+    classes: Sequence[str],
+    device: torch.device,
+    *,
+    threads: int = 1,
+    on_case: OnCase | None = None,
+) -> list[CaseScores]:
+    """Segment and score labelled cases, each on its scan's own voxels.
+
+    The networks' mean probabilities decide. Those of a resampled case are brought back to the scan's voxels, class by
+    class, before the highest is taken.
+
+    Args:
+        members: networks on `device`, of equal channels and classes. Copies are put into eval mode.
+        cases: cases with labels, opened one by one as they are needed.
+        classes: names of the K foreground classes.
+        device: where the networks run.
+        threads: threads that score a case.
+        on_case: gets the id and the mask, uint8 `[X, Y, Z]`, of each predicted case; it must not change the mask.
 
     Returns:
         One row for each case and class, in the order of `cases`.
@@ -68,7 +93,7 @@ def evaluate_cases(
     Raises:
         UserError: a case has no label.
     """
-    frozen = for_inference(network)
+    frozen = [replace(member, network=for_inference(member.network)) for member in members]
     scored: list[Future[list[CaseScores]]] = []
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="scores") as pool:
         for case in cases:
@@ -76,15 +101,7 @@ def evaluate_cases(
                 raise UserError(
                     f"Case {case.id} has no label to score against; evaluate a split whose cases are labelled."
                 )
-            sums = window_sums(
-                frozen,
-                case.image,
-                config.data.crop_vox,
-                config.inference.stride_vox,
-                device=device,
-                batch_windows=config.inference.batch_windows,
-                precision=precision,
-            )
+            sums = probability_sums(frozen, case.image, device)
             prediction = highest(sums)
             on_scan = None if case.on_scan is None else mean_probabilities(sums).cpu().numpy()
             if scored:

@@ -1,4 +1,4 @@
-"""Segment images with a trial's student, each into a mask in the image's own space and format.
+"""Segment images with a trial's student or a model, each into a mask in the image's own space and format.
 
 One thread reads the next image and another writes the last mask while the device segments.
 """
@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from simcvd.data.channels import read_channels
 from simcvd.data.checks import check_image
 from simcvd.errors import UserError
+from simcvd.inference.ensemble import Member, load_students, masks_from, probability_sums
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.images import FinishedMasks, ImageToSegment, find_images
 from simcvd.inference.mask_file import make_folder, write_mask_like, write_on_voxels, write_probabilities
 from simcvd.inference.mask_options import MaskOptions, Mirrored, keep_largest
-from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities, window_sums
-from simcvd.inference.weights import WEIGHTS_FILE, Student, load_student
+from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities
+from simcvd.inference.weights import Student
 from simcvd.scans.dicom.series import read_series
 from simcvd.scans.label_crop import Box, whole
 from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
@@ -59,7 +59,7 @@ class _Segmented:
 
 
 def predict_files(
-    trial_dir: Path,
+    folder: Path,
     images: Sequence[Path],
     out: Path,
     device: torch.device,
@@ -76,7 +76,7 @@ def predict_files(
     they are. See `images.find_images` for names.
 
     Args:
-        trial_dir: a finished trial.
+        folder: a finished trial, or a model folder, whose members are asked together.
         images: files, or folders of files; a NIfTI image's fourth axis holds channels.
         out: folder for the masks.
         device: where the network runs.
@@ -88,16 +88,15 @@ def predict_files(
         What became of each image, in their order.
 
     Raises:
-        UserError: no finished trial, an image that is missing or no scan, a mask that would replace an image, or not
-            a single image that can be segmented.
+        UserError: no finished trial or sound model, an image that is missing or no scan, a mask that would replace an
+            image, or not a single image that can be segmented.
     """
-    student = load_student(trial_dir)
-    found = find_images(images, out, student.image_channels)
+    students = load_students(folder)
+    found = find_images(images, out, students[0].image_channels)
     make_folder(out)
-    weights = (trial_dir / WEIGHTS_FILE).stat()
-    finished = FinishedMasks(out, [str(trial_dir.resolve()), weights.st_size, weights.st_mtime_ns, *astuple(options)])
+    finished = FinishedMasks(out, [*masks_from(folder), *astuple(options)])
     finished.refuse_others(found)
-    predictor = _Predictor(student, device, precision(student), options)
+    predictor = _Predictor(students, device, precision, options)
     told: list[Predicted] = []
 
     def tell(predicted: Predicted) -> None:
@@ -159,22 +158,31 @@ def _sentence(error: BaseException) -> str:
 
 
 class _Predictor:
-    """A student with its preprocessing, on its device."""
+    """Students with their preprocessing, which they share, on their device."""
 
-    def __init__(self, student: Student, device: torch.device, autocast: Autocast, options: MaskOptions) -> None:
-        network = for_inference(student.network)
-        self._network: nn.Module = (Mirrored(network) if options.mirror else network).to(device)
-        self._student, self._device, self._autocast, self._options = student, device, autocast, options
-        self._preprocessing = student.preprocessing or Preprocessing()
+    def __init__(
+        self,
+        students: Sequence[Student],
+        device: torch.device,
+        precision: Callable[[Student], Autocast],
+        options: MaskOptions,
+    ) -> None:
+        self._members = []
+        for student in students:
+            frozen = for_inference(student.network)
+            network = (Mirrored(frozen) if options.mirror else frozen).to(device)
+            self._members.append(Member(network, student.config, precision(student)))
+        self._channels = students[0].image_channels
+        self._preprocessing = students[0].preprocessing or Preprocessing()
+        self._device, self._options = device, options
 
     def read(self, image: ImageToSegment) -> tuple[OnGrid, bool]:
         """Return the image on the network's grid, and whether it is taken as it is."""
         volume = read_series(image.files) if image.dicom else read_channels(image.files)
         channels = len(volume.channels)
-        if channels != self._student.image_channels:
+        if channels != self._channels:
             raise UserError(
-                f"{image} has {channels} channels, but the trial was trained on {self._student.image_channels}; give "
-                "such images."
+                f"{image} has {channels} channels, but the network was trained on {self._channels}; give such images."
             )
         try:
             check_image(volume.channels)
@@ -228,18 +236,5 @@ class _Predictor:
         self, grid: OnGrid, box: Box, normalisation: Normalisation, *, least_overlap: bool = False
     ) -> torch.Tensor:
         """Segment a box of the scan; with `least_overlap` by windows that overlap by half a window at most."""
-        config = self._student.config
-        crop, stride = config.data.crop_vox, config.inference.stride_vox
-        if least_overlap:
-            x, y, z = (max(own, side // 2) for own, side in zip(stride, crop, strict=True))
-            stride = (x, y, z)
         kept, _, _ = normalisation.apply(grid.image[(slice(None), *box)])
-        return window_sums(
-            self._network,
-            kept,
-            crop,
-            stride,
-            device=self._device,
-            batch_windows=config.inference.batch_windows,
-            precision=self._autocast,
-        )
+        return probability_sums(self._members, kept, self._device, least_overlap=least_overlap)

@@ -59,13 +59,13 @@ def segment(
 
 
 def highest(sums: Tensor) -> NDArray[np.uint8]:
-    """Return each voxel's class of highest sum; all its sums have the same number of windows, so of highest mean."""
+    """Return each voxel's class of highest sum; its sums have one number of windows or networks, so of highest mean."""
     labels: NDArray[np.uint8] = sums.argmax(0).to(torch.uint8).cpu().numpy()
     return labels
 
 
 def mean_probabilities(sums: Tensor) -> Tensor:
-    """Return the mean probability of each class over the windows that see a voxel, in place of their sums."""
+    """Return the mean probability of each class over what was summed at a voxel, in place of the sums."""
     return sums.div_(sums.sum(0, keepdim=True))
 
 

@@ -44,6 +44,11 @@ class Student:
     classes: tuple[str, ...]
     preprocessing: Preprocessing | None = None
 
+    @property
+    def works_on(self) -> tuple[int, tuple[str, ...], Preprocessing | None]:
+        """What networks that are asked together have in common: channels, classes and preprocessing."""
+        return self.image_channels, self.classes, self.preprocessing
+
 
 def save_student(
     trial_dir: Path,
@@ -81,7 +86,8 @@ def load_student(trial_dir: Path) -> Student:
     path = trial_dir / WEIGHTS_FILE
     if not (trial_dir / "config.yaml").is_file():
         raise UserError(
-            f"There is no trial in {trial_dir}: expected a folder with config.yaml, made by `simcvd train`."
+            f"There is no trial in {trial_dir}, and no model: expected a folder with config.yaml, made by "
+            "`simcvd train`, or with model.json, made by `simcvd export`."
         )
     if not path.is_file():
         raise UserError(f"The trial {trial_dir} has no {WEIGHTS_FILE} yet; run its command again to finish it.")

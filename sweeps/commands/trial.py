@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 METRICS = ("dice", "jaccard", "hd95_vox", "asd_vox", "hd95_mm", "asd_mm")
 
-TrialArgument = Annotated[Path, typer.Argument(metavar="TRIAL", help="Folder of a trial, RUNS/trials/ID.")]
+TrialArgument = Annotated[
+    Path, typer.Argument(metavar="TRIAL|MODEL", help="Folder of a trial, RUNS/trials/ID, or one made by simcvd export.")
+]
 
 
 class Split(StrEnum):
@@ -121,15 +123,15 @@ def evaluate(
     trial: TrialArgument,
     dataset: Annotated[
         Path | None,
-        typer.Argument(metavar="DATASET", help="Score the trial's network on this data set now, without recording it."),
+        typer.Argument(metavar="DATASET", help="Score the network on this data set now, without recording it."),
     ] = None,
     split: Annotated[Split, typer.Option(help="Cases to show.")] = Split.test,
     as_json: JsonOption = False,
     device: DeviceOption = "auto",
 ) -> None:
-    """Show the per-case scores of a trial.
+    """Show the per-case scores of a trial, or with DATASET those of a model.
 
-    They come from its records, or, with DATASET, from scoring its network anew.
+    They come from the trial's records, or, with DATASET, from scoring the network anew.
     """
     if dataset is None:
         rows = _recorded_scores(trial, split)
@@ -176,7 +178,7 @@ def predict(
         bool, typer.Option("--keep-largest", help="Keep the largest connected piece of each class alone.")
     ] = False,
 ) -> None:
-    """Segment images with a finished trial.
+    """Segment images with a finished trial or a model.
 
     Each mask has its image's voxels, space and format. The same command again goes on where it was cut off.
     """
@@ -255,7 +257,10 @@ def _settings(
 
 def _recorded_scores(trial: Path, split: Split) -> list[dict[str, Any]]:
     from analysis.runs.records import read_cases
+    from simcvd.inference.model_folder import is_model
 
+    if is_model(trial):
+        raise UserError(f"The model {trial} holds no scores; give the DATASET whose cases it is to be scored on.")
     folder = trial.resolve()
     if not (folder / "config.yaml").is_file():
         raise UserError(f"There is no trial in {trial}; expected a folder RUNS/trials/ID.")

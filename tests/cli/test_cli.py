@@ -10,7 +10,7 @@ import pytest
 import cli
 
 COMMANDS = [
-    *("prepare", "inspect", "train", "evaluate", "predict", "sweep", "status"),
+    *("prepare", "inspect", "train", "evaluate", "predict", "export", "sweep", "status"),
     *("tables", "figures", "report", "methods", "sweeps", "cluster"),
 ]
 
@@ -72,6 +72,8 @@ def test_version_is_the_packages(run):
         (["inspect", "nowhere"], "There is no data set in nowhere"),
         (["evaluate", "nowhere"], "There is no trial in nowhere"),
         (["predict", "nowhere", "a.nii", "--out", "masks"], "nowhere"),
+        (["export", "nowhere", "--out", "model"], "There is no trial in nowhere"),
+        (["export", "nowhere", "--out", "s3://bucket/model"], "`simcvd export` needs a folder"),
         (["prepare", "la", "nowhere", "data"], "nowhere"),
         (["prepare", "nifti", "nowhere", "data"], "nowhere"),
         (["status"], "There are no runs in runs"),

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 from pathlib import Path
 
 import nibabel as nib
@@ -31,7 +32,43 @@ def scans(tmp_path):
     return folder
 
 
-def test_scans_become_a_data_set_a_trial_scores_masks_and_a_table(run, scans):
+def check_model(run, tmp_path, scans):
+    """Export the trials as an ensemble, take it elsewhere, and paste the commands of its README."""
+    trials = sorted(Path("runs/trials").iterdir(), key=lambda path: path.name.split("-")[1])
+    exported = run("export", *trials, "--out", "made/model", "--dataset", "data", "--name", "boxes")
+    assert exported.exit_code == 0, exported.output
+    assert exported.output.splitlines()[-1] == "simcvd predict made/model SCANS --out MASKS"
+    assert "an ensemble of 2 networks, classes" in exported.output
+    model = Path("made/model").rename(tmp_path / "elsewhere")
+    assert (model / "plan.yaml").read_bytes() == Path("data/plan.yaml").read_bytes()
+
+    card = (model / "README.md").read_text()
+    assert card.startswith("# boxes\n")
+    predict, evaluate, train = card.split("```")[1].strip().splitlines()
+    given = {"MODEL": model, "SCANS": scans / "images", "MASKS": "of-model", "DATASET": "data", "RUNS": "runs"}
+
+    def pasted(line):
+        result = run(*(given.get(word, word) for word in shlex.split(line)[1:]), "--device", "cpu")
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "4 masks written" in pasted(predict)
+    assert nib.load("of-model/case0.nii.gz").shape == (16, 16, 16)
+    assert "mean of 1" in pasted(evaluate)
+    loop, body = train.removesuffix("; done").split("; do ")
+    assert loop == "for config in MODEL/members/*/config.yaml"
+    for config in sorted(model.glob("members/*/config.yaml")):
+        assert "Finished before" in pasted(body.replace('"$config"', str(config)))
+
+    alone = run("evaluate", model)
+    assert alone.exit_code == 2
+    assert (
+        alone.output
+        == f"Error: The model {model} holds no scores; give the DATASET whose cases it is to be scored on.\n"
+    )
+
+
+def test_scans_become_a_data_set_a_trial_scores_masks_and_a_table(run, scans, tmp_path):
     def done(*arguments):
         result = run(*arguments)
         assert result.exit_code == 0, result.output
@@ -55,6 +92,9 @@ def test_scans_become_a_data_set_a_trial_scores_masks_and_a_table(run, scans):
     image = scans / "images" / "case0.nii.gz"
     done("predict", trial, image, "--out", "masks", "--device", "cpu")
     assert nib.load("masks/case0.nii.gz").shape == (16, 16, 16)
+
+    done("train", "data", *SETTINGS, "--seed", "1", "--device", "cpu")
+    check_model(run, tmp_path, scans)
 
     sweep = {
         "name": "one",

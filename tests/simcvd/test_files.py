@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from simcvd.files import fitting_name, forget_partials, make_folder, replacing, write_file
+from simcvd.files import fitting_name, forget_partials, make_folder, replacing, replacing_folder, write_file
 
 
 def test_a_file_appears_whole_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -153,3 +153,44 @@ def test_storage_that_fails_is_told_by_its_own_error_not_by_that_of_tidying_up(
     monkeypatch.setattr(os, "replace", lambda *given: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         write_file(tmp_path / "a", "one")
+
+
+def test_a_folder_appears_whole_and_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model"
+    for number in range(2):
+        with replacing_folder(path) as partial:
+            (partial / f"{number}.txt").write_text("whole")
+            assert path.exists() == bool(number)
+        assert [file.name for file in path.iterdir()] == [f"{number}.txt"]
+        assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("renamed", [0, 1])
+def test_a_folder_whose_renaming_fails_leaves_the_old_one(
+    renamed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    write_file(path / "old.txt", "old")
+    real, calls = os.replace, list[Path]()
+
+    def fail_once(source: Path, target: Path) -> None:
+        calls.append(target)
+        if len(calls) == renamed + 1:
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr("os.replace", fail_once)
+    with pytest.raises(OSError, match="No space"), replacing_folder(path) as partial:
+        (partial / "new.txt").touch()
+    assert [file.name for file in path.iterdir()] == ["old.txt"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_kill_left_of_a_folder_a_day_ago_goes(tmp_path: Path) -> None:
+    for name, old in ((".model.tmp-1-a", True), (".model.tmp-2-b", False), (".other.tmp-3-c", True)):
+        (tmp_path / name / "inside").mkdir(parents=True)
+        if old:
+            os.utime(tmp_path / name, (0, 0))
+    with replacing_folder(tmp_path / "model"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".model.tmp-2-b", ".other.tmp-3-c", "model"]

@@ -154,7 +154,7 @@ def test_wrong_images_are_told_apart(make_trial: MakeTrial, tmp_path: Path) -> N
     with h5py.File(tmp_path / "empty.h5", "w") as file:
         file["label"] = scan(4, 4, 4)
     wrong = {
-        save_nifti(tmp_path / "two.nii", scan(16, 16, 16, 2)): "has 2 channels, but the trial was trained on 1",
+        save_nifti(tmp_path / "two.nii", scan(16, 16, 16, 2)): "has 2 channels, but the network was trained on 1",
         save_nifti(tmp_path / "flat.nii", np.full((16, 16, 16), 7, np.int16)): "constant",
         save_nifti(tmp_path / "nan.nii", holes): "NaN",
         cut_off: "truncated",
