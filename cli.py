@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from analysis.errors import AnalysisError
 from simcvd.errors import STORAGE_FAILS, STORAGE_FULL, UserError
 from simcvd.training.interruption import ignore_signals, interrupt_on_signals
-from sweeps.commands import cluster, data, model, results, sweep, trial
+from sweeps.commands import cluster, data, model, results, sweep, trial, tune
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 
 TOLD = (
@@ -87,6 +87,7 @@ for command in (
     trial.predict,
     model.export,
     sweep.sweep,
+    tune.tune,
     results.status,
     results.tables,
     results.figures,

@@ -32,12 +32,18 @@ class SweepPlan:
         variants: variants and their trials.
         state: the trials as they are now.
         pending: the trials to run.
+        with_test: whether their test cases are scored.
     """
 
     name: str
     variants: tuple[Variant, ...]
     state: SweepState
     pending: tuple[TrialSpec, ...]
+    with_test: bool = True
+
+    def reader(self, runs: Path, slots: int | None = None) -> SweepReader:
+        """Return what reads its trials."""
+        return planned_reader(self.name, runs, self.variants, slots, with_test=self.with_test)
 
     @property
     def configs(self) -> list[TrialConfig]:
@@ -96,18 +102,22 @@ def plan_sweep(request: SweepRequest) -> SweepPlan:
     labeled_cases(info, variants)
     trials = all_trials(variants)
     check_trials(request.dataset, trials, request.resources.workers)
-    state = planned_reader(request.sweep.name, request.runs, variants).read()
-    done = {"finished"} if request.retry_failed else {"finished", "failed"}
-    over = {row.planned.id for row in state.rows if row.trial.state in done}
-    return SweepPlan(request.sweep.name, tuple(variants), state, tuple(t for t in trials if t.id not in over))
+    state = planned_reader(request.sweep.name, request.runs, variants, with_test=request.with_test).read()
+    again = {"failed"} if request.retry_failed else set()
+    over = {row.planned.id for row in state.rows if row.over and row.trial.state not in again}
+    pending = tuple(trial for trial in trials if trial.id not in over)
+    return SweepPlan(request.sweep.name, tuple(variants), state, pending, request.with_test)
 
 
-def planned_reader(name: str, runs: Path, variants: Sequence[Variant], slots: int | None = None) -> SweepReader:
+def planned_reader(
+    name: str, runs: Path, variants: Sequence[Variant], slots: int | None = None, *, with_test: bool = True
+) -> SweepReader:
     """Return what reads the trials of `variants`, each once."""
     once: dict[str, Planned] = {}
     for variant in variants:
         for t in variant.trials:
-            once.setdefault(t.id, Planned(t.id, variant.name, t.seed, t.config.training.steps, t.label_split))
+            planned = Planned(t.id, variant.name, t.seed, t.config.training.steps, t.label_split, test=with_test)
+            once.setdefault(t.id, planned)
     return SweepReader(runs, name, list(once.values()), slots)
 
 

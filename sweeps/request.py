@@ -60,6 +60,7 @@ class SweepRequest:
         cache: folder on each node's own disk that data sets are copied to; none reads them in place, unless `runs` or
             `dataset` is in an object store.
         study: database URL for a search's study in place of its journal file.
+        with_test: score the test cases of each trial; without, trials end `validated` and no test case is looked at.
     """
 
     sweep: SweepFile
@@ -72,6 +73,7 @@ class SweepRequest:
     hang_timeout_s: float | None = HANG_TIMEOUT_S
     cache: Path | None = None
     study: str | None = None
+    with_test: bool = True
 
     def terms(self, engine: Engine | None, deadline: float | None) -> Terms:
         """Return what is wanted of each trial.
@@ -80,7 +82,9 @@ class SweepRequest:
             engine: what trains and scores, in place of `simcvd.training`.
             deadline: when the command stops, in seconds since the epoch.
         """
-        return Terms(self.retry_failed, engine, hang_timeout_s=self.hang_timeout_s, deadline=deadline)
+        return Terms(
+            self.retry_failed, engine, test=self.with_test, hang_timeout_s=self.hang_timeout_s, deadline=deadline
+        )
 
     @property
     def folder(self) -> Path:

@@ -10,7 +10,7 @@ from sweeps.gpu_meter import metered
 from sweeps.on_ray.job import TrialConfigs
 from sweeps.on_ray.lost import record_lost
 from sweeps.on_ray.trial import run_trial
-from sweeps.plan import SweepPlan, here, plan_sweep, planned_reader, write_resolved
+from sweeps.plan import SweepPlan, here, plan_sweep, write_resolved
 from sweeps.prediction.dry_run import afford
 from sweeps.preflight.checks import Subject
 from sweeps.request import SweepRequest
@@ -84,13 +84,14 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
         interrupted = False
         if plan.pending:
             data = storage.data(asked.dataset, request.dataset, tell)
-            subject = Subject(data, storage, plan.configs, recorded=plan.recorded(runs))
+            recorded = plan.recorded(runs)
+            subject = Subject(data, storage, plan.configs, with_test=request.with_test, recorded=recorded)
             terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
             with open_session(plan.name, subject, request.resources, terms, console) as session:
                 session = metered(session, [trial.id for trial in plan.pending], budget)
                 interrupted = _run_pending(plan, runs, session)
         pull()
-        state = planned_reader(plan.name, runs, plan.variants).read()
+        state = plan.reader(runs).read()
         if state.counts["finished"]:
             show_table(runs, plan.name, console)
     seconds = time.time() - started
@@ -100,7 +101,7 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
 def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:
     """Run the pending trials; tell whether they were cut short."""
     job = replace(session.job, configs=TrialConfigs({trial.id: trial.config for trial in plan.pending}))
-    reader = planned_reader(plan.name, runs, plan.variants, session.slots())
+    reader = plan.reader(runs, session.slots())
     lost = session.run(reader, run_trial, job, trial_ids=list(job.configs))
     if session.stopped():
         return True

@@ -47,8 +47,9 @@ def sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Conso
 
     console, runs = EventConsole(sys.stdout), runs.resolve()
 
-    def ended(exit_code: int, state: "SweepState", message: str | None = None) -> None:
-        written = sorted((runs / "sweeps" / name / "tables").glob("*")) if state.counts["finished"] else []
+    def ended(exit_code: int, state: "SweepState | None", message: str | None = None) -> None:
+        tables = state is not None and state.counts["finished"]
+        written = sorted((runs / "sweeps" / name / "tables").glob("*")) if tables else []
         console.events.end(exit_code, state, runs, written, message)
 
     with redirect_stdout(sys.stderr):

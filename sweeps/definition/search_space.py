@@ -45,11 +45,17 @@ class Strategy(_Model):
     trials: Annotated[int, Field(ge=2)] = Field(
         20, description="Settings to try, those that are stopped early and failed ones included."
     )
-    fidelity: Literal["truncate", "schedule", "full"] = Field(
+    fidelity: Literal["truncate", "schedule", "folds", "full"] = Field(
         "truncate",
         description="truncate: settings are compared some way through the full training, and the better ones go on; "
-        "schedule: after complete shorter trainings, and the better ones train anew for longer; full: nothing is "
+        "schedule: after complete shorter trainings, and the better ones train anew for longer; folds: after each of "
+        "several full trainings, which hold out one part of the labelled cases after the other; full: nothing is "
         "stopped early.",
+    )
+    folds: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="Parts into which the labelled cases are divided; with fidelity folds, and needed there. A setting "
+        "is judged by the val cases and every held-out case together.",
     )
     rungs: list[Annotated[float, Field(gt=0, lt=1)]] | None = Field(
         None,
@@ -66,6 +72,11 @@ class Strategy(_Model):
         "than the best so far on the same val cases.",
     )
     pruner_p: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="Threshold of the Wilcoxon pruner.")
+    sampler: Literal["tpe", "gp", "cmaes"] = Field(
+        "tpe",
+        description="Optuna's sampler: tree-structured Parzen estimator, Gaussian process, or CMA-ES, which draws "
+        "choices at random and needs a package: pip install 'simcvd[cmaes]'.",
+    )
     sampler_seed: Annotated[int, Field(ge=0)] = Field(0, description="Seed of the settings that are drawn.")
     start: list[dict[str, Any]] = Field(
         [], description="Settings to try first, after the base's own, which always come first."
@@ -73,6 +84,14 @@ class Strategy(_Model):
     confirm_seeds: Annotated[int, Field(ge=0, le=1000)] = Field(
         3, description="Fresh seeds that the best settings and the base's own are trained with at the end."
     )
+
+    @model_validator(mode="after")
+    def _folds_with_their_fidelity(self) -> Self:
+        if (self.fidelity == "folds") != (self.folds is not None):
+            raise ValueError("folds and fidelity: folds belong together; give both or neither")
+        if self.folds is not None and self.rungs is not None:
+            raise ValueError("with fidelity: folds settings are compared after each fold; drop rungs")
+        return self
 
     @model_validator(mode="after")
     def _rungs_rise(self) -> Self:

@@ -25,15 +25,14 @@ def best_of(records: Iterable[TriedSetting]) -> TriedSetting | None:
 
 def train_command(plan: SearchPlan, record: TriedSetting, dataset: Path, runs: Path, preset: str) -> str:
     """Return the `simcvd train` line that trains a setting for the full schedule, with the seed of the search."""
-    _, config = plan.trial(record.params, plan.steps)
-    values = flatten(config)
+    values = flatten(plan.full(record.params))
     sets = [part for key, value in _changes(values, preset).items() for part in ("--set", f"{key}={written(value)}")]
     return shlex.join(["simcvd", "train", str(dataset), "--out", str(runs), "--preset", preset, *sets])
 
 
 def write_best(folder: Path, plan: SearchPlan, record: TriedSetting, command: str) -> Path:
     """Write `best.yaml`, all settings as `simcvd train --config` reads them; return its path."""
-    _, config = plan.trial(record.params, plan.steps)
+    config = plan.full(record.params)
     path = folder / BEST_FILE
     text = (
         f"# Best of the search {plan.name}: setting {record.number}, {plan.metric} {record.value:.4f} on val cases.\n"

@@ -19,8 +19,10 @@ from sweeps.definition.search_space import Space, Strategy
 from sweeps.preflight.trials import check_trials
 from sweeps.request import SweepRequest
 from sweeps.resources.request import check_request
+from sweeps.search.sampler import check_sampler
 from sweeps.search.space import distributions
 
+_ONCE_THE_ONLY = (("sampler", "tpe"), ("folds", None))
 SCHEDULE_RUNGS = (0.6,)
 TRUNCATE_RUNGS = (0.6, 0.8)
 
@@ -47,14 +49,16 @@ class SearchPlan:
 
     @property
     def steps(self) -> int:
-        """Steps of a full training."""
-        return self.base.training.steps
+        """Steps of a full training, or of those of all folds together."""
+        return self.base.training.steps * (self.strategy.folds or 1)
 
     @cached_property
     def rungs(self) -> tuple[int, ...]:
         """Steps after which settings are compared and only the better ones go on."""
         if self.strategy.fidelity == "full":
             return ()
+        if self.strategy.folds is not None:
+            return tuple(self.base.training.steps * done for done in range(1, self.strategy.folds))
         fractions: Sequence[float] | None = self.strategy.rungs
         if fractions is None and self.strategy.fidelity == "truncate":
             fractions = [part * self.base.loss.ramp_up_fraction for part in TRUNCATE_RUNGS]
@@ -63,7 +67,7 @@ class SearchPlan:
 
     @property
     def first_steps(self) -> int:
-        """Steps of a setting's first training."""
+        """Steps of a setting's first training, as `trial` takes them."""
         return self.steps if self.strategy.fidelity == "truncate" else (*self.rungs, self.steps)[0]
 
     @cached_property
@@ -76,6 +80,8 @@ class SearchPlan:
     def identity(self) -> str:
         """Twelve hex digits that are equal where a search may go on with what an earlier command found."""
         asked = self.strategy.model_dump(mode="json", exclude={"trials", "confirm_seeds"})
+        # As searches were named before there were others.
+        asked = {key: value for key, value in asked.items() if (key, value) not in _ONCE_THE_ONLY}
         content = {
             "base": config_hash(self.base, self.dataset_digest),
             "space": {key: values.model_dump(mode="json") for key, values in self.space.items()},
@@ -85,9 +91,22 @@ class SearchPlan:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def trial(self, settings: Mapping[str, Any], steps: int) -> tuple[str, TrialConfig]:
-        """Return id and settings of the trial that tries `settings` for `steps`."""
-        config = apply_settings(self.base, dict(settings) | {"training.steps": steps})
+        """Return id and settings of the trial that tries `settings` for `steps`.
+
+        Args:
+            settings: dotted settings.
+            steps: of its training; with folds those before it are counted, too.
+        """
+        if self.strategy.folds is not None:
+            fold = steps // self.base.training.steps - 1
+            config = apply_settings(self.base, dict(settings) | {"data.fold": [fold, self.strategy.folds]})
+        else:
+            config = apply_settings(self.base, dict(settings) | {"training.steps": steps})
         return trial_id(config, self.dataset_digest), config
+
+    def full(self, settings: Mapping[str, Any]) -> TrialConfig:
+        """Return the settings of a full training, on all labelled cases."""
+        return apply_settings(self.base, dict(settings))
 
 
 def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_cases: int) -> SearchPlan:
@@ -98,9 +117,13 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
     """
     if sweep.search is None:
         raise UserError(f"The sweep {sweep.name} has no search.")
-    if not val_cases:
+    check_sampler(sweep.strategy)
+    if base.data.train_on_val:
+        raise UserError(f"The search {sweep.name} selects by val cases, which data.train_on_val trains on; drop that.")
+    if not val_cases and sweep.strategy.folds is None:
         raise UserError(
-            f"The search {sweep.name} selects by val cases, but the data set has none; prepare it again with --val N."
+            f"The search {sweep.name} selects by val cases, but the data set has none; prepare it again with --val N, "
+            "or give strategy.folds."
         )
     if sweep.metric not in OVERLAPS:
         raise UserError(
@@ -121,6 +144,7 @@ def resolve_search(request: SweepRequest) -> tuple[SearchPlan, Changes]:
         UserError: the search, the data set or the resources are wrong.
     """
     from simcvd.data.store import open_info
+    from simcvd.data.training_cases import training_cases
 
     check_request(request.resources)
     info, sweep = open_info(request.dataset), request.sweep
@@ -130,7 +154,8 @@ def resolve_search(request: SweepRequest) -> tuple[SearchPlan, Changes]:
     if request.budget.max_trials is not None:
         strategy = sweep.strategy.model_copy(update={"trials": request.budget.max_trials})
         sweep = sweep.model_copy(update={"strategy": strategy})
-    plan = plan_search(sweep, default.trials[0].config, info.digest, len(info.splits.val))
+    config = default.trials[0].config
+    plan = plan_search(sweep, config, info.digest, len(training_cases(info, config.data).val))
     check_trials(request.dataset, default.trials, request.resources.workers)
     return plan, changes
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,15 @@ def by_case(scores: Any) -> dict[str, float]:
         if score is not None and score == score:
             found.setdefault(case, []).append(float(score))
     return {case: sum(values) / len(values) for case, values in sorted(found.items())}
+
+
+def case_means(trials: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return each case's mean over the trials that scored it.
+
+    >>> case_means([{"a": 0.5, "b": 0.75}, {"a": 1.0, "c": 0.25}])
+    {'a': 0.75, 'b': 0.75, 'c': 0.25}
+    """
+    return by_case(pair for scores in trials for pair in scores.items())
 
 
 def mean(cases: Mapping[str, float]) -> float:

@@ -1,6 +1,5 @@
 """The Optuna study of a search: durable, and told only what is certain."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from simcvd.errors import UserError
 from simcvd.files import replacing
 from sweeps.search.claim import read_identity
 from sweeps.search.plan import SearchPlan
+from sweeps.search.sampler import make_sampler
 from sweeps.search.space import distributions, params_of, settings_of
 from sweeps.search.storage_url import shown_storage
 
-STARTUP_TRIALS = 5
-"""Settings drawn at random before the sampler goes by what it has seen."""
 RETRY_OF = "retry_of"
 RUNS_KEY = "runs"
 
@@ -182,7 +180,7 @@ class SearchStudy:
         return self._study.get_trials(deepcopy=False)[trial.number]
 
     def _sampler(self, number: int) -> Any:
-        return _sampler(self._plan.strategy.sampler_seed, number)
+        return make_sampler(self._plan.strategy, number)
 
     def _give(self, trial: Any) -> Suggestion:
         self._given.add(trial.number)
@@ -264,14 +262,3 @@ def _safe(storage: str) -> str:
         return shown_storage(storage)
     except Exception:  # what is no URL may hold anything
         return "given"
-
-
-def _sampler(seed: int, number: int) -> Any:
-    """Return a sampler whose draws depend on the seed, the trial's number and what is known: on no earlier command."""
-    import optuna
-
-    mixed = int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:4], "big")
-    with quiet():
-        return optuna.samplers.TPESampler(
-            seed=mixed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
-        )

@@ -1,4 +1,4 @@
-"""Try one setting inside Tune: one training a rung, or one training that is judged at its rungs."""
+"""Try one setting inside Tune: one training a rung (a fold, too), or one training that is judged at its rungs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from analysis.runs.tried_setting import TriedSetting, read_setting, write_settin
 from sweeps.on_ray.job import Job, StopRequest
 from sweeps.on_ray.trial import fit_trial
 from sweeps.search.plan import SearchPlan
-from sweeps.search.rungs import Rung, RungJudge, by_case, mean
+from sweeps.search.rungs import Rung, RungJudge, by_case, case_means, mean
 from sweeps.status.trial import case_path
 from sweeps.trial.engine import Engine, default_engine
 
@@ -74,15 +74,18 @@ def _truncates(plan: SearchPlan) -> bool:
 
 
 def _by_schedules(record: TriedSetting, job: Job, task: SearchTask) -> TriedSetting:
-    """Train a complete, shorter schedule at each rung, and the full one for settings that pass them all."""
+    """Train a complete schedule at each rung: a shorter one, or one that holds out its fold; the last one is full."""
     plan = task.plan
+    by_trial: list[Mapping[str, float]] = []
     for steps in (*plan.rungs, plan.steps):
         record, state = _train(record, steps, job, task)
         if state not in {"validated", "finished"}:
             return _ended(record, state)
         # Not the record's last trial: one that is resumed has come further before.
         trial_id, _ = plan.trial(record.params, steps)
-        cases = val_scores(job.storage.folder, trial_id, plan.metric)
+        by_trial.append(val_scores(job.storage.folder, trial_id, plan.metric))
+        # A shorter schedule says nothing any more once there is a longer one; folds add up.
+        cases = by_trial[-1] if plan.strategy.folds is None else case_means(by_trial)
         if steps == plan.steps:
             return replace(record, state="complete", value=mean(cases))
         record = record.at_rung(steps, mean(cases))

@@ -35,6 +35,7 @@ class Planned:
         steps: its training steps; 0 where unknown.
         label_split: seed of its labelled cases; None where the data set's own order counts.
         search: its number in a search; None for a trial of a variant.
+        test: whether its sweep wants the scores of its test cases.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Planned:
     steps: int = 0
     label_split: int | None = None
     search: int | None = None
+    test: bool = True
 
     @property
     def name(self) -> str:
@@ -63,7 +65,9 @@ class TrialRow:
     @property
     def over(self) -> bool:
         """Whether its sweep asks no more of it."""
-        return self.trial.state in (_OVER if self.planned.search is None else _OVER_IN_SEARCH)
+        if self.planned.search is not None:
+            return self.trial.state in _OVER_IN_SEARCH
+        return self.trial.state in _OVER or (self.trial.state == "validated" and not self.planned.test)
 
     @property
     def val_dice(self) -> float | None:

@@ -3,8 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from simcvd.config import apply_settings, load_preset
 from simcvd.errors import UserError
-from sweeps.search.plan import resolve_search
+from sweeps.definition.catalogue import SweepFile, load_sweep
+from sweeps.definition.search_space import Strategy
+from sweeps.search.plan import plan_search, resolve_search
 from tests.asked import asked
 from tests.sweeps.search.asking import search_of
 
@@ -69,3 +72,41 @@ def test_seeds_that_confirm_are_below_2_to_the_power_of_63_too(dataset: Path, tm
     with pytest.raises(UserError, match="The search mine would confirm with the seed 9223372036854775808; take a seed"):
         resolve_search(asked(sweep, dataset, tmp_path))
     resolve_search(asked(sweep.model_copy(update={"seeds": [2**63 - 3]}), dataset, tmp_path))
+
+
+def test_folds_are_trainings_of_their_own_that_add_up(make_plan) -> None:
+    plan = make_plan(fidelity="folds", folds=3)
+    steps = plan.base.training.steps
+    assert (plan.rungs, plan.steps, plan.first_steps) == ((steps, 2 * steps), 3 * steps, steps)
+    configs = [plan.trial({"loss.sdm": 0.2}, number)[1] for number in (*plan.rungs, plan.steps)]
+    assert [config.data.fold for config in configs] == [(0, 3), (1, 3), (2, 3)]
+    assert {config.training.steps for config in configs} == {steps}
+    full = plan.full({"loss.sdm": 0.2})
+    assert (full.data.fold, full.training.steps, full.loss.sdm) == (None, steps, 0.2)
+
+
+def test_a_search_is_named_as_before_there_were_samplers_and_folds() -> None:
+    plan = plan_search(load_sweep("search"), load_preset("la"), "digest", 3)
+    assert plan.identity == "c6c81ddfbb53"
+    other = plan_search(_strategy(sampler="gp"), load_preset("la"), "digest", 3)
+    assert other.identity != plan.identity
+
+
+def test_folds_choose_where_there_are_no_val_cases() -> None:
+    assert plan_search(_strategy(fidelity="folds", folds=3), load_preset("la"), "digest", 0).strategy.folds == 3
+
+
+def test_val_cases_that_are_trained_on_can_not_select() -> None:
+    base = apply_settings(load_preset("la"), {"data.train_on_val": True})
+    with pytest.raises(UserError, match=r"which data\.train_on_val trains on"):
+        plan_search(load_sweep("search"), base, "digest", 3)
+
+
+def test_a_sampler_without_its_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeps.search.sampler.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'simcvd\[cmaes\]'"):
+        plan_search(_strategy(sampler="cmaes"), load_preset("la"), "digest", 3)
+
+
+def _strategy(**strategy: object) -> SweepFile:
+    return load_sweep("search").model_copy(update={"strategy": Strategy.model_validate(strategy)})

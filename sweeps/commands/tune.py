@@ -1,0 +1,186 @@
+"""`simcvd tune`: a data set that nobody has seen, from its plan to a model and a verdict."""
+
+import re
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from simcvd.errors import UserError
+from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, sweep_console
+from sweeps.commands.options import (
+    PHANTOM_FOLDER,
+    PHANTOM_PRESET,
+    RUNS,
+    ChangesOption,
+    DatasetArgument,
+    PresetOption,
+    RetryOption,
+    RunsOption,
+    assignments,
+    hide_unused_gpus,
+    phantom,
+)
+
+if TYPE_CHECKING:
+    from sweeps.tuning.request import Stage, TuneRequest
+
+_PHANTOM_TIME: Final = "8m"
+
+
+class Sampler(StrEnum):
+    """Optuna's samplers by name."""
+
+    tpe = "tpe"
+    gp = "gp"
+    cmaes = "cmaes"
+
+
+def tune(
+    dataset: DatasetArgument = None,
+    runs: RunsOption = RUNS,
+    time_budget: Annotated[
+        str | None, typer.Option(metavar="8h|30m|90", help="Time of all stages together. Default: no limit.")
+    ] = None,
+    gpu_hours: Annotated[float | None, typer.Option(metavar="H", help="Hours of GPU of all stages together.")] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of its folder in RUNS/sweeps. Default: tune-DATASET.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Compared at their defaults; the best one is searched.")
+    ] = "simcvd",
+    also: Annotated[
+        str | None, typer.Option(metavar="KEY,...", help="Further settings to search, such as training.learning_rate.")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Cross-validation over the labelled cases; 0: val cases. Default: if under 20."
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=2, metavar="N", help="Most settings to try. Default: what the time allows.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Fresh seeds of the comparison.")] = 3,
+    sampler: Annotated[Sampler, typer.Option(help="How settings are drawn.")] = Sampler.tpe,
+    start: Annotated[
+        list[Path] | None, typer.Option(metavar="best.yaml", help="Settings to try first, of an earlier search.")
+    ] = None,
+    skip: Annotated[
+        str | None, typer.Option(metavar="STAGE,...", help="Leave out: baseline, search, confirm, final.")
+    ] = None,
+    changes: ChangesOption = None,
+    preset: PresetOption = None,
+    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=hide_unused_gpus)] = "auto",
+    cpus_per_worker: Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each trial.")] = 1,
+    gpus_per_worker: Annotated[
+        float, typer.Option(metavar="N", help="GPUs of each trial; 0.5 puts two trials on one GPU.")
+    ] = 1.0,
+    max_concurrent: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the schedule, and train nothing.")] = False,
+    retry_failed: RetryOption = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
+    ] = False,
+) -> None:
+    """Tune a data set: search on val cases, confirm on fresh seeds, and leave a model.
+
+    Supervised training, the method at its defaults and at its best settings are compared on test cases. The same
+    command again continues.
+    """
+    from simcvd.data.dataset_info import open_info
+    from simcvd.methods.registry import check_known
+    from sweeps.definition.changes import Changes
+    from sweeps.request import Budget, SweepRequest, parse_duration
+    from sweeps.resources.request import ResourceRequest, check_request
+    from sweeps.tuning.earlier import read_start
+    from sweeps.tuning.request import TuneRequest
+    from sweeps.tuning.stages import placeholder
+
+    wanted = tuple(dict.fromkeys(part.strip() for part in methods.split(",") if part.strip()))
+    for method in wanted:
+        check_known(method)
+    if not wanted:
+        raise UserError("--methods names no method; see simcvd methods.")
+    resources = ResourceRequest(1, device, cpus_per_worker, gpus_per_worker, max_concurrent, address)
+    check_request(resources)
+    skipped = _skipped(skip)
+    given = time_budget or (_PHANTOM_TIME if dataset is None else None)
+    time_s = None if given is None else parse_duration(given)
+    preset = preset or (PHANTOM_PRESET if dataset is None else None)
+    held = ExitStack()
+    if dataset is None:
+        missing = dry_run and not (runs / PHANTOM_FOLDER).exists()  # a look leaves nothing in RUNS
+        dataset = phantom(Path(held.enter_context(TemporaryDirectory())) if missing else runs)
+    own_name = name or f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', open_info(dataset).name)}"
+    request = TuneRequest(
+        name=own_name,
+        base=SweepRequest(
+            sweep=placeholder(own_name),
+            dataset=dataset,
+            runs=runs,
+            changes=Changes(overrides=assignments(changes), preset=preset),
+            resources=resources,
+            budget=Budget(gpu_hours=gpu_hours, time_s=time_s),
+            retry_failed=retry_failed,
+        ),
+        methods=wanted,
+        also=tuple(part.strip() for part in (also or "").split(",") if part.strip()),
+        folds=folds,
+        trials=trials,
+        seeds=seeds,
+        sampler=sampler.value,
+        start=tuple(read_start(file) for file in start or ()),
+        skip=skipped,
+    )
+    with held:
+        if dry_run:
+            _look_ahead(request)
+        else:
+            _run(request, runs, as_json)
+
+
+def _skipped(skip: str | None) -> "frozenset[Stage]":
+    from sweeps.tuning.request import STAGES
+
+    asked = [part.strip() for part in (skip or "").split(",") if part.strip()]
+    for part in asked:
+        if part not in STAGES:
+            raise UserError(f"--skip {part} is no stage; stages are {', '.join(STAGES)}.")
+    return frozenset(stage for stage in STAGES if stage in asked)
+
+
+def _look_ahead(request: "TuneRequest") -> None:
+    from rich.console import Console
+
+    from sweeps.tuning.opened import open_tuning, schedule_lines
+
+    opened = open_tuning(request, Console(stderr=True))
+    with ProgressLine("measuring", "kinds of trial") as progress:
+        record, _ = opened.forecast("", progress)
+    for line in (*record.plan, *schedule_lines(record.schedule, request.base.budget.time_s)):
+        typer.echo(line)
+
+
+def _run(request: "TuneRequest", runs: Path, as_json: bool) -> None:
+    from sweeps.tuning.run import run_tune
+
+    with sweep_console(as_json, runs, request.name) as (console, ended):
+        outcome = run_tune(request, console=console)
+        ended(outcome.exit_code, None, " ".join(outcome.lines) or None)
+    if outcome.exit_code == INTERRUPTED:
+        end("Interrupted; run the same command again to continue.", INTERRUPTED)
+    if not as_json:
+        typer.echo("")
+        for line in outcome.lines:
+            typer.echo(line)
+    if outcome.exit_code:
+        end("Some trainings failed; simcvd status RUNS names them, --retry-failed runs them again.", FAILED)

@@ -1,0 +1,107 @@
+"""Which settings a tuning searches, and between which values."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from simcvd.config import TrialConfig
+from simcvd.config.edit import flatten
+from simcvd.errors import UserError
+from sweeps.definition.search_space import Space
+
+_WEIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "simcvd": ("loss.sdm", "loss.contrast", "loss.distillation", "loss.consistency"),
+    "supervised": (),
+    "mean_teacher": ("mean_teacher.consistency",),
+    "ua_mt": ("ua_mt.consistency",),
+    "entropy_min": ("entropy_min.entropy",),
+    "cps": ("cps.cross",),
+    "ict": ("ict.consistency",),
+    "dan": ("dan.adversarial",),
+    "sassnet": ("sassnet.sdm", "sassnet.adversarial"),
+    "dtc": ("dtc.sdm", "dtc.consistency"),
+    "chaitanya": ("chaitanya.temperature",),
+}
+"""What each method weighs its terms with; Chaitanya's stages have one term each, so there it is the temperature."""
+
+_ALSO: Final = {
+    "training.learning_rate": lambda own: Space(loguniform=[own / 10, own * 3]),
+    "training.weight_decay": lambda own: Space(loguniform=[(own or 1e-4) / 10, (own or 1e-4) * 10]),
+    "loss.temperature": lambda own: Space(loguniform=[0.05, 1.0]),
+    "loss.ramp_up_fraction": lambda own: Space(choice=[0.25, 0.5, 1.0]),
+    "network.dropout_bottleneck": lambda own: Space(uniform=[0.0, 0.7]),
+    "network.dropout_last": lambda own: Space(uniform=[0.0, 0.7]),
+    "ema.decay": lambda own: Space(choice=[0.9, 0.99, 0.999]),
+    "augment.flip": lambda own: Space(choice=[True, False]),
+    "augment.rotate": lambda own: Space(choice=[True, False]),
+}
+"""Ranges of what `--also` may name without one."""
+
+_FACTOR: Final = 10.0
+"""A weight is searched from a tenth to ten times of its default."""
+
+
+def search_space(config: TrialConfig, also: Mapping[str, Space]) -> dict[str, Space]:
+    """Return the range of each searched setting of a method.
+
+    SimCVD's dropout p, pooling size and loss weights; of other methods the weights of their terms; of all whether
+    crops are turned and mirrored, unless a setting is asked for with a range of its own.
+
+    Args:
+        config: the method at the data set's defaults.
+        also: further settings.
+    """
+    values, space = flatten(config), dict[str, Space]()
+    if config.method == "simcvd":
+        space["projection.dropout"] = Space(uniform=[0.0, 0.5])
+        space["projection.pool_size"] = Space(choice=_around(int(values["projection.pool_size"])))
+    for key in _WEIGHTS.get(config.method, ()):
+        own = float(values[key])
+        if own > 0:
+            space[key] = Space(loguniform=[own / _FACTOR, own * _FACTOR])
+    space["augment.flip"] = Space(choice=[True, False])
+    space["augment.rotate"] = Space(choice=[True, False])
+    return space | dict(also)
+
+
+def read_also(names: Sequence[str], config: TrialConfig, methods: Sequence[str]) -> dict[str, Space]:
+    """Return the ranges of settings by their names; of further ones a sweep file with a search is the place.
+
+    Args:
+        names: of settings; `method` is a choice of `methods`.
+        config: the method at the data set's defaults.
+        methods: those that were compared.
+
+    Raises:
+        UserError: a setting has no range here, or there is one method alone.
+    """
+    values, found = flatten(config), dict[str, Space]()
+    for name in names:
+        if name == "method":
+            if len(methods) < 2:
+                raise UserError("--also method chooses among the methods of --methods, which names one; name more.")
+            found[name] = Space(choice=list(methods))
+            continue
+        if name not in _ALSO:
+            raise UserError(
+                f"--also {name} has no range here; expected method, {', '.join(_ALSO)}. Others can be searched with a "
+                "sweep file: simcvd sweep FILE.yaml."
+            )
+        found[name] = _ALSO[name](values[name])
+    return found
+
+
+def only_searched(settings: Mapping[str, Any], space: Mapping[str, Space]) -> dict[str, Any] | None:
+    """Return what of earlier settings can be tried in a space; None where nothing of it, or a value lies outside."""
+    found = {key: value for key, value in settings.items() if key in space}
+    return found if found and all(_holds(space[key], value) for key, value in found.items()) else None
+
+
+def _around(own: int) -> list[Any]:
+    return [size for size in (own // 4, own // 2, own, own * 2) if size >= 2]
+
+
+def _holds(space: Space, value: Any) -> bool:
+    if space.choice is not None:
+        return value in space.choice
+    low, high = space.uniform or space.loguniform or space.integer or (0, 0)
+    return isinstance(value, int | float) and low <= value <= high
