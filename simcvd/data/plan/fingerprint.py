@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from simcvd.data.dataset_info import DatasetInfo, Shape
+from simcvd.data.plan.sides import Sides
 from simcvd.data.store import open_labeled
 
 
@@ -25,6 +26,7 @@ class Fingerprint:
         val: validation cases.
         extents_vox: of each class, the median sides of the box around it, over the labelled training cases that have
             it; a class that none has is left out.
+        mirrored: names of classes that are each other's mirror image and never change places.
     """
 
     shapes: tuple[Shape, ...]
@@ -35,6 +37,7 @@ class Fingerprint:
     unlabeled: int
     val: int
     extents_vox: tuple[Shape, ...] = ()
+    mirrored: tuple[tuple[str, str], ...] = ()
 
     @property
     def median_shape(self) -> Shape:
@@ -56,8 +59,11 @@ def fingerprint_of(folder: Path, info: DatasetInfo) -> Fingerprint:
         info: what it will be described by.
     """
     extents: dict[int, list[Shape]] = {}
+    sides = Sides(len(info.classes))
     for case_id in info.splits.train_labeled:
-        boxes = ndimage.find_objects(np.asarray(open_labeled(folder, case_id).label), max_label=len(info.classes))
+        label = np.asarray(open_labeled(folder, case_id).label)
+        boxes = ndimage.find_objects(label, max_label=len(info.classes))
+        sides.look(boxes, label)
         for number, box in enumerate(boxes, start=1):
             if box is not None:  # the case has the class
                 x, y, z = (side.stop - side.start for side in box)
@@ -71,6 +77,7 @@ def fingerprint_of(folder: Path, info: DatasetInfo) -> Fingerprint:
         unlabeled=len(info.splits.train_unlabeled),
         val=len(info.splits.val),
         extents_vox=tuple(_medians(found) for _, found in sorted(extents.items())),
+        mirrored=tuple((info.classes[pair.first - 1], info.classes[pair.second - 1]) for pair in sides.pairs()),
     )
 
 

@@ -8,6 +8,7 @@ from simcvd.data.plan.choice import Choice
 from simcvd.data.plan.fingerprint import Fingerprint
 from simcvd.data.plan.geometry import crop_choice, plan_crop, strides_choice
 from simcvd.data.plan.schedule import dropout_choice, steps_choice, validation_choice
+from simcvd.data.plan.sides import flip_choice
 from simcvd.data.plan.sizes import batch_choices, pool_choice, stride_choice, width_choice, window_batch_choice
 
 
@@ -50,6 +51,7 @@ def make_plan(found: Fingerprint) -> Plan:
             strides_choice(found, crop),
             stride,
             window_batch_choice(found, crop, sides),
+            *([flip_choice(found.mirrored[0])] if found.mirrored else []),
         )
     )
 
