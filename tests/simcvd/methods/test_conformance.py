@@ -24,6 +24,17 @@ every_method = pytest.mark.parametrize("name", list(METHODS))
 STEPS = (0, 1, 9)
 """Steps of the tiny trial's 10: a method that trains in stages shows each of them."""
 
+SMALL: dict[str, Any] = {
+    "data.crop_vox": [16, 16, 16],
+    "inference.stride_vox": [8, 8, 8],
+    "network.strides": [[2, 2, 2], [2, 2, 2], [2, 2, 2], [1, 1, 1]],
+    "projection.pool_size": 16,
+    "dan.discriminator_width": 16,
+    "sassnet.discriminator_width": 16,
+    "chaitanya.decoder_blocks": 3,
+}
+"""What a step on the phantom takes a moment with; it reaches 0.55 and more."""
+
 # Setting whose 0 switches something off, and the terms that must vanish with it.
 SWITCHES = {
     "simcvd": {
@@ -62,7 +73,7 @@ TermsOf = Callable[[TrialConfig], list[list[Term]]]
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("phantom")
-    write_phantom(folder)
+    write_phantom(folder, labeled=4, unlabeled=8, val=1, test=6, shape=(24, 24, 24))
     return folder
 
 
@@ -293,8 +304,8 @@ def test_losses_stay_float32_and_finite_under_bfloat16(
 @pytest.mark.slow
 @every_method
 def test_hundred_steps_on_the_phantom_raise_dice(name: str, phantom: Path, tmp_path: Path) -> None:
-    """Dice on the test cases, because a falling loss proves nothing; before training it is under 0.2."""
-    config = apply_settings(load_preset("phantom"), {"method": name, "training.steps": 100})
+    """Dice on the test cases, because a falling loss proves nothing; before training it is under 0.1."""
+    config = apply_settings(load_preset("phantom"), SMALL | {"method": name, "training.steps": 100})
     run_training(config, phantom, tmp_path / "trial", device="cpu")
     scores = evaluate_trial(tmp_path / "trial", phantom, "test", device="cpu")
-    assert np.mean([score.dice for score in scores]) > 0.4
+    assert np.mean([score.dice for score in scores]) > 0.45
