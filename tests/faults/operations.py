@@ -193,7 +193,8 @@ class Operations:
             watched = self.inside(path, dir_fd)
             if watched is None:
                 return real(path, *given, **options)
-            if os.path.lexists(watched) == (name == "mkdir"):  # no more than a question: there is nothing to do
+            # No more than a question: there is nothing to do. A dead process asks none.
+            if not self.dead and os.path.lexists(watched) == (name == "mkdir"):
                 return real(path, *given, **options)
             return self.at(name, watched, lambda: real(path, *given, **options))
 
