@@ -17,7 +17,7 @@ from sweeps.storage.runs import RunsStorage
 from sweeps.tuning.earlier import earlier_best
 from sweeps.tuning.folds import possible_folds
 from sweeps.tuning.forecast import Forecast, plan_lines, prove
-from sweeps.tuning.record import TuneRecord, read_record, write_record
+from sweeps.tuning.record import TuneRecord, read_record
 from sweeps.tuning.request import SUPERVISED, TuneRequest
 from sweeps.tuning.schedule import Schedule, Wanted, make_schedule
 from sweeps.tuning.space import read_also
@@ -68,17 +68,21 @@ class Opened:
         with_supervised = "baseline" not in self.request.skip or SUPERVISED in self.request.methods
         return [SUPERVISED, *own] if with_supervised else own
 
+    @property
+    def compares(self) -> bool:
+        """Whether fresh seeds are compared: not without cases that no training sees."""
+        splits = self.info.splits
+        return "confirm" not in self.request.skip and bool(splits.test or splits.val)
+
     def planned(self, progress: Callable[[int, int], None] | None = None) -> TuneRecord:
-        """Return the record of an earlier command that was asked the same, or plan, measure and write one."""
+        """Return the record of an earlier command that was asked the same, or measure and plan; nothing is written."""
         identity = self.request.identity(self.info.digest)
         found = read_record(self.request.folder)
         if found is not None and found.identity == identity:
             return found
         if found is not None:
             self.tell("It is asked for otherwise than before: planned anew; what is trained already is taken.")
-        record, _ = self.forecast(identity, progress)
-        write_record(self.request.folder, record)
-        return record
+        return self.forecast(identity, progress)[0]
 
     def forecast(
         self, identity: str, progress: Callable[[int, int], None] | None = None
@@ -110,8 +114,8 @@ class Opened:
             trials=request.trials,
             seeds=request.seeds,
             search="search" not in request.skip,
-            confirm="confirm" not in request.skip,
-            final="final" not in request.skip and bool(self.info.splits.val),
+            confirm=self.compares,
+            final="final" not in request.skip and (bool(self.info.splits.val) or not self.compares),
             slots=forecast.slots,
             time_s=time_s,
         )

@@ -30,7 +30,7 @@ def write_report(opened: Opened, record: TuneRecord, verdict: Sequence[str]) -> 
         used = record.used_s.get(stage.name)
         took = "not run" if used is None else f"{duration(used)}, expected {duration(stage.seconds)}"
         parts += [f"## {stage.name.capitalize()} ({took})", *_list(record.lines.get(stage.name, ()))]
-        if used is not None:
+        if used is not None and stage.name == "confirm":
             parts += [f"`simcvd report {request.base.runs / 'sweeps' / request.stage_name(stage.name)}`"]
     text = "\n\n".join(part for part in parts if part) + "\n"
     write_file(request.folder / REPORT, text)

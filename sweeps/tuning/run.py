@@ -76,8 +76,9 @@ def run_tune(request: TuneRequest, *, console: "Console | None" = None, engine: 
 
     started = time.time()
     opened = open_tuning(request, console or Console())
+    record = opened.planned()
     with opened.storage.held(request.name, opened.tell):
-        record = opened.planned()
+        write_record(request.folder, record)
         for line in (*record.plan, *schedule_lines(record.schedule, opened.base.budget.time_s)):
             opened.tell(line)
         run = _Run(opened, record, started, engine)
@@ -161,7 +162,7 @@ class _Run:
         return tuned, gain
 
     def _confirm(self, method: str, tuned: Mapping[str, Any] | None, gain: float | None) -> Verdict | None:
-        if "confirm" in self._request.skip:
+        if not self._opened.compares:
             return None
         name = self._request.stage_name("confirm")
         methods = self._opened.methods

@@ -60,7 +60,7 @@ def search_space(config: TrialConfig, also: Mapping[str, Space]) -> dict[str, Sp
             space[key] = Space(loguniform=[own / _FACTOR, own * _FACTOR])
     space["augment.flip"] = Space(choice=[True, False])
     space["augment.rotate"] = Space(choice=[True, False])
-    return space | dict(also)
+    return {key: _with(own, values[key]) for key, own in {**space, **also}.items()}
 
 
 def read_also(names: Sequence[str], config: TrialConfig, methods: Sequence[str]) -> dict[str, Space]:
@@ -86,7 +86,12 @@ def read_also(names: Sequence[str], config: TrialConfig, methods: Sequence[str])
                 f"--also {name} has no range here; expected method, {', '.join(_ALSO)}. Others can be searched with a "
                 "sweep file: simcvd sweep FILE.yaml."
             )
-        found[name] = _ALSO[name](values[name])
+        found[name] = space = _ALSO[name](values[name])
+        if space.loguniform is not None and values[name] <= 0:
+            raise UserError(
+                f"--also {name} is searched by its logarithm, which never reaches its default, {values[name]:g}; leave "
+                "it out, or set another default (--set)."
+            )
     return found
 
 
@@ -94,6 +99,15 @@ def only_searched(settings: Mapping[str, Any], space: Mapping[str, Space]) -> di
     """Return what of earlier settings can be tried in a space; None where nothing of it, or a value lies outside."""
     found = {key: value for key, value in settings.items() if key in space}
     return found if found and all(_holds(space[key], value) for key, value in found.items()) else None
+
+
+def _with(space: Space, own: Any) -> Space:
+    """Return the range, made wide enough for the default, which is tried first."""
+    for name in ("uniform", "loguniform"):
+        pair = getattr(space, name)
+        if pair is not None:
+            return Space.model_validate({name: [min(pair[0], own), max(pair[1], own)]})
+    return space
 
 
 def _around(own: int) -> list[Any]:

@@ -32,6 +32,14 @@ def test_a_weight_that_is_switched_off_is_not_searched() -> None:
     assert "loss.sdm" not in search_space(config, {})
 
 
+def test_a_range_is_wide_enough_for_the_default() -> None:
+    config = apply_settings(BASE, {"projection.dropout": 0.8, "network.dropout_last": 0.9})
+    space = search_space(config, read_also(["network.dropout_last"], config, ["simcvd"]))
+    assert space["projection.dropout"].uniform == [0.0, 0.8]
+    assert space["network.dropout_last"].uniform == [0.0, 0.9]
+    plan_search(search_sweep("s", "simcvd", space, {"trials": 3}, 0), config, "digest", 3)
+
+
 def test_pooling_is_searched_around_its_default() -> None:
     space = search_space(apply_settings(BASE, {"projection.pool_size": 8}), {})
     assert space["projection.pool_size"].choice == [2, 4, 8, 16]
@@ -42,6 +50,9 @@ def test_what_is_also_searched_has_a_range_around_its_default() -> None:
     assert found["training.learning_rate"].loguniform == pytest.approx([0.001, 0.03])
     assert found["method"].choice == ["simcvd", "dtc"]
     assert search_space(BASE, found).keys() >= found.keys()
+    none = apply_settings(BASE, {"training.weight_decay": 0.0})
+    with pytest.raises(UserError, match="never reaches its default, 0; leave it out"):
+        read_also(["training.weight_decay"], none, ["simcvd"])
     with pytest.raises(UserError, match="--also seed has no range here"):
         read_also(["seed"], BASE, ["simcvd"])
 
