@@ -38,6 +38,18 @@ RetryOption = Annotated[
 DeviceOption = Annotated[
     str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.", callback=hide_unused_gpus)
 ]
+SweptDeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=hide_unused_gpus)]
+CpusOption = Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each worker.")]
+GpusOption = Annotated[float, typer.Option(metavar="N", help="GPUs of each worker; 0.5 puts two trials on one GPU.")]
+ConcurrentOption = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
+]
+AddressOption = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
+]
+EventsOption = Annotated[
+    bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

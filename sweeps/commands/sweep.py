@@ -13,13 +13,18 @@ from sweeps.commands.options import (
     PHANTOM_FOLDER,
     PHANTOM_PRESET,
     RUNS,
+    AddressOption,
     ChangesOption,
+    ConcurrentOption,
+    CpusOption,
     DatasetArgument,
+    EventsOption,
+    GpusOption,
     PresetOption,
     RetryOption,
     RunsOption,
+    SweptDeviceOption,
     assignments,
-    hide_unused_gpus,
     phantom,
 )
 
@@ -48,17 +53,13 @@ def sweep(
         ),
     ] = None,
     preset: PresetOption = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=hide_unused_gpus)] = "auto",
+    device: SweptDeviceOption = "auto",
     workers: Annotated[
         int, typer.Option(min=1, metavar="N", help="Processes a trial, each on its own GPU or CPUs.")
     ] = 1,
-    cpus_per_worker: Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each worker.")] = 1,
-    gpus_per_worker: Annotated[
-        float, typer.Option(metavar="N", help="GPUs of each worker; 0.5 puts two trials on one GPU.")
-    ] = 1.0,
-    max_concurrent: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
-    ] = None,
+    cpus_per_worker: CpusOption = 1,
+    gpus_per_worker: GpusOption = 1.0,
+    max_concurrent: ConcurrentOption = None,
     time_budget: Annotated[
         str | None, typer.Option(metavar="8h|30m|90", help="Stop after this time; the same command continues.")
     ] = None,
@@ -91,16 +92,12 @@ def sweep(
     down_when_done: Annotated[
         bool, typer.Option("--down-when-done", help="With --cluster: take it down when the sweep has ended.")
     ] = False,
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
-    ] = None,
+    address: AddressOption = None,
     cache: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Folder on each node's own disk; data sets are copied there once."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
-    ] = False,
+    as_json: EventsOption = False,
 ) -> None:
     """Run variants times seeds with Ray, on this machine or on a cluster.
 

@@ -15,13 +15,18 @@ from sweeps.commands.options import (
     PHANTOM_FOLDER,
     PHANTOM_PRESET,
     RUNS,
+    AddressOption,
     ChangesOption,
+    ConcurrentOption,
+    CpusOption,
     DatasetArgument,
+    EventsOption,
+    GpusOption,
     PresetOption,
     RetryOption,
     RunsOption,
+    SweptDeviceOption,
     assignments,
-    hide_unused_gpus,
     phantom,
 )
 
@@ -74,22 +79,14 @@ def tune(
     ] = None,
     changes: ChangesOption = None,
     preset: PresetOption = None,
-    device: Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=hide_unused_gpus)] = "auto",
-    cpus_per_worker: Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each trial.")] = 1,
-    gpus_per_worker: Annotated[
-        float, typer.Option(metavar="N", help="GPUs of each trial; 0.5 puts two trials on one GPU.")
-    ] = 1.0,
-    max_concurrent: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
-    ] = None,
+    device: SweptDeviceOption = "auto",
+    cpus_per_worker: CpusOption = 1,
+    gpus_per_worker: GpusOption = 1.0,
+    max_concurrent: ConcurrentOption = None,
+    address: AddressOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the schedule, and train nothing.")] = False,
     retry_failed: RetryOption = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
-    ] = False,
+    as_json: EventsOption = False,
 ) -> None:
     """Tune a data set: search on val cases, confirm on fresh seeds, and leave a model.
 

@@ -10,7 +10,7 @@ import pytest
 import cli
 
 COMMANDS = [
-    *("prepare", "inspect", "train", "evaluate", "predict", "export", "sweep", "status"),
+    *("prepare", "inspect", "train", "evaluate", "predict", "export", "sweep", "tune", "status"),
     *("tables", "figures", "report", "methods", "sweeps", "cluster"),
 ]
 
