@@ -1,6 +1,7 @@
 """`simcvd tune` at the command line: mistakes end in a sentence, and a look leaves nothing."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,19 @@ from sweeps.tuning.run import TuneOutcome
 Run = Callable[..., Any]
 
 
-@pytest.fixture
+_small = partial(write_phantom, labeled=1, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
+
+
+@pytest.fixture(scope="module")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data") / "phantom"
-    write_phantom(folder, labeled=1, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
+    _small(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _built_in_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simcvd.data.phantom.write_phantom", _small)
 
 
 @pytest.fixture
