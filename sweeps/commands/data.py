@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simcvd.errors import UserError
 from sweeps.commands.console import MUST_CHANGE, ProgressLine, print_json, print_lines
 from sweeps.commands.options import JsonOption
 
 if TYPE_CHECKING:
     from simcvd.data.preparation.options import PrepareOptions
     from simcvd.data.preparation.prepare import PrepareReport
+    from simcvd.scans.preprocessing import Preprocessing
 
     Make = Callable[[Path, Path, PrepareOptions], PrepareReport]
 
@@ -53,7 +55,8 @@ NormalizeOption = Annotated[
     ),
 ]
 LikeOption = Annotated[
-    Path | None, typer.Option(metavar="DATASET", help="Take voxel size and intensities from another data set.")
+    Path | None,
+    typer.Option(metavar="DATASET|MODEL", help="Take voxel size and intensities from another data set, or a model's."),
 ]
 SeriesOption = Annotated[
     str | None,
@@ -96,10 +99,22 @@ def _chosen(
         channels=_names(channels),
         spacing=spacing,
         normalize=normalize,
-        like=like,
+        like=_followed(like),
         skip_bad=skip_bad,
         workers=workers,
     )
+
+
+def _followed(like: Path | None) -> "Path | Preprocessing | None":
+    """Return the preprocessing of a model folder; a data set folder as it is."""
+    from simcvd.inference.model_folder import is_model, read_model
+
+    if like is None or not is_model(like):
+        return like
+    found = read_model(like).preprocessing
+    if found is None:
+        raise UserError(f"The model {like} does not say how its scans were prepared; give the data set with --like.")
+    return found
 
 
 def _preparing(*fixed: str) -> "Callable[[Callable[..., Make]], Callable[..., None]]":

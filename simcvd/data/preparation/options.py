@@ -10,6 +10,7 @@ from simcvd.data.preparation.choice import parse_normalisation, parse_spacing
 from simcvd.data.preparation.source import ScanFolder
 from simcvd.data.preparation.splits import SplitLists
 from simcvd.errors import UserError
+from simcvd.scans.preprocessing import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class PrepareOptions:
         name: of the data set; none takes the target folder's.
         spacing: voxel size as `X,Y,Z` in mm, or `keep`; none chooses it.
         normalize: see `choice.parse_normalisation`; none chooses.
-        like: a data set folder whose preprocessing is taken over; none chooses it.
+        like: a data set folder whose preprocessing is taken over, or that preprocessing; none chooses it.
         skip_bad: leave bad cases out, and list them, instead of stopping at the first.
         workers: threads; none takes one for each CPU.
         progress: called with (cases done, all cases, id of the last) from the caller's thread.
@@ -47,7 +48,7 @@ class PrepareOptions:
     name: str | None = None
     spacing: str | None = None
     normalize: str | None = None
-    like: Path | None = None
+    like: Path | Preprocessing | None = None
     skip_bad: bool = False
     workers: int | None = None
     progress: Progress | None = None
@@ -89,11 +90,17 @@ def request_of(
         "name": options.name,
         "spacing": options.spacing,
         "normalize": options.normalize,
-        "like": None if options.like is None else str(options.like.resolve()),
+        "like": _followed(options.like),
         "skip_bad": options.skip_bad,
         "split_file": None if lists is None else [lists.splits.model_dump(mode="json"), list(lists.train or ())],
         "groups": dict(groups) or None,
     }
+
+
+def _followed(like: Path | Preprocessing | None) -> Any:
+    if isinstance(like, Preprocessing):
+        return like.model_dump(mode="json")
+    return None if like is None else str(like.resolve())
 
 
 def refuse_other_request(target: Path, earlier: Mapping[str, Any], request: Mapping[str, Any]) -> dict[str, str]:

@@ -203,6 +203,8 @@ class _Preparation:
             if done.preprocessing is not None:
                 return done.preprocessing
             return Preprocessing(crop=source.preprocessing.crop if source.preprocessing else None)
+        if isinstance(options.like, Preprocessing):
+            return options.like
         if options.like is not None:
             like = open_info(options.like).preprocessing
             if like is None:

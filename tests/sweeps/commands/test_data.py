@@ -5,6 +5,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from simcvd.data.dataset_info import open_info
+from simcvd.inference.model_folder import MemberInfo, ModelInfo
 from tests.simcvd.scans.dicom.tiny_series import save, segmentation, slices, stored, write
 
 
@@ -54,6 +56,58 @@ def test_prepare_dicom_takes_the_series_that_is_asked_for(run, tmp_path):
     done = run(*asked, "--series", "late", "--spacing", "keep")
     assert "2 train_labeled" in done.output
     assert done.exit_code == 0
+
+
+def _model(folder, preprocessing):
+    """Write a model folder as far as `prepare` reads it."""
+    folder.mkdir()
+    info = ModelInfo(
+        name="model",
+        created="2026-01-01T00:00:00+00:00",
+        simcvd_version="0",
+        classes=("thing",),
+        image_channels=1,
+        preprocessing=preprocessing,
+        members=(MemberInfo(trial="t", method="supervised", seed=0),),
+        files={"members/0/config.yaml": "0", "members/0/student.safetensors": "0"},
+    )
+    (folder / "model.json").write_text(info.text())
+    return folder
+
+
+def test_prepare_follows_a_model_as_it_follows_a_data_set(run, tmp_path, nifti_scans):
+    asked = ("--classes", "thing", "--labeled", 2, "--val", 0, "--test", 0)
+    first = run("prepare", "nifti", nifti_scans, tmp_path / "first", "--spacing", "2,2,2", *asked)
+    assert first.exit_code == 0, first.output
+    made = open_info(tmp_path / "first").preprocessing
+    model = _model(tmp_path / "model", made)
+    done = run("prepare", "nifti", nifti_scans, tmp_path / "second", "--like", model, *asked)
+    assert done.exit_code == 0, done.output
+    assert open_info(tmp_path / "second").preprocessing == made
+    assert open_info(tmp_path / "second").digest == open_info(tmp_path / "first").digest
+    again = run("prepare", "nifti", nifti_scans, tmp_path / "second", "--like", model, *asked)
+    assert again.exit_code == 0, again.output
+
+
+def test_a_model_that_does_not_say_how_scans_were_prepared_can_not_be_followed(run, tmp_path, nifti_scans):
+    model = _model(tmp_path / "model", None)
+    done = run("prepare", "nifti", nifti_scans, tmp_path / "set", "--like", model)
+    assert done.exit_code == 2
+    assert "does not say how its scans were prepared" in done.output
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.fixture
+def nifti_scans(tmp_path):
+    for number in range(2):
+        label = np.zeros((8, 9, 10), np.uint8)
+        label[2:6, 2:6, 2:6] = 1
+        image = np.random.default_rng(number).normal(size=label.shape).astype(np.float32) + label
+        for folder, array in (("imagesTr", image), ("labelsTr", label)):
+            path = tmp_path / "scans" / folder / f"case{number}.nii.gz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), path)
+    return tmp_path / "scans"
 
 
 def test_prepare_pancreas_says_what_is_missing(run, tmp_path):
