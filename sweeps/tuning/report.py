@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from simcvd.data.plan.plan_file import FILE_NAME as PLAN_FILE
 from simcvd.files import write_file
 from sweeps.status.sweep import duration
 from sweeps.tuning.opened import Opened, schedule_lines
@@ -21,6 +22,8 @@ def write_report(opened: Opened, record: TuneRecord, verdict: Sequence[str]) -> 
     """
     request = opened.request
     parts = [f"# {request.name}: {opened.info.name} tuned", *_list(verdict), "## Data and plan", *_list(record.plan)]
+    if (plan := request.base.dataset / PLAN_FILE).is_file():
+        parts.append(f"```yaml\n{plan.read_text().rstrip()}\n```")
     schedule = schedule_lines(record.schedule, request.base.budget.time_s)
     parts += ["## Schedule", *_list(line.strip() for line in schedule)]
     if record.smaller:

@@ -243,7 +243,7 @@ class _Run:
         run: Callable[..., SweepOutcome] = run_search if search else run_sweep
         outcome = run(request, console=opened.console, engine=self._engine)
         took = time.time() - began
-        self._keep(self._record.with_stage(stage, took, self._record.lines.get(stage, ())))
+        self._keep(self._record.with_stage(stage, took if outcome.ran else 0.0, self._record.lines.get(stage, ())))
         self.failed += outcome.state.counts["failed"]
         over = time_s is not None and took >= time_s
         if outcome.interrupted and not over:

@@ -80,10 +80,12 @@ def test_the_final_training_has_the_val_cases(done: tuple[Tune, Path, Tuned, Cou
 
 
 def test_the_same_command_again_trains_nothing_and_says_the_same(done: tuple[Tune, Path, Tuned, Counting]) -> None:
-    tune, _, first, _ = done
-    again = Counting()
+    tune, runs, first, _ = done
+    again, folder = Counting(), runs / "sweeps" / "mine"
+    before = {name: (folder / name).read_bytes() for name in ("tune.md", "tune.json", "model/model.json")}
     assert tune(again).outcome.lines == first.outcome.lines
     assert again.begun.total() == 0
+    assert before == {name: (folder / name).read_bytes() for name in before}
 
 
 @pytest.mark.slow
