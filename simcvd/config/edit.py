@@ -3,15 +3,16 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from simcvd.config.other_words import meant_keys
 from simcvd.config.presets import PLAN, PRESETS
 from simcvd.config.settings import TrialConfig
 from simcvd.errors import UserError
-from simcvd.nearest import did_you_mean
 from simcvd.nested import dotted
 from simcvd.yaml_text import parse_value, read_yaml
 
@@ -90,7 +91,7 @@ def setting_problem(key: str, value: Any) -> str | None:
     if key not in known:
         if any(name.startswith(f"{key}.") for name in known):
             return "is a section; name one of its settings"
-        return f"unknown setting, {_near(key, known, most=1) or 'see docs/settings.md'}"
+        return f"unknown setting, {_near(key, known, most=1) or _where_listed(key, known)}"
     try:
         TrialConfig.model_validate_json(json.dumps(_nest({key: value})))
     except ValidationError as error:
@@ -169,7 +170,7 @@ def _check_keys(keys: Any, origin: str = "settings") -> None:
         if key not in known:
             section = any(name.startswith(f"{key}.") for name in known)
             told = " it is a section, so name one of its settings." if section else _hint(key, known)
-            raise UserError(f"There is no setting '{key}' ({origin});{told or ' docs/settings.md lists all of them.'}")
+            raise UserError(f"There is no setting '{key}' ({origin});{told or f' {_where_listed(key, known)}.'}")
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
@@ -177,9 +178,34 @@ def _hint(word: str, known: Iterable[str]) -> str:
     return f" {told}" if told else ""
 
 
+def near_keys(word: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """Return the keys that somebody may have meant: by what others call them, else those spelled alike.
+
+    >>> near_keys("training.momentun", dotted_keys(), most=1), near_keys("lr", dotted_keys())
+    (['training.momentum'], ['training.learning_rate'])
+    """
+    names = list(known)
+    section, _, last = word.lower().replace("-", "_").rpartition(".")
+    lasts = {name: name.rpartition(".")[2] for name in names}
+    if meant := meant_keys(word, names):
+        near, most = [*meant, *(name for name in names if lasts[name] == last and name not in meant)], 3
+    else:
+        ends = [last] if last in lasts.values() else get_close_matches(last, set(lasts.values()), most, cutoff=0.7)
+        near = [name for end in ends for name in names if lasts[name] == end]
+    near = [name for name in near if name.rpartition(".")[0] == section] or near
+    return (near or get_close_matches(word, names, most, cutoff=0.75))[:most]
+
+
 def _near(word: str, known: Iterable[str], most: int = 3) -> str:
-    last = word.rsplit(".", 1)[-1]
-    return did_you_mean(word, known, most, also=lambda name: name.rsplit(".", 1)[-1] == last)
+    names = list(known)
+    near = near_keys(word, names, most)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+def _where_listed(key: str, known: Iterable[str]) -> str:
+    section = key.partition(".")[0]
+    inside = "." in key and any(name.startswith(f"{section}.") for name in known)
+    return f"`simcvd settings {section}` lists those there are" if inside else "`simcvd settings` lists all of them"
 
 
 def _sentence(error: ValidationError | TypeError, origin: str) -> str:

@@ -24,6 +24,7 @@ __all__ = [
     "load_sweep",
     "parse_label_splits",
     "parse_seeds",
+    "sweep_text",
 ]
 
 MOST_COUNTED: Final = 100
@@ -52,13 +53,24 @@ def list_sweeps() -> list[SweepFile]:
     return [load_sweep(name) for name in _catalogue()]
 
 
+def sweep_text(name: str) -> str:
+    """Return the file of a sweep of the catalogue.
+
+    Raises:
+        UserError: no such sweep.
+    """
+    return _entry(name)
+
+
 def parse_seeds(text: str, each: int = 1) -> list[int]:
-    """Read `--seeds`: a count, or seeds separated by commas (`7,` is the one seed 7).
+    """Read `--seeds`: a count, or seeds separated by commas (`7,` is the one seed 7); 0, no count, is seed 0.
 
     >>> parse_seeds("3")
     [0, 1, 2]
     >>> parse_seeds("0,2,5")
     [0, 2, 5]
+    >>> parse_seeds("0")
+    [0]
 
     Args:
         text: the option's value.
@@ -67,11 +79,13 @@ def parse_seeds(text: str, each: int = 1) -> list[int]:
     Raises:
         UserError: anything else, a count above `MOST_COUNTED`, or a seed given twice.
     """
-    return _numbers(text, "--seeds", "seed", each)
+    return [0] if text.strip() == "0" else _numbers(text, "--seeds", "seed", each)
 
 
 def parse_label_splits(text: str, each: int = 1) -> list[int]:
     """Read `--label-splits`: a count, or label splits separated by commas, as `parse_seeds` does.
+
+    0 is refused: it could mean that none are drawn.
 
     Raises:
         UserError: anything else, a count above `MOST_COUNTED`, or a label split given twice.
@@ -132,14 +146,18 @@ def is_path(name_or_path: str) -> bool:
 def _read_sweep(name_or_path: str) -> SweepFile:
     if is_path(name_or_path):
         return _checked(read_yaml(Path(name_or_path), _KIND, _KEYS))
+    return _checked(parse_yaml(_entry(name_or_path), f"sweep {name_or_path}", _KIND, _KEYS))
+
+
+def _entry(name: str) -> str:
     entries = _catalogue()
-    if name_or_path not in entries:
-        told = did_you_mean(name_or_path, entries, most=1)
+    if name not in entries:
+        told = did_you_mean(name, entries, most=1)
         raise UserError(
-            f"There is no built-in sweep '{name_or_path}'; {told}{' ' if told else ''}built in: {', '.join(entries)}; "
+            f"There is no built-in sweep '{name}'; {told}{' ' if told else ''}built in: {', '.join(entries)}; "
             "or give a path ending in .yaml."
         )
-    return _checked(parse_yaml(entries[name_or_path], f"sweep {name_or_path}", _KIND, _KEYS))
+    return entries[name]
 
 
 def _catalogue() -> dict[str, str]:

@@ -12,7 +12,7 @@ from simcvd.config import (
     load_preset,
     parse_assignment,
 )
-from simcvd.config.edit import flatten
+from simcvd.config.edit import flatten, setting_problem
 from simcvd.errors import UserError
 
 FIXED_KEYS = [
@@ -122,6 +122,43 @@ def test_wrong_assignment_gets_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence) as caught:
         apply_settings(load_preset("la"), dict([parse_assignment(text)]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "keys"),
+    [
+        ("training.lr", "training.learning_rate"),
+        ("lr", "training.learning_rate"),
+        ("LR", "training.learning_rate"),
+        ("training.batch_size", "training.batch_labeled or training.batch_unlabeled"),
+        ("epochs", "training.steps"),
+        ("wd", "training.weight_decay"),
+        ("optimizer.wd", "training.weight_decay"),
+        ("dropout", "projection.dropout or network.dropout_bottleneck or network.dropout_last"),
+        ("network.dropout", "network.dropout_bottleneck or network.dropout_last"),
+        ("patch_size", "data.crop_vox"),
+        ("training.momentun", "training.momentum"),
+        ("momentun", "training.momentum"),
+        ("loss.contrst", "loss.contrast"),
+        ("ua_mt.consistncy", "ua_mt.consistency"),
+        ("trainig.steps", "training.steps"),
+        ("lossdm", "loss.sdm"),
+        ("loss.alpha", "loss.sdm"),
+    ],
+)
+def test_a_wrong_key_is_answered_with_the_one_that_was_meant(key: str, keys: str) -> None:
+    with pytest.raises(UserError) as told:
+        parse_assignment(f"{key}=1")
+    assert str(told.value) == f"There is no setting '{key}' (settings); did you mean {keys}?"
+
+
+def test_a_key_like_no_other_is_answered_with_the_command_that_lists_them() -> None:
+    with pytest.raises(UserError, match=r"'training\.foo' .*; `simcvd settings training` lists those there are\.$"):
+        parse_assignment("training.foo=1")
+    with pytest.raises(UserError, match=r"'foo\.bar' .*; `simcvd settings` lists all of them\.$"):
+        parse_assignment("foo.bar=1")
+    assert setting_problem("training.lr", 1) == "unknown setting, did you mean training.learning_rate?"
+    assert setting_problem("foo", 1) == "unknown setting, `simcvd settings` lists all of them"
 
 
 def test_unknown_preset_names_the_nearest() -> None:

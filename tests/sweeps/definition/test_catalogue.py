@@ -4,7 +4,7 @@ import pytest
 
 from simcvd.errors import UserError
 from simcvd.methods.registry import METHODS
-from sweeps.definition.catalogue import list_sweeps, load_sweep, parse_label_splits, parse_seeds
+from sweeps.definition.catalogue import list_sweeps, load_sweep, parse_label_splits, parse_seeds, sweep_text
 from sweeps.definition.expand import expand
 
 
@@ -100,8 +100,14 @@ def test_seeds_are_a_count_or_a_list() -> None:
     assert (parse_seeds("3"), parse_seeds("0,2,5"), parse_seeds("7,")) == ([0, 1, 2], [0, 2, 5], [7])
 
 
+def test_seed_0_alone_is_that_seed_and_no_count() -> None:
+    assert parse_seeds("0") == parse_seeds(" 0 ") == parse_seeds("0,") == parse_seeds("1") == [0]
+    with pytest.raises(UserError, match="--label-splits is '0', expected a count such as 3 or label splits"):
+        parse_label_splits("0")
+
+
 @pytest.mark.parametrize(
-    "text", ["0", "-1", "a", "1,1", "", "1,,2", "010", "0,01", "1_0", "٣", "²", "1:40", "9" * 5000]
+    "text", ["0,0", "-1", "a", "1,1", "", "1,,2", "010", "0,01", "1_0", "٣", "²", "1:40", "9" * 5000]
 )
 def test_wrong_seeds_are_refused(text: str) -> None:
     with pytest.raises(UserError, match="--seeds"):
@@ -142,3 +148,12 @@ def test_parts_do_not_bring_their_label_splits(tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text(f"name: whole\ninclude: [{tmp_path / 'part.yaml'}]\nlabel_splits: [5]")
     sweep = load_sweep(str(tmp_path / "whole.yaml"))
     assert [t.label_split for t in expand(sweep, "d")[0].trials] == [5]
+
+
+def test_the_file_of_a_built_in_sweep_is_the_sweep(tmp_path: Path) -> None:
+    for sweep in list_sweeps():
+        copy = tmp_path / "copy.yaml"
+        copy.write_text(sweep_text(sweep.name))
+        assert load_sweep(str(copy)) == sweep
+    with pytest.raises(UserError, match="There is no built-in sweep 'drop-out'; did you mean dropout"):
+        sweep_text("drop-out")
