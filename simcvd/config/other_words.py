@@ -27,9 +27,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("save_every", "checkpoint_every", "ckpt_every"), ("training.checkpoint_every_steps",)),
     "log_every": ("training.log_every_steps",),
     **dict.fromkeys(("dropout", "drop", "p", "dropout_rate", "dropout_p"), _DROPOUT),
-    **dict.fromkeys(
-        ("labels", "labelled", "labelnum", "label_num", "n_labeled", "n_labelled"), _LABELED
-    ),
+    **dict.fromkeys(("labels", "labelled", "labelnum", "label_num", "n_labeled", "n_labelled"), _LABELED),
     **dict.fromkeys(("num_labeled", "labeled_num", "num_labels", "n_labels", "label_ratio"), _LABELED),
     **dict.fromkeys(("label_seed", "split_seed", "draw"), ("data.label_split",)),
     **dict.fromkeys(("folds", "cv", "kfold", "k_fold", "cross_validation"), ("data.fold",)),
