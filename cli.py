@@ -10,13 +10,14 @@ from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from analysis.errors import AnalysisError
 from simcvd.errors import STORAGE_FAILS, STORAGE_FULL, UserError
 from simcvd.training.interruption import ignore_signals, interrupt_on_signals
-from sweeps.commands import cluster, data, model, results, sweep, trial, tune
+from sweeps.commands import cluster, data, lists, model, results, sweep, trial, tune
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
+from sweeps.commands.guidance.group import GuidedGroup
+from sweeps.commands.guidance.grouping import GroupedCommand
 
 TOLD = (
     STORAGE_FULL
@@ -30,7 +31,7 @@ TOLD = (
 _INTERRUPTED = "Interrupted; run the same command again to continue."
 
 
-class _Commands(TyperGroup):
+class _Commands(GuidedGroup):
     """End with one sentence and an exit code where the user must change something or has interrupted."""
 
     def list_commands(self, ctx: Any) -> list[str]:
@@ -57,13 +58,12 @@ class _Commands(TyperGroup):
 
 
 def _group(help_text: str) -> typer.Typer:
-    return typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=help_text)
+    return typer.Typer(cls=GuidedGroup, no_args_is_help=True, rich_markup_mode=None, help=help_text)
 
 
 app = typer.Typer(
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: rich would take half of its time
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -80,6 +80,8 @@ hosts.command("status")(cluster.status)
 hosts.command("stop")(cluster.stop)
 hosts.command("down")(cluster.down)
 app.add_typer(hosts, name="cluster")
+_LONG = (sweep.sweep, tune.tune)
+"""Commands with so many options that --help groups them."""
 for command in (
     data.inspect,
     trial.train,
@@ -92,10 +94,11 @@ for command in (
     results.tables,
     results.figures,
     results.report,
-    trial.methods,
-    sweep.sweeps,
+    lists.methods,
+    lists.sweeps,
+    lists.settings,
 ):
-    app.command()(command)
+    app.command(cls=GroupedCommand if command in _LONG else None)(command)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from simcvd.visible_gpus import hide_gpus
+from sweeps.commands.guidance.completion import complete_assignments, complete_devices, complete_presets
+from sweeps.commands.guidance.grouping import FAILURES, MACHINES, WHAT
 
 RUNS = Path("runs")
 PHANTOM_FOLDER, PHANTOM_PRESET = "phantom-data", "phantom"
@@ -26,26 +28,68 @@ DatasetArgument = Annotated[
 RunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder; what it holds is not run again.")]
 ChangesOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, see docs/settings.md; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a setting (simcvd settings lists them); repeatable.",
+        autocompletion=complete_assignments,
+        rich_help_panel=WHAT,
+    ),
 ]
 PresetOption = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="la, pancreas, phantom or plan. Default: the data set's own, else la."),
+    typer.Option(
+        metavar="NAME",
+        help="la, pancreas, phantom or plan. Default: the data set's own, else la.",
+        autocompletion=complete_presets,
+        rich_help_panel=WHAT,
+    ),
 ]
 RetryOption = Annotated[
-    bool, typer.Option("--retry-failed", help="Run failed trials again; what training did not cause keeps its steps.")
+    bool,
+    typer.Option(
+        "--retry-failed",
+        help="Run failed trials again; what training did not cause keeps its steps.",
+        rich_help_panel=FAILURES,
+    ),
 ]
 DeviceOption = Annotated[
-    str, typer.Option(metavar="NAME", help="auto, cpu, cuda or cuda:N.", callback=hide_unused_gpus)
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="auto, cpu, cuda or cuda:N.",
+        callback=hide_unused_gpus,
+        autocompletion=complete_devices,
+        rich_help_panel=MACHINES,
+    ),
 ]
-SweptDeviceOption = Annotated[str, typer.Option(metavar="NAME", help="auto, cpu or cuda.", callback=hide_unused_gpus)]
-CpusOption = Annotated[int, typer.Option(min=1, metavar="N", help="CPU cores and threads of each worker.")]
-GpusOption = Annotated[float, typer.Option(metavar="N", help="GPUs of each worker; 0.5 puts two trials on one GPU.")]
+SweptDeviceOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="auto, cpu or cuda.",
+        callback=hide_unused_gpus,
+        autocompletion=complete_devices,
+        rich_help_panel=MACHINES,
+    ),
+]
+CpusOption = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="CPU cores and threads of each worker.", rich_help_panel=MACHINES),
+]
+GpusOption = Annotated[
+    float,
+    typer.Option(metavar="N", help="GPUs of each worker; 0.5 puts two trials on one GPU.", rich_help_panel=MACHINES),
+]
 ConcurrentOption = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.")
+    int | None,
+    typer.Option(min=1, metavar="N", help="Most trials at a time. Default: as many as fit.", rich_help_panel=MACHINES),
 ]
 AddressOption = Annotated[
-    str | None, typer.Option(metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.")
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.", rich_help_panel=MACHINES
+    ),
 ]
 EventsOption = Annotated[
     bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")

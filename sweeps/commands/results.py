@@ -10,11 +10,17 @@ import typer
 from simcvd.errors import UserError
 from simcvd.files import fitting_name
 from sweeps.commands.console import ProgressLine, print_json
+from sweeps.commands.guidance.completion import complete_finished_sweeps
 from sweeps.commands.options import RUNS, JsonOption
 
 LEAST_HEIGHT = 12
 
-SweepArgument = Annotated[str, typer.Argument(metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.")]
+SweepArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="SWEEP", help="RUNS/sweeps/NAME, or a NAME in --out.", autocompletion=complete_finished_sweeps
+    ),
+]
 NamedRunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")]
 ReferenceOption = Annotated[
     str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
@@ -95,6 +101,7 @@ def tables(
         typer.Argument(
             metavar="SWEEP...",
             help="RUNS/sweeps/NAME or a NAME in --out, or several; or a CSV or parquet file of scores.",
+            autocompletion=complete_finished_sweeps,
         ),
     ],
     runs: NamedRunsOption = RUNS,

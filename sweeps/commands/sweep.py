@@ -1,14 +1,16 @@
-"""`simcvd sweep` and `sweeps`: what is asked becomes one request; running, searching and looking ahead take it."""
+"""`simcvd sweep`: what is asked becomes one request; running, searching and looking ahead take it."""
 
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from simcvd.errors import UserError
 from sweeps.commands.console import INTERRUPTED, ProgressLine, end, print_columns, print_json, sweep_console
+from sweeps.commands.guidance.sweep_name import check_sweep_name
+from sweeps.commands.lists import list_sweeps_by_name
 from sweeps.commands.options import (
     PHANTOM_FOLDER,
     PHANTOM_PRESET,
@@ -27,6 +29,23 @@ from sweeps.commands.options import (
     assignments,
     phantom,
 )
+from sweeps.commands.sweep_options import (
+    CacheOption,
+    ClusterOption,
+    DownWhenDoneOption,
+    DryRunOption,
+    GpuHoursOption,
+    HangTimeoutOption,
+    LabelSplitsOption,
+    MaxTrialsOption,
+    NameArgument,
+    PreflightOption,
+    ProbeStepsOption,
+    SeedsOption,
+    StorageOption,
+    TimeBudgetOption,
+    WorkersOption,
+)
 
 if TYPE_CHECKING:
     from sweeps.request import SweepRequest
@@ -36,67 +55,31 @@ PHANTOM_SEEDS: Final = (0,)
 
 def sweep(
     context: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="NAME|FILE.yaml", help="Built-in sweep (see simcvd sweeps) or a file.")
-    ],
+    name: NameArgument = None,
     dataset: DatasetArgument = None,
     runs: RunsOption = RUNS,
     changes: ChangesOption = None,
-    seeds: Annotated[
-        str | None, typer.Option(metavar="N|N,N,...", help="How many seeds, or which. Default: the sweep's own.")
-    ] = None,
-    label_splits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N|N,N,...",
-            help="How many random draws of the labelled cases, or which. Default: the sweep's, else the data set's.",
-        ),
-    ] = None,
+    seeds: SeedsOption = None,
+    label_splits: LabelSplitsOption = None,
     preset: PresetOption = None,
     device: SweptDeviceOption = "auto",
-    workers: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Processes a trial, each on its own GPU or CPUs.")
-    ] = 1,
+    workers: WorkersOption = 1,
     cpus_per_worker: CpusOption = 1,
     gpus_per_worker: GpusOption = 1.0,
     max_concurrent: ConcurrentOption = None,
-    time_budget: Annotated[
-        str | None, typer.Option(metavar="8h|30m|90", help="Stop after this time; the same command continues.")
-    ] = None,
-    max_trials: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Run at most so many trials now, in the sweep's order.")
-    ] = None,
-    gpu_hours: Annotated[
-        float | None, typer.Option(metavar="H", help="Run what is predicted to fit, and stop when they are used up.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would run and how long it would take, and run nothing.")
-    ] = False,
-    probe_steps: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Steps of each kind of trial to time for a prediction; 0: none.")
-    ] = 5,
-    preflight: Annotated[
-        bool, typer.Option("--preflight", help="Check machines, storage, data and disk, and run nothing.")
-    ] = False,
+    time_budget: TimeBudgetOption = None,
+    max_trials: MaxTrialsOption = None,
+    gpu_hours: GpuHoursOption = None,
+    dry_run: DryRunOption = False,
+    probe_steps: ProbeStepsOption = 5,
+    preflight: PreflightOption = False,
     retry_failed: RetryOption = False,
-    hang_timeout: Annotated[
-        str, typer.Option(metavar="30m|0", help="Start a trial again that shows no progress for so long; 0: never.")
-    ] = "30m",
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Database for a search's study. Default: a file in the sweep's folder."),
-    ] = None,
-    cluster: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Run on the hosts of this Ray cluster file, started if need be.")
-    ] = None,
-    down_when_done: Annotated[
-        bool, typer.Option("--down-when-done", help="With --cluster: take it down when the sweep has ended.")
-    ] = False,
+    hang_timeout: HangTimeoutOption = "30m",
+    storage: StorageOption = None,
+    cluster: ClusterOption = None,
+    down_when_done: DownWhenDoneOption = False,
     address: AddressOption = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder on each node's own disk; data sets are copied there once."),
-    ] = None,
+    cache: CacheOption = None,
     as_json: EventsOption = False,
 ) -> None:
     """Run variants times seeds with Ray, on this machine or on a cluster.
@@ -109,7 +92,12 @@ def sweep(
     from sweeps.request import Budget, SweepRequest, parse_duration
     from sweeps.resources.request import ResourceRequest, check_request
 
+    if name is None:
+        if not as_json:
+            list_sweeps_by_name()
+        raise UserError("Name a sweep, one of these or a file of your own: simcvd sweep NAME|FILE.yaml [DATASET].")
     _refuse_secrets(storage, dataset, runs)
+    check_sweep_name(name, dataset)
     definition = load_sweep(name)
     _check_search_options(definition.search is not None, storage, label_splits, gpu_hours)
     rows = len(definition.rows)
@@ -248,13 +236,6 @@ def _named(request: "SweepRequest") -> Path:
 
 def _tell(sentence: str) -> None:
     typer.echo(sentence, err=True)
-
-
-def sweeps() -> None:
-    """List the built-in sweeps."""
-    from sweeps.definition.catalogue import list_sweeps
-
-    print_columns([[entry.name, entry.description] for entry in list_sweeps()])
 
 
 def _refuse_secrets(storage: str | None, *places: Path | None) -> None:

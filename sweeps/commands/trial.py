@@ -1,4 +1,4 @@
-"""`simcvd train`, `evaluate`, `predict` and `methods`: one trial, without Ray."""
+"""`simcvd train`, `evaluate` and `predict`: one trial, without Ray."""
 
 import itertools
 import json
@@ -13,6 +13,7 @@ import typer
 
 from simcvd.errors import UserError
 from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, print_columns, print_json
+from sweeps.commands.guidance.completion import complete_methods
 from sweeps.commands.options import (
     PHANTOM_PRESET,
     RUNS,
@@ -47,7 +48,9 @@ class Split(StrEnum):
 def train(
     dataset: DatasetArgument = None,
     runs: RunsOption = RUNS,
-    method: Annotated[str | None, typer.Option(metavar="NAME", help="See simcvd methods.")] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="See simcvd methods.", autocompletion=complete_methods)
+    ] = None,
     preset: PresetOption = None,
     config_file: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="All settings; a trial's config.yaml reproduces it.")
@@ -59,11 +62,17 @@ def train(
         int | None, typer.Option(min=1, metavar="N", help="CPU threads. Default: torch's choice.")
     ] = None,
     retry_failed: RetryOption = False,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Print all settings as YAML for --config, and train nothing."),
+    ] = False,
 ) -> None:
     """Train and score one trial, without Ray.
 
     The same command again continues what was cut off.
     """
+    import yaml
+
     from simcvd.config import trial_id
     from simcvd.data.store import open_info
     from simcvd.methods.registry import check_known
@@ -81,6 +90,9 @@ def train(
     # Settings before data: a wrong one is told before the phantom set is made.
     config = _settings(config_file, preset, dataset, changes, {"method": method, "seed": seed})
     check_known(config.method)
+    if print_config:
+        typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
+        return
     choose_precision(config.training.precision, choose_device(device))
     dataset = dataset or phantom(runs)
     info = open_info(dataset)
@@ -214,17 +226,6 @@ def predict(
     )
     if bad:
         end("\n".join(f"{predicted.problem}." for predicted in bad), FAILED)
-
-
-def methods() -> None:
-    """List the training methods with their papers."""
-    from simcvd.methods.registry import describe
-
-    entries = describe()
-    width = max(len(entry.name) for entry in entries)
-    for entry in entries:
-        typer.echo(f"{entry.name:<{width}}  {entry.summary}")
-        typer.secho(f"{'':<{width}}  {entry.paper}, doi {entry.doi}", dim=True)
 
 
 def _settings(

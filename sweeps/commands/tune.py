@@ -11,6 +11,8 @@ import typer
 
 from simcvd.errors import UserError
 from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, sweep_console
+from sweeps.commands.guidance.completion import complete_method_list
+from sweeps.commands.guidance.grouping import LIMITS, LOOK, WHAT
 from sweeps.commands.options import (
     PHANTOM_FOLDER,
     PHANTOM_PRESET,
@@ -48,34 +50,58 @@ def tune(
     dataset: DatasetArgument = None,
     runs: RunsOption = RUNS,
     time_budget: Annotated[
-        str | None, typer.Option(metavar="8h|30m|90", help="Time of all stages together. Default: no limit.")
+        str | None,
+        typer.Option(
+            metavar="8h|30m|90", help="Time of all stages together. Default: no limit.", rich_help_panel=LIMITS
+        ),
     ] = None,
-    gpu_hours: Annotated[float | None, typer.Option(metavar="H", help="Hours of GPU of all stages together.")] = None,
+    gpu_hours: Annotated[
+        float | None, typer.Option(metavar="H", help="Hours of GPU of all stages together.", rich_help_panel=LIMITS)
+    ] = None,
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Of its folder in RUNS/sweeps. Default: tune-DATASET.")
     ] = None,
     methods: Annotated[
-        str, typer.Option(metavar="NAME,...", help="Compared at their defaults; the best one is searched.")
+        str,
+        typer.Option(
+            metavar="NAME,...",
+            help="Compared at their defaults; the best one is searched.",
+            autocompletion=complete_method_list,
+            rich_help_panel=WHAT,
+        ),
     ] = "simcvd",
     also: Annotated[
-        str | None, typer.Option(metavar="KEY,...", help="Further settings to search, such as training.learning_rate.")
+        str | None,
+        typer.Option(
+            metavar="KEY,...", help="Further settings to search, such as training.learning_rate.", rich_help_panel=WHAT
+        ),
     ] = None,
     folds: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Cross-validation over the labelled cases; 0: val cases. Default: if under 20."
+            min=0,
+            metavar="N",
+            help="Cross-validation over the labelled cases; 0: val cases. Default: if under 20.",
+            rich_help_panel=WHAT,
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=2, metavar="N", help="Most settings to try. Default: what the time allows.")
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Most settings to try. Default: what the time allows.", rich_help_panel=LIMITS
+        ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=20, metavar="N", help="Fresh seeds of the comparison.")] = 3,
-    sampler: Annotated[Sampler, typer.Option(help="How settings are drawn.")] = Sampler.tpe,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=20, metavar="N", help="Fresh seeds of the comparison.", rich_help_panel=WHAT)
+    ] = 3,
+    sampler: Annotated[Sampler, typer.Option(help="How settings are drawn.", rich_help_panel=WHAT)] = Sampler.tpe,
     start: Annotated[
-        list[Path] | None, typer.Option(metavar="best.yaml", help="Settings to try first, of an earlier search.")
+        list[Path] | None,
+        typer.Option(metavar="best.yaml", help="Settings to try first, of an earlier search.", rich_help_panel=WHAT),
     ] = None,
     skip: Annotated[
-        str | None, typer.Option(metavar="STAGE,...", help="Leave out: baseline, search, confirm, final.")
+        str | None,
+        typer.Option(metavar="STAGE,...", help="Leave out: baseline, search, confirm, final.", rich_help_panel=WHAT),
     ] = None,
     changes: ChangesOption = None,
     preset: PresetOption = None,
@@ -84,7 +110,9 @@ def tune(
     gpus_per_worker: GpusOption = 1.0,
     max_concurrent: ConcurrentOption = None,
     address: AddressOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the schedule, and train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the schedule, and train nothing.", rich_help_panel=LOOK)
+    ] = False,
     retry_failed: RetryOption = False,
     as_json: EventsOption = False,
 ) -> None:

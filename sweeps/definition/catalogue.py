@@ -24,6 +24,7 @@ __all__ = [
     "load_sweep",
     "parse_label_splits",
     "parse_seeds",
+    "sweep_names",
     "sweep_text",
 ]
 
@@ -51,6 +52,11 @@ def load_sweep(name_or_path: str) -> SweepFile:
 def list_sweeps() -> list[SweepFile]:
     """Return the sweeps of the catalogue, by name."""
     return [load_sweep(name) for name in _catalogue()]
+
+
+def sweep_names() -> list[str]:
+    """Return the names of the sweeps of the catalogue."""
+    return list(_catalogue())
 
 
 def sweep_text(name: str) -> str:

@@ -11,7 +11,7 @@ import cli
 
 COMMANDS = [
     *("prepare", "inspect", "train", "evaluate", "predict", "export", "sweep", "tune", "status"),
-    *("tables", "figures", "report", "methods", "sweeps", "cluster"),
+    *("tables", "figures", "report", "methods", "sweeps", "settings", "cluster"),
 ]
 
 
@@ -40,6 +40,16 @@ def test_version_is_the_packages(run):
     assert re.fullmatch(r"simcvd \d+\.\d+\.\d+\n", run("--version").output)
 
 
+def test_python_m_simcvd_is_the_command_line(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)}
+    for given, code, told in ((["--version"], 0, "simcvd "), (["list"], 2, "Error: There is no command 'list'")):
+        done = subprocess.run(
+            [sys.executable, "-m", "simcvd", *given], capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
+        assert done.returncode == code
+        assert (done.stdout + done.stderr).startswith(told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -51,6 +61,10 @@ def test_version_is_the_packages(run):
         (["train", "--config", "a.yaml", "--preset", "la"], "drop one"),
         (["train", "nowhere"], "There is no data set in nowhere"),
         (["sweep", "drop-out"], "did you mean dropout?"),
+        (["train", "--set", "training.lr=0.1"], "did you mean training.learning_rate?"),
+        (["sweep", "dropout", "--set", "batch_size=4"], "training.batch_labeled or training.batch_unlabeled?"),
+        (["results"], "There is no command 'results'; simcvd tables SWEEP"),
+        (["tables", "dropout", "--formt", "md"], "simcvd tables has no option --formt; did you mean --format?"),
         (["sweep", "nowhere.yaml"], "nowhere.yaml can't be read"),
         (["sweep", "dropout", "--preset", "phantm"], "phantom"),
         (["sweep", "dropout", "--set", "loss.contrst=1"], "loss.contrast"),

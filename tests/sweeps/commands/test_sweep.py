@@ -12,16 +12,6 @@ from sweeps.status.trial import TrialState, trial_folder
 from tests.sweeps.commands.ending import FAILED, outcome_of, stub_sweep
 
 
-def test_sweeps_lists_what_is_built_in_in_80_columns(run):
-    done = run("sweeps")
-    assert done.exit_code == 0
-    lines = done.output.splitlines()
-    assert [re.match(r"(\w+) +\S", line)[1] for line in lines] == [
-        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling", "search")
-    ]
-    assert max(map(len, lines)) <= 80
-
-
 @pytest.mark.parametrize("place", [[], ["DATASET"]])
 @pytest.mark.parametrize(
     ("options", "told"), [(["--workers", "4"], "there is room for 2"), (["--device", "cuda"], "no GPU")]
@@ -51,6 +41,13 @@ def test_dry_run_names_every_trial_and_starts_none(run, dataset):
     assert len(re.findall(r"^dropout=\S+ +[01]  run +$", done.output, re.M)) == 14
     assert "7 variants, 14 trials: 14 to run." in " ".join(done.output.split())
     assert not Path("runs").exists()
+
+
+def test_seed_0_alone_is_swept(run, dataset):
+    done = run("sweep", "dropout", dataset, "--seeds", "0", "--dry-run", "--probe-steps", "0")
+    assert done.exit_code == 0
+    assert "7 variants, 7 trials: 7 to run." in " ".join(done.output.split())
+    assert len(re.findall(r"^dropout=\S+ +0  run +$", done.output, re.M)) == 7
 
 
 def test_the_methods_sweep_takes_a_number_of_labels_and_says_what_keeps_its_own(run, dataset):

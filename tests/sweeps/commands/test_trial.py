@@ -3,7 +3,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
+from simcvd.config import load_preset
 from simcvd.config.settings import DataConfig
 from simcvd.data.phantom import write_phantom
 from simcvd.data.store import open_info
@@ -11,18 +13,6 @@ from simcvd.data.training_cases import fold_parts
 from simcvd.methods.registry import METHODS
 from sweeps.trial.records import TrialStatus
 from tests.tiny_trial import THREE_STEPS
-
-
-def test_methods_lists_every_method_with_its_paper_in_80_columns(run):
-    done = run("methods")
-    assert done.exit_code == 0
-    lines = done.output.splitlines()
-    assert [line.split()[0] for line in lines[::2]] == list(METHODS)
-    for entry, first, second in zip(METHODS.values(), lines[::2], lines[1::2], strict=True):
-        assert first.endswith(f"  {entry.summary}")
-        assert second.split("  ")[-1] == f"{entry.paper}, doi {entry.doi}"
-    assert max(map(len, lines)) <= 80
-    assert "\x1b" not in done.output
 
 
 def test_unknown_method_is_refused_with_the_known_ones(run, dataset):
@@ -107,3 +97,35 @@ def test_val_cases_that_were_trained_on_are_not_scored(run, tmp_path):
         told = " ".join(done.output.split())
         assert f"There are no val scores of {trial}: its data set has no such cases that it was not trained on" in told
     assert "mean of 1" in run("evaluate", trial, data, "--device", "cpu").output
+
+
+def test_the_printed_settings_are_those_that_would_be_trained_and_can_be_given_back(run, dataset, stub_trial, tmp_path):
+    stub_trial(TrialStatus("t", "finished", steps=7))
+    planned = shutil.copytree(dataset, tmp_path / "planned")
+    (planned / "plan.yaml").write_text("training:\n  steps: 77\n  learning_rate: 1.0e-05\n")
+    asked = ("--set", "loss.sdm=0.3", "--set", "training.weight_decay=0", "--method", "dan", "--seed", "4")
+    printed = run("train", planned, *asked, "--print-config")
+    assert (printed.exit_code, printed.stderr) == (0, "")
+    content = yaml.safe_load(printed.stdout)
+    assert (content["training"]["steps"], content["loss"]["sdm"]) == (77, 0.3)
+    assert (content["method"], content["seed"]) == ("dan", 4)
+    Path("mine.yaml").write_text(printed.stdout)
+    assert run("train", planned, "--config", "mine.yaml", "--print-config").stdout == printed.stdout
+    assert run("train", planned, "--config", "mine.yaml").stderr == run("train", planned, *asked).stderr  # with the id
+    changed = run("train", planned, "--config", "mine.yaml", "--seed", "5", "--print-config").stdout
+    assert yaml.safe_load(changed) == content | {"seed": 5}
+
+
+def test_printing_settings_makes_no_data_and_says_what_is_wrong(run, tmp_path):
+    done = run("train", "--print-config", "--set", "network.width=4")
+    assert (done.exit_code, done.stderr) == (0, "")
+    phantom = load_preset("phantom").model_dump(mode="json")
+    assert yaml.safe_load(done.stdout) == phantom | {"network": phantom["network"] | {"width": 4}}
+    for wrong, told in (
+        (("--method", "dna"), "did you mean dan?"),
+        (("--set", "network.width=0"), "network.width is 0"),
+    ):
+        done = run("train", "--print-config", *wrong)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert told in done.stderr
+    assert list(tmp_path.iterdir()) == []

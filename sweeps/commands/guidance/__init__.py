@@ -1,0 +1,1 @@
+"""What the command line says before a command runs: help in groups, wrong guesses answered, words completed."""
