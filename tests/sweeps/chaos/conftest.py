@@ -53,21 +53,35 @@ def make_sweep() -> Callable[..., SweepFile]:
 
 
 @pytest.fixture(scope="session")
-def shared_ray() -> Iterator[str]:
-    """One Ray for all tests that need none of their own; its address, for commands that join it."""
+def open_ray() -> Iterator[Callable[[], str]]:
+    """Return what gives the address of the Ray of this process: one that is there, else a new one.
+
+    Tests that need a Ray of their own end the one that others have left open.
+    """
     import ray
 
-    from sweeps.resources.ray_session import ray_session
+    from sweeps.resources.ray_session import ray_is_running, ray_session
 
-    with ExitStack() as session:
-        for attempt in range(1, RAY_ATTEMPTS + 1):
-            try:
-                session.enter_context(ray_session(None))
-                break
-            except UserError:
-                if attempt == RAY_ATTEMPTS:
-                    raise
-        yield ray.get_runtime_context().gcs_address
+    with ExitStack() as sessions:
+
+        def address() -> str:
+            for attempt in range(1, RAY_ATTEMPTS + 1):
+                if ray_is_running():
+                    break
+                try:
+                    sessions.enter_context(ray_session(None))
+                except UserError:
+                    if attempt == RAY_ATTEMPTS:
+                        raise
+            return str(ray.get_runtime_context().gcs_address)
+
+        yield address
+
+
+@pytest.fixture
+def shared_ray(open_ray: Callable[[], str]) -> str:
+    """One Ray for all tests that need none of their own; its address, for commands that join it."""
+    return open_ray()
 
 
 @pytest.fixture
@@ -90,7 +104,7 @@ def run(dataset: Path, tmp_path: Path, shared_ray: str) -> Callable[..., tuple[S
 def undisturbed(
     dataset: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    shared_ray: str,
+    open_ray: Callable[[], str],
 ) -> Callable[[SweepFile], Path]:
     """Return the runs folder of a sweep that nothing disturbed."""
     known: dict[str, Path] = {}
@@ -98,6 +112,7 @@ def undisturbed(
     def runs_of(sweep: SweepFile) -> Path:
         key = sweep.model_dump_json()
         if key not in known:
+            open_ray()
             runs = tmp_path_factory.mktemp("undisturbed")
             outcome = run_sweep(asked(sweep, dataset, runs), console=Console(file=io.StringIO()), engine=make_chain())
             assert outcome.exit_code == 0
