@@ -126,8 +126,8 @@ def tune(
     from sweeps.definition.changes import Changes
     from sweeps.request import Budget, SweepRequest, parse_duration
     from sweeps.resources.request import ResourceRequest, check_request
-    from sweeps.tuning.earlier import read_start
     from sweeps.tuning.request import TuneRequest
+    from sweeps.tuning.space import read_start
     from sweeps.tuning.stages import placeholder
 
     wanted = tuple(dict.fromkeys(part.strip() for part in methods.split(",") if part.strip()))
@@ -145,6 +145,8 @@ def tune(
     if dataset is None:
         missing = dry_run and not (runs / PHANTOM_FOLDER).exists()  # a look leaves nothing in RUNS
         dataset = phantom(Path(held.enter_context(TemporaryDirectory())) if missing else runs)
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise UserError(f"--name is '{name}', expected letters, digits, dots, dashes and underscores, a letter first.")
     own_name = name or f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', open_info(dataset).name)}"
     request = TuneRequest(
         name=own_name,
@@ -191,7 +193,7 @@ def _look_ahead(request: "TuneRequest") -> None:
     opened = open_tuning(request, Console(stderr=True))
     with ProgressLine("measuring", "kinds of trial") as progress:
         record, _ = opened.forecast("", progress)
-    for line in (*record.plan, *schedule_lines(record.schedule, request.base.budget.time_s)):
+    for line in (*record.plan, *schedule_lines(record.schedule, record.limit_s)):
         typer.echo(line)
 
 

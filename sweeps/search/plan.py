@@ -120,6 +120,8 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
     check_sampler(sweep.strategy)
     if base.data.train_on_val:
         raise UserError(f"The search {sweep.name} selects by val cases, which data.train_on_val trains on; drop that.")
+    if base.data.fold is not None and sweep.strategy.folds is not None:
+        raise UserError(f"The search {sweep.name} divides the labelled cases into folds itself; drop data.fold.")
     if not val_cases and sweep.strategy.folds is None:
         raise UserError(
             f"The search {sweep.name} selects by val cases, but the data set has none; prepare it again with --val N, "

@@ -1,7 +1,7 @@
 """What the records of the stages say: the best method, the best settings, whether anything was learned."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,8 +9,10 @@ from typing import Final
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.runs.sweep import read_search, read_sweep
 from analysis.statistics import paired_t_test
+from simcvd.config.settings import DataConfig
 from simcvd.data.average_mask import average_mask_dice
 from simcvd.data.dataset_info import DatasetInfo
+from simcvd.data.training_cases import fold_parts, training_cases
 from sweeps.search.rungs import BASE_NUMBER, by_case, case_means, mean
 from sweeps.search.trial import val_scores
 from sweeps.status.trial import is_finished, is_validated
@@ -48,7 +50,7 @@ class Learned:
         return (
             f"STOP: nothing was learned. {who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases; one mask "
             f"for all of them, the average of the labelled cases, reaches {100 * self.average:.1f} %{p}. Look at the "
-            "labels (simcvd inspect), train longer (training.steps), or label more cases; no difference below counts."
+            "labels (simcvd inspect), train longer (training.steps), or label more cases."
         )
 
 
@@ -78,32 +80,50 @@ def best_method(scores: Mapping[str, Mapping[str, float]], methods: Sequence[str
     return max(scored, key=lambda method: mean(scores[method]), default=methods[0])
 
 
-def best_settings(runs: Path, name: str) -> tuple[dict[str, object] | None, float | None]:
-    """Return the best settings of a search and their gain on val over the default; None where that was the best."""
+def best_settings(runs: Path, name: str, own: Mapping[str, object]) -> tuple[dict[str, object] | None, float | None]:
+    """Return the best settings of a search and their gain on what chose them; None where the default was best.
+
+    Args:
+        runs: the runs folder.
+        name: of the search's sweep.
+        own: the default's values of what is searched.
+    """
     section = read_search(runs, name)
     best = None if section is None else section.best
-    if section is None or best is None or best.number == BASE_NUMBER:
+    if section is None or best is None or best.number == BASE_NUMBER or dict(best.set) == dict(own):
         return None, None
     base = section.base
-    if base is not None and (best.value <= base.value or dict(best.set) == dict(base.set)):
+    if base is not None and best.value <= base.value:
         return None, None
     return dict(best.set), None if base is None else best.value - base.value
 
 
-def learned(dataset: Path, info: DatasetInfo, labeled: Sequence[str], cases: Mapping[str, float]) -> Learned | None:
-    """Compare a network's Dice with the average mask's; None without cases.
+def average_masks(
+    dataset: Path, info: DatasetInfo, data: DataConfig, cases: Iterable[str], folds: int
+) -> dict[str, float]:
+    """Return the Dice that the average mask of the labelled cases reaches; a held-out case has no part in its average.
 
     Args:
         dataset: the data set folder.
         info: what it holds.
-        labeled: the cases that the average is made of.
-        cases: Dice of each case, the mean over its classes.
+        data: which cases are labelled.
+        cases: those to score.
+        folds: into which the labelled cases are divided; 0 where none of them is scored.
     """
-    average = average_mask_dice(dataset, labeled, cases, len(info.classes))
-    both = sorted(average.keys() & cases.keys())
+    labeled = training_cases(info, data).labeled
+    wanted, found = set(cases), dict[str, float]()
+    for part in fold_parts(info, data, folds) if folds else ():
+        others = [case for case in labeled if case not in part]
+        found |= average_mask_dice(dataset, others, sorted(part & wanted), len(info.classes))
+    return found | average_mask_dice(dataset, labeled, sorted(wanted - set(labeled)), len(info.classes))
+
+
+def learned(network: Mapping[str, float], average: Mapping[str, float]) -> Learned | None:
+    """Compare a network with the average mask, Dice by case, each the mean over classes; None without common cases."""
+    both = sorted(average.keys() & network.keys())
     if not both:
         return None
-    own, other = [cases[case] for case in both], [average[case] for case in both]
+    own, other = [network[case] for case in both], [average[case] for case in both]
     p = paired_t_test(own, other, "reference lower").p if len(both) >= FEWEST_CASES else None
     return Learned(math.fsum(own) / len(both), math.fsum(other) / len(both), len(both), p)
 

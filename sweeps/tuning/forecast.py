@@ -1,6 +1,6 @@
 """The plan proved on this device: real steps of the heaviest trials, smaller batches where needed, and times."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from simcvd.config import TrialConfig, apply_settings
 from simcvd.config.edit import flatten
 from simcvd.data.dataset_info import DatasetInfo
+from simcvd.data.training_cases import training_cases
 from simcvd.errors import UserError
 from simcvd.nested import written
 from sweeps.prediction.costs import Costs, ProbeFailure
@@ -16,8 +17,11 @@ from sweeps.request import SweepRequest
 from sweeps.resources.machine import measuring_machine
 from sweeps.tuning.schedule import TrialTimes
 
-_HALVED: Final = ("training.batch_unlabeled", "training.batch_labeled", "inference.batch_windows")
-"""What is made smaller where memory does not suffice, in this order."""
+_HALVED: Final = {
+    "training": ("training.batch_unlabeled", "training.batch_labeled"),
+    "inference": ("inference.batch_windows",),
+}
+"""What is made smaller, in this order, where memory does not suffice for steps, and where not for predictions."""
 _NO_DEVICE: Final = (
     "The time of a trial can't be measured: trials get a GPU of the Ray that is joined, and this machine has none; "
     "give the command on one of its nodes with a GPU."
@@ -87,7 +91,10 @@ def prove(
     machine = measuring_machine(request.resources)
     if machine is None:
         raise UserError(_NO_DEVICE)
-    request.budget.check(machine.placement)
+    if request.budget.gpu_hours is not None and not machine.placement.gpus:
+        raise UserError(
+            f"--gpu-hours is {request.budget.gpu_hours:g}, but trials run on the CPU here; use --time-budget."
+        )
     smaller: dict[str, Any] = {}
     while True:
         fitting = {name: apply_settings(config, smaller) for name, config in configs.items()}
@@ -99,20 +106,21 @@ def prove(
             steps=request.budget.probe_steps or 1,
             progress=progress,
         )
-        failure = _failure(costs)
+        part, failure = _failure(costs)
         if failure is None:
             break
         if failure.kind not in {"out_of_memory", "lost"}:
             raise UserError(f"A trial can't run here: {failure.message.rstrip('.')}.")
-        change = _smaller(next(iter(fitting.values())))
+        change = _smaller(next(iter(fitting.values())), part)
+        what = "A training step" if part == "training" else "A prediction"
         if change is None:
             raise UserError(
-                f"A training step with one crop of each kind {failure.message.rstrip('.')}; lower data.crop_vox or "
+                f"{what} on as little as one crop of each kind {failure.message.rstrip('.')}; lower data.crop_vox or "
                 "network.width."
             )
         smaller |= change
         told = ", ".join(f"{key}={written(value)}" for key, value in change.items())
-        tell(f"A step {failure.message.rstrip('.')}; tried again with {told}.")
+        tell(f"{what} {failure.message.rstrip('.')}; tried again with {told}.")
     return Forecast(
         info,
         {name: config for name, config in fitting.items() if name != "supervised"} or fitting,
@@ -129,29 +137,32 @@ def _heaviest(config: TrialConfig) -> TrialConfig:
     return apply_settings(config, {"projection.pool_size": 2 * config.projection.pool_size})
 
 
-def _failure(costs: Costs) -> ProbeFailure | None:
-    found: Sequence[object] = [*costs.training.values(), *costs.inference.values()]
-    return next((each for each in found if isinstance(each, ProbeFailure)), None)
+def _failure(costs: Costs) -> tuple[str, ProbeFailure | None]:
+    """Return the first failure, and whether it is one of training or of inference."""
+    for part, found in (("training", costs.training), ("inference", costs.inference)):
+        for each in found.values():
+            if isinstance(each, ProbeFailure):
+                return part, each
+    return "", None
 
 
-def _smaller(config: TrialConfig) -> dict[str, int] | None:
+def _smaller(config: TrialConfig, part: str) -> dict[str, int] | None:
     """Return what to halve next; None where nothing is left."""
     values = flatten(config)
-    for key in _HALVED:
+    for key in _HALVED[part]:
         if values[key] > 1:
             return {key: values[key] // 2}
     return None
 
 
-def plan_lines(folder: Path, info: DatasetInfo) -> list[str]:
-    """Return what the data set's plan says, with its reasons, a line each."""
+def plan_lines(folder: Path, info: DatasetInfo, config: TrialConfig) -> list[str]:
+    """Return the cases and what the data set's plan says, with where its reasons are, a line each."""
     from simcvd.data.plan.plan_file import FILE_NAME, read_plan
 
-    plan = read_plan(folder)
-    splits = info.splits
+    plan, cases = read_plan(folder), training_cases(info, config.data)
     head = (
-        f"{info.name}: {len(splits.train_labeled)} labelled, {len(splits.train_unlabeled)} unlabelled, "
-        f"{len(splits.val)} val, {len(splits.test)} test cases; classes {', '.join(info.classes)}."
+        f"{info.name}: {len(cases.labeled)} labelled, {len(cases.unlabeled)} unlabelled, {len(info.splits.val)} val, "
+        f"{len(info.splits.test)} test cases; classes {', '.join(info.classes)}."
     )
     if plan is None:
         return [head, f"It has no plan; trainings start from the preset {info.preset or 'la'}."]

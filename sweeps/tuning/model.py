@@ -1,6 +1,7 @@
 """The model that a tuning leaves: one network, or those of several seeds where they do better together on val."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,11 +37,10 @@ class Together:
 
     def sentence(self) -> str:
         """Return what was found."""
-        told = (
+        return (
             f"{self.networks} networks together reach Dice {100 * self.ensemble:.1f} % on the val cases, one alone "
-            f"{100 * self.single:.1f} % on the average"
+            f"{100 * self.single:.1f} % on the average."
         )
-        return f"{told}: the model is {'an ensemble' if self.gain > 0 else 'one network'}."
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ class Members:
             model: the model's folder.
             scores: Dice of each test case; empty without any.
         """
-        found = [*self.told]
+        count = len(self.trials)
+        found = [*self.told, f"The model is {'one network' if count == 1 else f'an ensemble of {count} networks'}."]
         if scores:
             found.append(f"The model's Dice on {len(scores)} test cases: {100 * mean(scores):.1f} %.")
         found.append(f"The model is in {model}; its README.md has the commands, such as:")
-        return [*found, f"  simcvd predict {model} scans/ --out masks"]
+        return [*found, f"  {shlex.join(['simcvd', 'predict', str(model)])} scans/ --out masks"]
 
 
 def ensemble_helps(opened: Opened, trials: Sequence[str]) -> Together | None:

@@ -1,5 +1,6 @@
 """A tuning before its first stage: the data set, the methods' settings, the schedule, what an earlier command left."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -10,17 +11,18 @@ from simcvd.errors import UserError
 from sweeps.definition.changes import Changes
 from sweeps.plan import here
 from sweeps.request import Budget, SweepRequest
+from sweeps.search.plan import plan_search
 from sweeps.session import say
 from sweeps.status.sweep import duration
 from sweeps.storage.location import refuse_store
 from sweeps.storage.runs import RunsStorage
-from sweeps.tuning.earlier import earlier_best
 from sweeps.tuning.folds import possible_folds
 from sweeps.tuning.forecast import Forecast, plan_lines, prove
 from sweeps.tuning.record import TuneRecord, read_record
 from sweeps.tuning.request import SUPERVISED, TuneRequest
 from sweeps.tuning.schedule import Schedule, Wanted, make_schedule
-from sweeps.tuning.space import read_also
+from sweeps.tuning.space import check_start, earlier_best, read_also, search_space
+from sweeps.tuning.stages import search_sweep
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,7 +67,7 @@ class Opened:
     def methods(self) -> list[str]:
         """The methods at their defaults that are trained: supervised first, unless the baseline is skipped."""
         own = [method for method in self.request.methods if method != SUPERVISED]
-        with_supervised = "baseline" not in self.request.skip or SUPERVISED in self.request.methods
+        with_supervised = self.request.compares_methods or SUPERVISED in self.request.methods
         return [SUPERVISED, *own] if with_supervised else own
 
     @property
@@ -92,22 +94,34 @@ class Opened:
         Raises:
             UserError: a method can't run here, or the time is too short.
         """
+        began = time.monotonic()
         self.tell("Measuring real steps of each method on this device ...")
         forecast = prove(self.base, self.info, self.configs, self.tell, progress=progress)
-        schedule = make_schedule(self._wanted(forecast), forecast.times)
-        plan = tuple(plan_lines(self.base.dataset, self.info))
-        start = (*self.request.start, *earlier_best(self.base.runs, self.request.name, self.configs))
-        return TuneRecord(identity, schedule, dict(forecast.smaller), start, plan), forecast
+        limit_s, asked = self._limit(forecast)
+        # Measuring took some of it.
+        left_s = None if limit_s is None else limit_s - (time.monotonic() - began)
+        schedule = make_schedule(replace(self._wanted(forecast), time_s=left_s, asked=asked), forecast.times)
+        plan = tuple(plan_lines(self.base.dataset, self.info, next(iter(self.configs.values()))))
+        start = (*self.request.start, *earlier_best(self.base.runs, self.request.stage_name("search"), self.configs))
+        return TuneRecord(identity, schedule, dict(forecast.smaller), start, plan, limit_s), forecast
+
+    def _limit(self, forecast: Forecast) -> tuple[float | None, str]:
+        """Return the time of all stages in seconds, and the option that limits it, as asked."""
+        budget = self.base.budget
+        asked = "" if budget.time_s is None else f"--time-budget {duration(budget.time_s)}"
+        if budget.gpu_hours is None:
+            return budget.time_s, asked
+        # All slots together use no more in a time than all their GPUs.
+        wall_s = budget.gpu_hours * 3600 / forecast.gpus
+        if budget.time_s is not None and budget.time_s <= wall_s:
+            return budget.time_s, asked
+        return wall_s, f"--gpu-hours {budget.gpu_hours:g}, which is {duration(wall_s)} here,"
 
     def _wanted(self, forecast: Forecast) -> Wanted:
         request, first = self.request, next(iter(self.configs.values()))
-        time_s, hours = self.base.budget.time_s, self.base.budget.gpu_hours
-        if hours is not None:
-            # All slots together use no more in a time than all their GPUs.
-            wall_s = hours * 3600 / forecast.gpus
-            time_s = wall_s if time_s is None else min(time_s, wall_s)
         return Wanted(
             steps=first.training.steps,
+            baseline=request.compares_methods,
             methods=len([method for method in self.methods if method != SUPERVISED]),
             supervised=SUPERVISED in self.methods,
             folds=possible_folds(self.info, first, request.folds),
@@ -117,7 +131,6 @@ class Opened:
             confirm=self.compares,
             final="final" not in request.skip and (bool(self.info.splits.val) or not self.compares),
             slots=forecast.slots,
-            time_s=time_s,
         )
 
 
@@ -137,9 +150,24 @@ def open_tuning(request: TuneRequest, console: "Console") -> Opened:
     own = apply_settings(load_preset(changes.preset or "la", changes.plan), changes.overrides)
     methods = dict.fromkeys([*request.methods, SUPERVISED])
     configs = {method: apply_settings(own, {"method": method}) for method in methods}
+    possible_folds(info, next(iter(configs.values())), request.folds)
     for method in request.methods:
-        read_also(request.also, configs[method], request.methods)
+        _check_search(request, configs[method], info)
     return Opened(replace(request, base=base), storage, info, configs, console)
+
+
+def _check_search(request: TuneRequest, config: TrialConfig, info: DatasetInfo) -> None:
+    """Refuse what would be refused when the search begins, hours later.
+
+    Raises:
+        UserError: with what to change.
+    """
+    space = search_space(config, read_also(request.also, config, request.methods))
+    sweep = search_sweep(request.stage_name("search"), config.method, space, {"sampler": request.sampler}, folds=2)
+    plan_search(sweep, config, info.digest, len(info.splits.val))
+    for settings in request.start:
+        if settings["method"] == config.method or config.method == request.methods[0]:
+            check_start(settings, request.methods, space)
 
 
 def schedule_lines(schedule: Schedule, time_s: float | None) -> list[str]:

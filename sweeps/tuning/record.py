@@ -1,14 +1,18 @@
 """What a tuning has planned and decided: `tune.json` in its folder, so that a command that comes later goes on."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
+from pydantic import TypeAdapter
+
 from simcvd.errors import UserError
 from simcvd.files import write_file
-from sweeps.tuning.schedule import Schedule, StagePlan
+from sweeps.definition.sweep_file import SweepFile
+from sweeps.tuning.schedule import Schedule
 
 _FILE: Final = "tune.json"
 
@@ -23,7 +27,8 @@ class TuneRecord:
         smaller: settings that were made smaller to fit this device.
         start: settings that are tried first.
         plan: lines on the data set and its plan.
-        search_closed: whether the search ended because its time was over, so that it does not go on.
+        limit_s: time of all stages together; None has no limit.
+        closed: stages that were ended when their time was over, which do not go on, each with what it ran (`closing`).
         used_s: time of each stage so far, in seconds, over all commands.
         lines: what each stage came to.
     """
@@ -33,7 +38,8 @@ class TuneRecord:
     smaller: Mapping[str, Any] = field(default_factory=dict)
     start: tuple[Mapping[str, Any], ...] = ()
     plan: tuple[str, ...] = ()
-    search_closed: bool = False
+    limit_s: float | None = None
+    closed: Mapping[str, str] = field(default_factory=dict)
     used_s: Mapping[str, float] = field(default_factory=dict)
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -56,21 +62,20 @@ def read_record(folder: Path) -> TuneRecord | None:
     """
     path = folder / _FILE
     try:
-        content = json.loads(path.read_text())
+        found = TypeAdapter(TuneRecord).validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
-    try:
-        schedule = content["schedule"]
-        stages = tuple(StagePlan(**stage) for stage in schedule.pop("stages"))
-        reasons = tuple(schedule.pop("reasons"))
-        lines = {str(stage): tuple(told) for stage, told in content.pop("lines").items()}
-        made: dict[str, Any] = {"schedule": Schedule(**schedule, stages=stages, reasons=reasons)}
-        made |= {name: tuple(content.pop(name)) for name in ("plan", "start")}
-        return TuneRecord(**{**content, **made, "lines": lines})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise _damaged(path, error) from error
+    made = found.schedule
+    if min(made.steps, made.seeds) < 1 or min(made.folds, made.finals, made.trials) < 0 or made.trials == 1:
+        raise _damaged(path, ValueError("its schedule can't be"))
+    return found
+
+
+def closing(sweep: SweepFile) -> str:
+    """Return what is equal for two sweeps of the same trials."""
+    return hashlib.sha256(sweep.model_dump_json().encode()).hexdigest()[:12]
 
 
 def _damaged(path: Path, error: Exception) -> UserError:

@@ -1,5 +1,6 @@
 """The tuning's report: `tune.md` in its folder, and in the model's."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -24,7 +25,7 @@ def write_report(opened: Opened, record: TuneRecord, verdict: Sequence[str]) -> 
     parts = [f"# {request.name}: {opened.info.name} tuned", *_list(verdict), "## Data and plan", *_list(record.plan)]
     if (plan := request.base.dataset / PLAN_FILE).is_file():
         parts.append(f"```yaml\n{plan.read_text().rstrip()}\n```")
-    schedule = schedule_lines(record.schedule, request.base.budget.time_s)
+    schedule = schedule_lines(record.schedule, record.limit_s)
     parts += ["## Schedule", *_list(line.strip() for line in schedule)]
     if record.smaller:
         smaller = ", ".join(f"{key}={value}" for key, value in record.smaller.items())
@@ -34,7 +35,8 @@ def write_report(opened: Opened, record: TuneRecord, verdict: Sequence[str]) -> 
         took = "not run" if used is None else f"{duration(used)}, expected {duration(stage.seconds)}"
         parts += [f"## {stage.name.capitalize()} ({took})", *_list(record.lines.get(stage.name, ()))]
         if used is not None and stage.name == "confirm":
-            parts += [f"`simcvd report {request.base.runs / 'sweeps' / request.stage_name(stage.name)}`"]
+            sweep = request.base.runs / "sweeps" / request.stage_name(stage.name)
+            parts += [f"`{shlex.join(['simcvd', 'report', str(sweep)])}`"]
     text = "\n\n".join(part for part in parts if part) + "\n"
     write_file(request.folder / REPORT, text)
     return text

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from simcvd.files import fitting_name
 from sweeps.request import SweepRequest
 
 Stage = Literal["baseline", "search", "confirm", "final"]
@@ -53,7 +54,12 @@ class TuneRequest:
 
     def stage_name(self, stage: str) -> str:
         """Return the name of a stage's sweep."""
-        return f"{self.name}-{stage}"
+        return fitting_name(f"{self.name}-{stage}")
+
+    @property
+    def compares_methods(self) -> bool:
+        """Whether methods are trained at their defaults first: with several it tells which one is searched."""
+        return "baseline" not in self.skip or len(self.methods) > 1
 
     def identity(self, dataset_digest: str) -> str:
         """Return twelve hex digits that are equal where a schedule that was made before still holds."""

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from simcvd.config import TrialConfig, apply_settings
+from simcvd.config.edit import flatten
 from simcvd.data.training_cases import training_cases
 from sweeps.definition.sweep_file import SweepFile
 from sweeps.resources.ray_session import ray_session
 from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.search.run import run_search
+from sweeps.search.rungs import mean
 from sweeps.status.sweep import duration
 from sweeps.status.trial import trial_folder
 from sweeps.trial.engine import Engine
 from sweeps.tuning.decide import (
     Learned,
+    average_masks,
     baseline_scores,
     best_method,
     best_settings,
@@ -25,9 +28,9 @@ from sweeps.tuning.decide import (
     learned,
     scores_of_cases,
 )
-from sweeps.tuning.model import Members, ensemble_helps, leave_model
+from sweeps.tuning.model import MODEL, Members, ensemble_helps, leave_model
 from sweeps.tuning.opened import Opened, open_tuning, schedule_lines, stage_request
-from sweeps.tuning.record import TuneRecord, write_record
+from sweeps.tuning.record import TuneRecord, closing, write_record
 from sweeps.tuning.report import write_report
 from sweeps.tuning.request import SUPERVISED, Stage, TuneRequest
 from sweeps.tuning.space import only_searched, read_also, search_space
@@ -79,7 +82,7 @@ def run_tune(request: TuneRequest, *, console: "Console | None" = None, engine: 
     record = opened.planned()
     with opened.storage.held(request.name, opened.tell):
         write_record(request.folder, record)
-        for line in (*record.plan, *schedule_lines(record.schedule, opened.base.budget.time_s)):
+        for line in (*record.plan, *schedule_lines(record.schedule, record.limit_s)):
             opened.tell(line)
         run = _Run(opened, record, started, engine)
         try:
@@ -98,7 +101,7 @@ class _Run:
         self._request = opened.request
         self._schedule = record.schedule
         self.failed = 0
-        """Trials that failed, in all stages."""
+        """Trainings that failed; of a search none counts, where a setting may be hopeless."""
 
     @property
     def _runs(self) -> Path:
@@ -111,24 +114,29 @@ class _Run:
         verdict = self._confirm(method, tuned, gain)
         settings = tuned if verdict is not None and verdict.takes_tuned and tuned is not None else {}
         members, scores = self._final(method, settings, verdict)
-        lines = self._unconfirmed(method, tuned) if verdict is None else verdict.lines()
+        lines = self._unconfirmed(method) if verdict is None else verdict.lines()
+        lines += [f"The time was over before the stage {stage} was done." for stage in self._record.closed]
         report = write_report(self._opened, self._record, lines)
         if not members.trials:
-            return [*lines, "No training of these settings was finished, so there is no model."], None
+            earlier = self._request.folder / MODEL
+            there = f"; {earlier} is of an earlier tuning" if earlier.exists() else ""
+            kept = [line for line in lines if not line.startswith("The model has")]
+            return [*kept, f"No training of these settings was finished, so there is no model{there}."], None
         model = leave_model(self._opened, members, report)
         return [*lines, *members.lines(model, scores)], model
 
     def _baseline(self) -> str:
         methods = self._opened.methods
-        if "baseline" in self._request.skip and len(methods) == 1 and not self._schedule.folds:
+        if not self._request.compares_methods:
             return methods[0]
         name = self._request.stage_name("baseline")
         self._sweep("baseline", baseline_sweep(name, methods, self._schedule.folds), with_test=False)
         scores = baseline_scores(self._runs, name, methods, _METRIC)
         chosen = best_method(scores, [method for method in methods if method != SUPERVISED] or methods)
-        told = ", ".join(f"{method} {100 * sum(own.values()) / len(own):.1f}" for method, own in scores.items() if own)
-        lines = [f"Dice (%) on val at the defaults: {told or 'none was trained to the end'}; goes on: {chosen}."]
-        found = self._learned(scores.get(chosen, {}))
+        told = ", ".join(f"{method} {100 * mean(own):.1f}" for method, own in scores.items() if own)
+        cases = "val and held-out cases" if self._schedule.folds else "val cases"
+        lines = [f"Dice (%) on {cases} at the defaults: {told or 'none was trained to the end'}; goes on: {chosen}."]
+        found = self._learned(scores.get(chosen, {}), self._schedule.folds)
         if found is not None and not found.anything:
             lines.insert(0, found.sentence(f"{chosen} at its defaults"))
         self._ended("baseline", lines)
@@ -140,20 +148,17 @@ class _Run:
         name = self._request.stage_name("search")
         config = self._config(method)
         space = search_space(config, read_also(self._request.also, config, self._request.methods))
-        earlier = [only_searched(settings, space) for settings in self._record.start]
+        earlier = [only_searched(settings, space) for settings in self._record.start if settings["method"] == method]
         strategy = {
             "trials": self._schedule.trials,
             "sampler": self._request.sampler,
-            "start": [settings for settings in earlier if settings is not None],
+            "start": [settings for settings in earlier if settings],
         }
-        sweep = search_sweep(name, method, space, strategy, self._schedule.folds)
-        if self._record.search_closed:
-            self._opened.tell(f"{name} was ended when its time was over, and stays so.")
-        elif self._sweep("search", sweep, with_test=False, search=True):
-            self._keep(replace(self._record, search_closed=True))
-        tuned, gain = best_settings(self._runs, name)
+        self._sweep("search", search_sweep(name, method, space, strategy, self._schedule.folds), with_test=False)
+        values = flatten(config)
+        tuned, gain = best_settings(self._runs, name, {key: values[key] for key in space})
         if tuned is None:
-            lines = [f"No settings did better on val than {default_row(method)}."]
+            lines = [f"No settings did better than {default_row(method)} on the cases that choose."]
         else:
             changed = " ".join(f"{key}={value}" for key, value in tuned.items())
             more = "" if gain is None else f", {100 * gain:+.1f} points of Dice on the cases that chose them"
@@ -171,7 +176,7 @@ class _Run:
         scored = score_sweep(self._runs, name, two_sided=True)
         best = max(scored.sweep.variants, key=lambda variant: self._mean(scored, variant.name))
         cases = scores_of_cases(self._runs, finished_trials(scored, best.name), scored.split)
-        verdict = Verdict(scored, method, gain, self._learned(cases))
+        verdict = Verdict(scored, method, gain, self._learned(cases, 0), searched=self._schedule.trials > 0)
         self._ended("confirm", verdict.lines())
         return verdict
 
@@ -181,7 +186,7 @@ class _Run:
         """Train on all labelled cases; without, networks of the comparison are the model."""
         row = TUNED if settings else default_row(method)
         fresh = [] if verdict is None else finished_trials(verdict.scored, row)
-        together = ensemble_helps(self._opened, fresh)
+        together = ensemble_helps(self._opened, fresh) if self._schedule.finals != 1 else None
         told = [] if together is None else [together.sentence()]
         wanted = len(fresh) if together is not None and together.gain > 0 else 1
         trials, scored = fresh[:wanted], None if verdict is None else verdict.scored
@@ -193,29 +198,25 @@ class _Run:
             own = finished_trials(scored, FINAL)
             if own:
                 trials = own
-                told.append(f"Trained on all {self._all_labeled(method)} labelled cases, the val cases among them.")
+                told.append(self._all_labeled(method))
             self._ended("final", told)
         folders = tuple(trial_folder(self._runs, trial) for trial in trials)
         alone = scored is not None and scored.split == "test" and len(trials) == 1
         return Members(folders, tuple(told)), scores_of_cases(self._runs, trials, "test") if alone else {}
 
-    def _all_labeled(self, method: str) -> int:
-        cases = training_cases(self._opened.info, self._config(method).data)
-        return len(cases.labeled) + len(self._opened.info.splits.val)
+    def _all_labeled(self, method: str) -> str:
+        own = len(training_cases(self._opened.info, self._config(method).data).labeled)
+        val = len(self._opened.info.splits.val)
+        return f"Trained on all {own + val} labelled cases{', the val cases among them' if val else ''}."
 
-    def _unconfirmed(self, method: str, tuned: Mapping[str, Any] | None) -> list[str]:
-        default = default_row(method)
-        if tuned is None:
-            return [f"The model has the settings of {default}; nothing was compared on fresh seeds."]
-        return [f"Nothing was compared on fresh seeds, so no gain is shown: the model has the settings of {default}."]
+    def _unconfirmed(self, method: str) -> list[str]:
+        return [f"Nothing was compared on fresh seeds: the model has the settings of {default_row(method)}."]
 
-    def _learned(self, cases: Mapping[str, float]) -> Learned | None:
+    def _learned(self, cases: Mapping[str, float], folds: int) -> Learned | None:
         """Compare with the average mask of the labelled cases: a network that is no better has learned nothing."""
-        if not cases:
-            return None
-        first = next(iter(self._opened.configs.values()))
-        labeled = training_cases(self._opened.info, first.data).labeled
-        return learned(self._opened.base.dataset, self._opened.info, labeled, cases)
+        opened, data = self._opened, next(iter(self._opened.configs.values())).data
+        average = average_masks(opened.base.dataset, opened.info, data, cases, folds) if cases else {}
+        return learned(cases, average)
 
     def _config(self, method: str) -> TrialConfig:
         forced = {**self._record.smaller, "training.steps": self._schedule.steps}
@@ -225,30 +226,35 @@ class _Run:
         row = next(row for row in scored.rows if row.variant == variant and row.class_id is None)
         return -1.0 if row.mean is None else row.mean
 
-    def _sweep(self, stage: Stage, sweep: SweepFile, *, with_test: bool, search: bool = False) -> bool:
-        """Run a stage's sweep; tell whether its time was over before it was done.
+    def _sweep(self, stage: Stage, sweep: SweepFile, *, with_test: bool) -> None:
+        """Run a stage's sweep, unless its time was over before.
 
         Raises:
             _CutOffError: the user asked to stop.
         """
         opened, began = self._opened, time.time()
-        limit = opened.base.budget.time_s
+        if self._record.closed.get(stage) == closing(sweep):
+            opened.tell(f"== {stage}: ended when its time was over, and stays so; more --time-budget plans anew.")
+            return
         time_s = None
-        if limit is not None:
+        if self._record.limit_s is not None:
             # What earlier stages saved is this one's; what the later ones need is kept for them.
-            time_s = max(1.0, self._started + limit - began - self._schedule.after(stage))
+            time_s = max(1.0, self._started + self._record.limit_s - began - self._schedule.after(stage))
         request = replace(stage_request(opened, self._record, time_s), sweep=sweep, with_test=with_test)
-        within = "" if time_s is None else f", at most {duration(time_s)}"
-        opened.tell(f"== {stage}{within}")
-        run: Callable[..., SweepOutcome] = run_search if search else run_sweep
+        # What a row sets itself, such as a setting that was searched, can't be set for all rows as well.
+        kept = {key: value for key, value in request.changes.overrides.items() if key not in sweep.set_by_all}
+        request = replace(request, changes=replace(request.changes, overrides=kept))
+        opened.tell(f"== {stage}{'' if time_s is None else f', at most {duration(time_s)}'}")
+        run: Callable[..., SweepOutcome] = run_sweep if sweep.search is None else run_search
         outcome = run(request, console=opened.console, engine=self._engine)
         took = time.time() - began
         self._keep(self._record.with_stage(stage, took if outcome.ran else 0.0, self._record.lines.get(stage, ())))
-        self.failed += outcome.state.counts["failed"]
-        over = time_s is not None and took >= time_s
-        if outcome.interrupted and not over:
-            raise _CutOffError
-        return over and outcome.interrupted
+        if sweep.search is None:
+            self.failed += outcome.state.counts["failed"]
+        if outcome.interrupted:
+            if time_s is None or took < time_s:
+                raise _CutOffError
+            self._keep(replace(self._record, closed={**self._record.closed, stage: closing(sweep)}))
 
     def _ended(self, stage: Stage, lines: list[str]) -> None:
         for line in lines:

@@ -29,6 +29,7 @@ class Wanted:
 
     Attributes:
         steps: of a training, by the plan.
+        baseline: whether methods are trained at their defaults first.
         methods: compared at their defaults, beside supervised training.
         supervised: whether there is a supervised baseline.
         folds: how many folds may be taken, the best first; 0 is none.
@@ -39,9 +40,11 @@ class Wanted:
         final: whether a last training takes all labelled cases.
         slots: trials side by side.
         time_s: limit of all; None has none.
+        asked: the option that limits it.
     """
 
     steps: int
+    baseline: bool = True
     methods: int = 1
     supervised: bool = True
     folds: tuple[int, ...] = (0,)
@@ -52,6 +55,7 @@ class Wanted:
     final: bool = True
     slots: int = 1
     time_s: float | None = None
+    asked: str = "--time-budget"
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ Times = Callable[[int, int], TrialTimes]
 def make_schedule(wanted: Wanted, times: Times) -> Schedule:
     """Return the schedule that asks most and fits the time.
 
-    What is given up, in this order: settings beyond a few, folds, seeds beyond two, then steps, then the second seed.
+    What is given up, in this order: settings beyond a few, the ensemble, folds, seeds beyond two, then steps, then the
+    second seed.
 
     Args:
         wanted: what is asked for.
@@ -131,7 +136,8 @@ def make_schedule(wanted: Wanted, times: Times) -> Schedule:
     """
     if wanted.time_s is None:
         trials = wanted.trials or USUAL_TRIALS
-        return _scheduled(wanted, times, wanted.steps, wanted.folds[0], trials, wanted.seeds, wanted.seeds)
+        finals = wanted.seeds if wanted.confirm else 1
+        return _scheduled(wanted, times, wanted.steps, wanted.folds[0], trials, wanted.seeds, finals)
     limit_s = wanted.time_s * (1 - RESERVE)
     least: Schedule | None = None
     for steps, folds, seeds, finals in _choices(wanted):
@@ -150,7 +156,7 @@ def make_schedule(wanted: Wanted, times: Times) -> Schedule:
             return replace(least, reasons=_reasons(wanted, least))
     assert least is not None
     raise UserError(
-        f"--time-budget {duration(wanted.time_s)} is too short: the least that makes sense takes about "
+        f"{wanted.asked} is too short: the least that makes sense takes about "
         f"{duration(least.seconds / (1 - RESERVE))} here; give more time, skip a stage, or lower training.steps."
     )
 
@@ -176,7 +182,8 @@ def _choices(wanted: Wanted) -> Iterator[tuple[int, int, int, int]]:
     for part in SHORTER:
         steps = max(1, round(part * wanted.steps))
         for folds in wanted.folds:
-            yield steps, folds, wanted.seeds, wanted.seeds
+            if wanted.confirm:  # which tells whether networks do better together
+                yield steps, folds, wanted.seeds, wanted.seeds
             yield steps, folds, wanted.seeds, 1
         for folds in wanted.folds:
             yield steps, folds, enough, 1
@@ -192,14 +199,14 @@ def _scheduled(wanted: Wanted, times: Times, steps: int, folds: int, trials: int
         return math.ceil(count / slots) * seconds
 
     stages = []
-    baseline = wanted.methods * parts * folded.val + wanted.supervised * parts * folded.supervised_val
-    count = (wanted.methods + wanted.supervised) * parts
-    stages.append(StagePlan("baseline", count, STAGE_S + baseline / min(slots, count)))
+    if wanted.baseline:
+        stages.append(_baseline(wanted, folded, parts))
     if wanted.search:
         # Of a full training, those that are stopped at 60 % and 80 % cost no more.
         at = [folded.val] * folds if folds else [0.6 * one.val, 0.2 * one.val, 0.2 * one.val]
         # The base's own is known from the baseline.
-        stages.append(StagePlan("search", trials, STAGE_S + search_seconds(max(0, trials - 1), at, slots)))
+        own = trials - 1 if wanted.baseline else trials
+        stages.append(StagePlan("search", trials, STAGE_S + search_seconds(max(0, own), at, slots)))
     if wanted.confirm:
         rows = wanted.methods + wanted.search
         seconds = wall(rows * seeds, one.test) + wanted.supervised * wall(seeds, one.supervised_test)
@@ -209,6 +216,12 @@ def _scheduled(wanted: Wanted, times: Times, steps: int, folds: int, trials: int
     return Schedule(steps, folds, trials if wanted.search else 0, seeds, finals if wanted.final else 0, tuple(stages))
 
 
+def _baseline(wanted: Wanted, one: TrialTimes, parts: int) -> StagePlan:
+    count = (wanted.methods + wanted.supervised) * parts
+    seconds = parts * (wanted.methods * one.val + wanted.supervised * one.supervised_val)
+    return StagePlan("baseline", count, STAGE_S + seconds / max(1, min(wanted.slots, count)))
+
+
 def _reasons(wanted: Wanted, made: Schedule) -> tuple[str, ...]:
     found = []
     if made.folds != wanted.folds[0]:
@@ -216,7 +229,7 @@ def _reasons(wanted: Wanted, made: Schedule) -> tuple[str, ...]:
         found.append(f"{what} choose in place of {wanted.folds[0]} folds")
     if made.seeds < wanted.seeds:
         found.append(f"{made.seeds} fresh seed{'s' * (made.seeds != 1)} in place of {wanted.seeds}")
-    if wanted.final and made.finals < made.seeds:
+    if wanted.final and wanted.confirm and made.finals < made.seeds:
         found.append("no ensemble: one final training")
     if made.steps < wanted.steps:
         found.append(f"{made.steps:,} steps a training in place of {wanted.steps:,}")

@@ -1,12 +1,14 @@
-"""Which settings a tuning searches, and between which values."""
+"""Which settings a tuning searches, between which values, and which are tried first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
-from simcvd.config import TrialConfig
+from simcvd.config import TrialConfig, from_file
 from simcvd.config.edit import flatten
 from simcvd.errors import UserError
 from sweeps.definition.search_space import Space
+from sweeps.search.best import BEST_FILE
 
 _WEIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
     "simcvd": ("loss.sdm", "loss.contrast", "loss.distillation", "loss.consistency"),
@@ -36,6 +38,9 @@ _ALSO: Final = {
 }
 """Ranges of what `--also` may name without one."""
 
+MOST_EARLIER: Final = 3
+"""Earlier searches whose best settings are tried, the latest ones."""
+
 _FACTOR: Final = 10.0
 """A weight is searched from a tenth to ten times of its default."""
 
@@ -53,7 +58,9 @@ def search_space(config: TrialConfig, also: Mapping[str, Space]) -> dict[str, Sp
     values, space = flatten(config), dict[str, Space]()
     if config.method == "simcvd":
         space["projection.dropout"] = Space(uniform=[0.0, 0.5])
-        space["projection.pool_size"] = Space(choice=_around(int(values["projection.pool_size"])))
+        sizes = _around(int(values["projection.pool_size"]))
+        if len(sizes) > 1:
+            space["projection.pool_size"] = Space(choice=sizes)
     for key in _WEIGHTS.get(config.method, ()):
         own = float(values[key])
         if own > 0:
@@ -95,10 +102,58 @@ def read_also(names: Sequence[str], config: TrialConfig, methods: Sequence[str])
     return found
 
 
-def only_searched(settings: Mapping[str, Any], space: Mapping[str, Space]) -> dict[str, Any] | None:
-    """Return what of earlier settings can be tried in a space; None where nothing of it, or a value lies outside."""
-    found = {key: value for key, value in settings.items() if key in space}
-    return found if found and all(_holds(space[key], value) for key, value in found.items()) else None
+def only_searched(settings: Mapping[str, Any], space: Mapping[str, Space]) -> dict[str, Any]:
+    """Return what of earlier settings can be tried in a space."""
+    return {key: value for key, value in settings.items() if key in space and _holds(space[key], value)}
+
+
+def check_start(settings: Mapping[str, Any], methods: Collection[str], space: Mapping[str, Space]) -> None:
+    """Refuse settings to start with that can't be tried whole.
+
+    Args:
+        settings: all settings of a trial.
+        methods: those that may be searched.
+        space: of the settings' own method.
+
+    Raises:
+        UserError: with the setting.
+    """
+    if settings["method"] not in methods:
+        raise UserError(f"--start has settings of {settings['method']}, which is none of --methods.")
+    for key in space:
+        if not _holds(space[key], settings[key]):
+            raise UserError(f"--start has {key} = {settings[key]}, which is outside of what is searched; change it.")
+
+
+def earlier_best(runs: Path, own: str, methods: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the best settings of the latest searches in a runs folder, of methods that are tuned now.
+
+    Args:
+        runs: the runs folder.
+        own: name of the tuning's own search, which is left out.
+        methods: those that may be searched.
+    """
+    files = sorted((runs / "sweeps").glob(f"*/{BEST_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    found = 0
+    for file in files:
+        if file.parent.name == own:
+            continue
+        try:
+            settings = read_start(file)
+        except UserError:  # of another version, or damaged: it helps nobody
+            continue
+        if settings["method"] in methods and found < MOST_EARLIER:
+            found += 1
+            yield settings
+
+
+def read_start(file: Path) -> dict[str, Any]:
+    """Return all settings of a `best.yaml`, or of a trial's `config.yaml`, as dotted keys.
+
+    Raises:
+        UserError: there is no such file, or it holds other things.
+    """
+    return flatten(from_file(file))
 
 
 def _with(space: Space, own: Any) -> Space:
@@ -111,7 +166,7 @@ def _with(space: Space, own: Any) -> Space:
 
 
 def _around(own: int) -> list[Any]:
-    return [size for size in (own // 4, own // 2, own, own * 2) if size >= 2]
+    return [size for size in (own // 4, own // 2, own, own * 2) if size >= min(2, own)]
 
 
 def _holds(space: Space, value: Any) -> bool:

@@ -2,13 +2,18 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from scipy.stats import ttest_rel
 
+from analysis.runs.search_section import Chosen
+from simcvd.config.settings import DataConfig
+from simcvd.data.average_mask import average_mask_dice
 from simcvd.data.phantom import write_phantom
+from simcvd.data.training_cases import fold_parts
 from sweeps.tuning import decide
-from sweeps.tuning.decide import Learned, best_method, learned
+from sweeps.tuning.decide import Learned, average_masks, best_method, best_settings, learned
 
 
 def test_the_best_method_has_the_highest_mean_and_the_first_wins_a_tie() -> None:
@@ -33,29 +38,44 @@ def test_something_was_learned_where_the_average_mask_is_beaten(found: Learned, 
     assert found.anything == anything
 
 
-def test_networks_are_compared_with_the_average_mask_by_a_paired_test(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_networks_are_compared_with_the_average_mask_by_a_paired_test() -> None:
     average = {f"c{number}": 0.5 + 0.01 * number for number in range(6)}
     network = {f"c{number}": 0.52 + 0.012 * number - 0.03 * (number % 2) for number in range(6)} | {"other": 0.9}
-    monkeypatch.setattr(decide, "average_mask_dice", lambda *_: average)
-    info = write_phantom(tmp_path, labeled=2, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
-    found = learned(tmp_path, info, ["a"], network)
+    found = learned(network, average)
     assert found is not None
     own = [network[case] for case in average]
     told = ttest_rel(own, list(average.values()), alternative="greater")
     assert (found.cases, found.p) == (6, pytest.approx(told.pvalue))
     assert found.network == pytest.approx(math.fsum(own) / 6)
+    assert learned({}, average) is None
 
 
-def test_a_network_that_answers_the_label_has_learned(tmp_path: Path) -> None:
-    info = write_phantom(tmp_path, labeled=3, unlabeled=1, val=3, test=1, shape=(16, 16, 16))
-    found = learned(tmp_path, info, info.splits.train_labeled, dict.fromkeys(info.splits.val, 1.0))
-    assert found is not None
-    assert found.anything
-    assert 0 < found.average < 1
+def test_a_held_out_case_has_no_part_in_its_average(tmp_path: Path) -> None:
+    info = write_phantom(tmp_path, labeled=4, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
+    data, cases = DataConfig(), [*info.splits.train_labeled, *info.splits.val]
+    found = average_masks(tmp_path, info, data, cases, 2)
+    assert found.keys() == set(cases)
+    for part in fold_parts(info, data, 2):
+        others = [case for case in info.splits.train_labeled if case not in part]
+        alone = average_mask_dice(tmp_path, others, sorted(part), 1)
+        assert {case: found[case] for case in part} == alone
+    whole = average_mask_dice(tmp_path, info.splits.train_labeled, info.splits.val, 1)
+    assert {case: found[case] for case in info.splits.val} == whole
 
 
-def test_without_scores_nothing_is_said(tmp_path: Path) -> None:
-    info = write_phantom(tmp_path, labeled=1, unlabeled=1, val=1, test=1, shape=(16, 16, 16))
-    assert learned(tmp_path, info, info.splits.train_labeled, {}) is None
+def test_settings_that_are_the_default_again_are_no_better(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def chosen(number: int, value: float, **settings: float) -> Chosen:
+        return Chosen(number, value, settings, "trial")
+
+    def found(best: Chosen | None, base: Chosen | None) -> tuple[dict[str, object] | None, float | None]:
+        section = SimpleNamespace(best=best, base=base)
+        monkeypatch.setattr(decide, "read_search", lambda *_: section)
+        return best_settings(tmp_path, "s", {"sdm": 0.1})
+
+    base = chosen(0, 0.5, sdm=0.1)
+    assert found(chosen(4, 0.6, sdm=0.2), base) == ({"sdm": 0.2}, pytest.approx(0.1))
+    assert found(chosen(4, 0.6, sdm=0.2), None) == ({"sdm": 0.2}, None)
+    assert found(base, base) == (None, None)
+    assert found(chosen(4, 0.6, sdm=0.1), None) == (None, None)
+    assert found(chosen(4, 0.5, sdm=0.2), base) == (None, None)
+    assert found(None, base) == (None, None)

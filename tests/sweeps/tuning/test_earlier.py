@@ -8,7 +8,7 @@ import yaml
 
 from simcvd.config import apply_settings, load_preset
 from simcvd.errors import UserError
-from sweeps.tuning.earlier import MOST, earlier_best, read_start
+from sweeps.tuning.space import MOST_EARLIER, earlier_best, read_start
 
 
 def _best(runs: Path, name: str, age_s: int, **settings: object) -> None:
@@ -20,13 +20,13 @@ def _best(runs: Path, name: str, age_s: int, **settings: object) -> None:
 
 
 def test_the_latest_searches_of_the_same_methods_help(tmp_path: Path) -> None:
-    for number in range(MOST + 2):
+    for number in range(MOST_EARLIER + 2):
         _best(tmp_path, f"search{number}", age_s=number, **{"loss.sdm": 0.1 + number / 100})
     _best(tmp_path, "other-method", age_s=-1, method="dtc")
     _best(tmp_path, "mine-search", age_s=-2, **{"loss.sdm": 0.9})
     (tmp_path / "sweeps" / "broken").mkdir()
     (tmp_path / "sweeps" / "broken" / "best.yaml").write_text("[")
-    found = list(earlier_best(tmp_path, "mine", ["simcvd", "supervised"]))
+    found = list(earlier_best(tmp_path, "mine-search", ["simcvd", "supervised"]))
     assert [settings["loss.sdm"] for settings in found] == pytest.approx([0.1, 0.11, 0.12])
 
 
@@ -36,4 +36,4 @@ def test_a_file_that_is_asked_for_must_be_right(tmp_path: Path) -> None:
 
 
 def test_where_nothing_was_searched_nothing_helps(tmp_path: Path) -> None:
-    assert list(earlier_best(tmp_path, "mine", ["simcvd"])) == []
+    assert list(earlier_best(tmp_path, "mine-search", ["simcvd"])) == []

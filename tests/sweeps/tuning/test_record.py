@@ -1,12 +1,14 @@
 """What a tuning writes down is read as it was; a damaged file is one sentence."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.tuning.record import TuneRecord, read_record, write_record
+from sweeps.tuning.record import TuneRecord, closing, read_record, write_record
 from sweeps.tuning.schedule import Schedule, StagePlan
+from sweeps.tuning.stages import confirm_sweep
 
 RECORD = TuneRecord(
     "0123456789ab",
@@ -14,7 +16,8 @@ RECORD = TuneRecord(
     {"training.batch_labeled": 1},
     ({"loss.sdm": 0.2},),
     ("A line.",),
-    search_closed=True,
+    limit_s=480.0,
+    closed={"search": "0123456789ab"},
     used_s={"baseline": 12.5},
     lines={"baseline": ("Another line.",)},
 )
@@ -30,6 +33,31 @@ def test_the_time_of_a_stage_adds_up_over_commands() -> None:
     again = RECORD.with_stage("baseline", 3.0, ("A third line.",)).with_stage("search", 2.0, ())
     assert again.used_s == {"baseline": 15.5, "search": 2.0}
     assert again.lines["baseline"] == ("A third line.",)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("steps", value) for value in ("abc", 0, None)),
+        *(("trials", value) for value in ("ten", 1, -1)),
+        *(("seeds", value) for value in (0, "x")),
+        *(("finals", value) for value in ("x", -1)),
+        ("stages", [{"name": "search", "trials": 1, "seconds": "x"}]),
+    ],
+)
+def test_an_edited_schedule_that_can_not_be_says_what_to_do(tmp_path: Path, key: str, value: object) -> None:
+    write_record(tmp_path, RECORD)
+    content = json.loads((tmp_path / "tune.json").read_text())
+    content["schedule"][key] = value
+    (tmp_path / "tune.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"tune\.json is damaged .* delete it"):
+        read_record(tmp_path)
+
+
+def test_sweeps_of_the_same_trials_close_alike() -> None:
+    one, same, other = (confirm_sweep("c", ["simcvd"], "simcvd", None, seeds) for seeds in (2, 2, 3))
+    assert closing(one) == closing(same)
+    assert closing(one) != closing(other)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"identity": "a"}', '{"schedule": {"stages": [], "reasons": []}}'])

@@ -1,6 +1,7 @@
 """Tunings from their first stage to the model, with real trainings of three steps."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from simcvd.errors import UserError
 from simcvd.inference.ensemble import load_students
 from simcvd.inference.model_folder import read_model
 from sweeps.tuning.record import read_record
+from sweeps.tuning.verdict import Verdict
 from tests.sweeps.tuning.conftest import Counting, Tune, Tuned, tuning_in_process
+from tests.sweeps.tuning.in_process import InProcess
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_a_tuning_ends_with_a_verdict_and_a_model(done: tuple[Tune, Path, Tuned,
     text = "\n".join(found.outcome.lines)
     # Three steps teach nothing, which comes first.
     assert text.startswith("STOP: nothing was learned.")
-    assert "The final model has the settings of simcvd default" in text
+    assert "The model has the settings of simcvd default" in text
     assert "simcvd predict" in text
     record = read_record(runs / "sweeps" / "mine")
     assert record is not None
@@ -136,9 +139,45 @@ def test_a_stage_that_is_skipped_is_not_there(tune: Tune, runs: Path) -> None:
     assert not (runs / "sweeps" / "mine-search").exists()
     assert not (runs / "sweeps" / "mine-confirm").exists()
     assert (
-        found.outcome.lines[0] == "The model has the settings of simcvd default; nothing was compared on fresh seeds."
+        found.outcome.lines[0] == "Nothing was compared on fresh seeds: the model has the settings of simcvd default."
     )
     assert found.outcome.model is not None
+
+
+def test_where_tuned_settings_win_they_are_trained_on_all_cases_over_what_was_set(
+    tune: Tune, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also for a key that is set for all, which the tuned row sets as well."""
+    monkeypatch.setattr("sweeps.tuning.run.best_settings", lambda *_: ({"loss.sdm": 0.25}, 0.1))
+    monkeypatch.setattr(Verdict, "takes_tuned", True)
+    found = tune(overrides={"loss.sdm": 0.15}, trials=2, seeds=1)
+    assert found.outcome.model is not None
+    (student,) = load_students(found.outcome.model)
+    assert (student.config.loss.sdm, student.config.data.train_on_val) == (0.25, True)
+
+
+def test_a_stage_whose_time_is_over_stays_ended(tune: Tune, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of whose three settings one was tried."""
+    asked: dict[str, Any] = {"time_s": 60.0, "skip": frozenset({"confirm", "final"})}
+    began = time.time()
+    with monkeypatch.context() as patch:
+        patch.setattr(InProcess, "stopped", lambda self: len(_searched_so_far(runs)) > 0)
+        patch.setattr("sweeps.tuning.run.time.time", _clock(began, jump_s=100.0, after=lambda: _searched_so_far(runs)))
+        first = tune(**asked)
+    assert "The time was over before the stage search was done." in first.outcome.lines
+    assert len(_searched_so_far(runs)) == 1
+    again = Counting()
+    second = tune(again, **asked)
+    assert again.begun.total() == 0
+    assert second.outcome.lines == first.outcome.lines
+
+
+def _searched_so_far(runs: Path) -> list[Path]:
+    return list((runs / "sweeps" / "mine-search" / "search").glob("[0-9]*.json"))
+
+
+def _clock(began: float, jump_s: float, after: Callable[[], object]) -> Callable[[], float]:
+    return lambda: began + (jump_s if after() else 0.0)
 
 
 def test_settings_that_a_tuning_sets_itself_are_refused(tune: Tune, runs: Path) -> None:

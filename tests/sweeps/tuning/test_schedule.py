@@ -89,14 +89,24 @@ def test_what_is_given_up_is_said() -> None:
 
 
 def test_a_time_that_is_too_short_says_what_would_do() -> None:
-    with pytest.raises(UserError, match=r"--time-budget 1 min 00 s is too short: the least .* takes about \d+ min"):
-        make_schedule(replace(WANTED, time_s=60.0), times)
+    with pytest.raises(UserError, match=r"--time-budget 1m is too short: the least .* takes about \d+ min"):
+        make_schedule(replace(WANTED, time_s=60.0, asked="--time-budget 1m"), times)
 
 
 def test_stages_that_are_skipped_take_no_time() -> None:
     made = make_schedule(replace(WANTED, search=False, confirm=False, final=False, supervised=False), times)
     assert [(stage.name, stage.trials) for stage in made.stages] == [("baseline", 1)]
     assert (made.trials, made.finals) == (0, 0)
+    bare = make_schedule(replace(WANTED, baseline=False, supervised=False, trials=3), times)
+    assert [stage.name for stage in bare.stages] == ["search", "confirm", "final"]
+    assert bare.stages[0].seconds == STAGE_S + search_seconds(3, [60, 20, 20], 1)  # the default is trained there
+
+
+def test_without_a_comparison_there_is_one_final_training() -> None:
+    for time_s in (None, 5000.0):
+        made = make_schedule(replace(WANTED, confirm=False, time_s=time_s), times)
+        assert made.finals == 1
+        assert not [reason for reason in made.reasons if "ensemble" in reason]
 
 
 def test_halving_lets_a_third_go_on_and_a_few_early_ones() -> None:

@@ -3,12 +3,12 @@
 import pytest
 
 from simcvd.config import apply_settings, load_preset
-from simcvd.config.edit import dotted_keys
+from simcvd.config.edit import dotted_keys, flatten
 from simcvd.errors import UserError
 from simcvd.methods.registry import METHODS
 from sweeps.definition.search_space import Space
 from sweeps.search.plan import plan_search
-from sweeps.tuning.space import only_searched, read_also, search_space
+from sweeps.tuning.space import check_start, only_searched, read_also, search_space
 from sweeps.tuning.stages import search_sweep
 
 BASE = load_preset("la")
@@ -61,11 +61,27 @@ def test_what_is_also_searched_has_a_range_around_its_default() -> None:
     ("settings", "kept"),
     [
         ({"loss.sdm": 0.2, "method": "simcvd", "training.steps": 9}, {"loss.sdm": 0.2}),
-        ({"loss.sdm": 5.0}, None),
-        ({"projection.pool_size": 3}, None),
-        ({"training.steps": 9}, None),
+        ({"loss.sdm": 5.0, "projection.pool_size": 8}, {"projection.pool_size": 8}),
+        ({"projection.pool_size": 3}, {}),
+        ({"training.steps": 9}, {}),
     ],
 )
-def test_earlier_settings_are_tried_where_they_lie_in_the_space(settings: dict, kept: dict | None) -> None:
+def test_of_earlier_settings_is_tried_what_lies_in_the_space(settings: dict, kept: dict) -> None:
     space = {"loss.sdm": Space(loguniform=[0.01, 1.0]), "projection.pool_size": Space(choice=[8, 16])}
     assert only_searched(settings, space) == kept
+
+
+def test_settings_that_are_asked_for_must_lie_in_the_space_whole() -> None:
+    space = search_space(BASE, {})
+    good = flatten(BASE)
+    check_start(good, ["simcvd"], space)
+    with pytest.raises(UserError, match=r"--start has loss\.sdm = 7\.0, which is outside"):
+        check_start(good | {"loss.sdm": 7.0}, ["simcvd"], space)
+    with pytest.raises(UserError, match="--start has settings of dtc, which is none of --methods"):
+        check_start(good | {"method": "dtc"}, ["simcvd"], space)
+
+
+@pytest.mark.parametrize(("own", "choice"), [(1, [1, 2]), (2, [2, 4]), (8, [2, 4, 8, 16])])
+def test_small_pooling_has_choices_too(own: int, choice: list[int]) -> None:
+    space = search_space(apply_settings(BASE, {"projection.pool_size": own}), {})
+    assert space["projection.pool_size"].choice == choice
