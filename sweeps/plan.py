@@ -140,6 +140,7 @@ def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: S
         label_splits=tuple(labeled_cases(info, variants)),
         published=sweep.published,
         overrides=dotted(request.changes.overrides),
+        with_test=request.with_test,
         variants=tuple(_row(variant) for variant in variants),
     )
     try:

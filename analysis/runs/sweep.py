@@ -65,6 +65,7 @@ class Sweep:
         description: a line that says what it is.
         dataset_digest: of the data set that it ran on; None where that is not recorded.
         label_splits: `label_split`, `labeled` and `cases` of each draw of the labelled cases.
+        with_test: whether its trials' test cases are scored; not where they only choose.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Sweep:
     description: str = ""
     dataset_digest: str | None = None
     label_splits: tuple[Mapping[str, Any], ...] = ()
+    with_test: bool = True
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -195,6 +197,7 @@ def _content(sweep: Sweep) -> dict[str, Any]:
         "dataset": {key: value for key, value in dataset.items() if value is not None},
         "seeds": list(dict.fromkeys(replicate.seed for replicate in sweep.variants[0].trials)),
         **({"label_splits": [dict(each) for each in sweep.label_splits]} if sweep.label_splits else {}),
+        **({} if sweep.with_test else {"with_test": False}),
         "published": sweep.published,
         "overrides": sweep.overrides,
         "variants": [
@@ -244,6 +247,7 @@ def _parse(runs: Path, name: str, content: Any) -> Sweep:
         description=str(content.get("description") or ""),
         dataset_digest=_word(content["dataset"].get("digest")),
         label_splits=tuple(content.get("label_splits") or ()),
+        with_test=content.get("with_test", True) is not False,
     )
 
 

@@ -228,7 +228,7 @@ def read_status(runs: Path, name: str | None = None) -> list[SweepState]:
     states = []
     for sweep in (read_sweep(runs, each) for each in names):
         planned = [
-            Planned(trial, variant.name, replicate.seed, label_split=replicate.label_split)
+            Planned(trial, variant.name, replicate.seed, label_split=replicate.label_split, test=sweep.with_test)
             for variant in sweep.variants
             for replicate, trial in variant.each_trial()
         ]

@@ -14,6 +14,7 @@ from analysis.runs.tried_setting import read_settings
 from simcvd.errors import UserError
 from simcvd.inference.ensemble import load_students
 from simcvd.inference.model_folder import read_model
+from sweeps.status.sweep import read_status
 from sweeps.tuning.record import read_record
 from sweeps.tuning.verdict import Verdict
 from tests.sweeps.tuning.conftest import Counting, Tune, Tuned, tuning_in_process
@@ -72,6 +73,14 @@ def test_what_chooses_never_looks_at_test_cases(done: tuple[Tune, Path, Tuned, C
 def test_the_default_is_trained_once_for_baseline_and_search(done: tuple[Tune, Path, Tuned, Counting]) -> None:
     _, runs, _, _ = done
     assert _searched(runs)[0] in read_sweep(runs, "mine-baseline").trial_ids
+
+
+def test_status_shows_trainings_that_only_choose_as_done(done: tuple[Tune, Path, Tuned, Counting]) -> None:
+    _, runs, _, _ = done
+    states = {state.name: state for state in read_status(runs)}
+    assert all(row.over for name in ("mine-baseline", "mine-confirm", "mine-final") for row in states[name].rows)
+    assert not read_sweep(runs, "mine-baseline").with_test
+    assert read_sweep(runs, "mine-confirm").with_test
 
 
 def test_the_final_training_has_the_val_cases(done: tuple[Tune, Path, Tuned, Counting]) -> None:
