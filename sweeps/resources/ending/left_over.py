@@ -16,6 +16,8 @@ INTERRUPTED: Final = 130
 _SENTENCE: Final = b"Interrupted; run the same command again to continue.\n"
 _PROCESSES: Final = Path("/proc")
 _WAIT_S: Final = 5.0
+_LOOKS: Final = 2
+"""That must find nothing, one after the other."""
 
 
 def new_mark() -> str:
@@ -26,11 +28,15 @@ def new_mark() -> str:
 def end_left_over(mark: str) -> None:
     """Kill the processes that have the mark, and wait until they are gone; without /proc there is nothing to go by.
 
+    A process that has just begun shows no variables for a moment, so one look that finds none is not enough.
+
     Args:
         mark: the variable's value.
     """
-    until = time.monotonic() + _WAIT_S
-    while (found := list(_marked(mark))) and time.monotonic() < until:
+    until, looks = time.monotonic() + _WAIT_S, 0
+    while looks < _LOOKS and time.monotonic() < until:
+        found = list(_marked(mark))
+        looks = 0 if found else looks + 1
         for process in found:
             with suppress(ProcessLookupError, PermissionError):
                 os.kill(process, signal.SIGKILL)

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,11 @@ def test_a_command_that_leaves_at_once_says_so_and_takes_what_it_started_along()
     )
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "Interrupted; run the same command again to continue.\n"
+
+
+def test_a_process_that_shows_its_variables_late_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(["sleep", "1000"]) as late:
+        looks = iter([[], [late.pid]])
+        monkeypatch.setattr("sweeps.resources.ending.left_over._marked", lambda mark: iter(next(looks, [])))
+        end_left_over("mark")
+        assert late.wait(10) == -signal.SIGKILL
