@@ -97,6 +97,12 @@ def shown(value: float | None, metric: Metric, sign: str = "") -> str:
     return MISSING if value is None else f"{round(value * metric.scale, metric.digits) + 0.0:{sign}.{metric.digits}f}"
 
 
+def points(difference: float, metric: Metric) -> str:
+    """Return a difference with its sign and unit; of percentages it is points."""
+    unit = "points" if metric.unit == "%" else metric.unit
+    return f"{metric.scale * difference:+.{metric.digits}f} {unit}".strip()
+
+
 def shown_p(value: float | None) -> str:
     """Return a p-value with three decimals, or the bound that it lies beyond."""
     if value is None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from analysis.comparison.difference import Difference
 from analysis.comparison.importance import EVALUATOR, FEWEST_TRIALS, Importances
-from analysis.comparison.metric import MISSING, Metric, find_metric, shown
+from analysis.comparison.metric import MISSING, Metric, find_metric, points, shown
 from analysis.comparison.scored_sweep import score_sweep
 from analysis.comparison.verdict import finding
 from analysis.runs.search_section import BEST_ROW, Chosen
@@ -113,8 +113,8 @@ class SearchResult:
         seeds = f"{count} fresh seed{'s' if count > 1 else ''}"
         left = ""
         if self.val is not None and self.val.test.difference is not None:
-            on_val = self._points(self.val.test.difference)
-            left = f" (of {self._points(self.gain)} on val in the search, {on_val} on val are left)"
+            on_val = points(self.val.test.difference, self.metric)
+            left = f" (of {points(self.gain, self.metric)} on val in the search, {on_val} on val are left)"
         over = self.test.over_seeds
         p = f"p = {_p(self.test.test.p)} over cases" + (f", {_p(over.p)} over seeds and cases" if over else "")
         verdicts = {
@@ -122,8 +122,9 @@ class SearchResult:
             "open": "This may be luck of the cases or seeds: the gain is not shown to hold.",
             "vanished": "The gain has vanished: keep the base's own settings.",
         }
+        reached = points(self.test.test.difference, self.metric)
         return [
-            f"On {seeds} the best settings reach {self._points(self.test.test.difference)} on test cases against the "
+            f"On {seeds} the best settings reach {reached} on test cases against the "
             f"base's own{left}; {p}, two-sided. {verdicts[self.verdict or 'open']}"
         ]
 
@@ -132,10 +133,6 @@ class SearchResult:
 
     def _score(self, value: float) -> str:
         return f"{self.metric.scale * value:.{self.metric.digits}f} {self.metric.unit}".strip()
-
-    def _points(self, value: float) -> str:
-        unit = "points" if self.metric.unit == "%" else self.metric.unit
-        return f"{self.metric.scale * value:+.{self.metric.digits}f} {unit}".strip()
 
 
 def read_search_result(runs: Path, name: str) -> SearchResult | None:

@@ -33,7 +33,7 @@ def average_mask_dice(folder: Path, labeled: Sequence[str], cases: Iterable[str]
     shape = tuple(max(label.shape[axis] for label in own) for axis in range(3))
     masks = []
     for class_id in range(1, classes + 1):
-        share = np.mean([_fitted(label == class_id, shape) for label in own], axis=0, dtype=np.float32)
+        share = np.mean([fitted(label == class_id, shape) for label in own], axis=0, dtype=np.float32)
         masks.append(max((share >= part for part in _THRESHOLDS), key=lambda mask: _mean_dice(own, mask, class_id)))
     found = {}
     for case_id in cases:
@@ -50,7 +50,7 @@ def _label(folder: Path, case_id: str) -> NDArray[np.uint8]:
     return np.asarray(label)
 
 
-def _fitted(mask: NDArray[np.bool_], shape: Sequence[int]) -> NDArray[np.bool_]:
+def fitted(mask: NDArray[np.bool_], shape: Sequence[int]) -> NDArray[np.bool_]:
     """Return a mask cut or filled up around its middle to another shape."""
     fitted = np.zeros(shape, bool)
     sides = list(zip(mask.shape, shape, strict=True))
@@ -65,7 +65,7 @@ def _mean_dice(labels: Sequence[NDArray[np.uint8]], mask: NDArray[np.bool_], cla
 
 
 def _dice(mask: NDArray[np.bool_], label: NDArray[np.uint8], class_id: int) -> float:
-    return dice(_fitted(mask, label.shape) & (label != IGNORED), label == class_id)
+    return dice(fitted(mask, label.shape) & (label != IGNORED), label == class_id)
 
 
 def _there(scores: Sequence[float]) -> list[float]:

@@ -119,6 +119,11 @@ class DatasetInfo(_Model):
         return content
 
     @property
+    def without_test(self) -> "DatasetInfo":
+        """The same without test cases, as what only chooses sees it."""
+        return self.model_copy(update={"splits": self.splits.model_copy(update={"test": ()})})
+
+    @property
     def digest(self) -> str:
         """SHA-256 over what can influence a trial: case contents, classes, channels, spacing and splits."""
         deciding = self.model_dump(mode="json", exclude=_NOT_DECIDING)

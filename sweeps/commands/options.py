@@ -1,7 +1,9 @@
 """Options that several commands share."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -102,6 +104,12 @@ def assignments(changes: Sequence[str] | None) -> dict[str, Any]:
     from simcvd.config import parse_assignment
 
     return dict(parse_assignment(text) for text in changes or ())
+
+
+def phantom_or_look(runs: Path, held: ExitStack, *, looks: bool) -> Path:
+    """Return the built-in data set; for one who only looks it is made elsewhere, and goes with `held`."""
+    elsewhere = looks and not (runs / PHANTOM_FOLDER).exists()
+    return phantom(Path(held.enter_context(TemporaryDirectory())) if elsewhere else runs)
 
 
 def phantom(runs: Path) -> Path:

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -27,7 +26,7 @@ from sweeps.commands.options import (
     RunsOption,
     SweptDeviceOption,
     assignments,
-    phantom,
+    phantom_or_look,
 )
 from sweeps.commands.sweep_options import (
     CacheOption,
@@ -155,17 +154,15 @@ def _on_phantom(request: "SweepRequest", runs: Path, held: ExitStack, *, looks: 
         preset=request.changes.preset or PHANTOM_PRESET,
         seeds=request.changes.seeds or PHANTOM_SEEDS,
     )
-    missing = not (runs / PHANTOM_FOLDER).exists()
     # Settings before data: a wrong one is told before the phantom set is made.
     check_request(request.resources)
-    if not looks and missing:
+    if not looks and not (runs / PHANTOM_FOLDER).exists():
         check_machine(request.resources)
     for variant in expand(request.sweep, "", changes):
         check_known(variant.trials[0].config.method)
     if request.changes.seeds is None:
         typer.echo("The built-in set is swept with one seed, to end in minutes; --seeds 3 takes three.", err=True)
-    folder = Path(held.enter_context(TemporaryDirectory())) if looks and missing else runs
-    return replace(request, changes=changes, dataset=phantom(folder))
+    return replace(request, changes=changes, dataset=phantom_or_look(runs, held, looks=looks))
 
 
 def _look_ahead(request: "SweepRequest", as_json: bool) -> None:

@@ -4,7 +4,6 @@ import re
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -14,7 +13,6 @@ from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, swee
 from sweeps.commands.guidance.completion import complete_method_list
 from sweeps.commands.guidance.grouping import LIMITS, LOOK, WHAT
 from sweeps.commands.options import (
-    PHANTOM_FOLDER,
     PHANTOM_PRESET,
     RUNS,
     AddressOption,
@@ -29,7 +27,7 @@ from sweeps.commands.options import (
     RunsOption,
     SweptDeviceOption,
     assignments,
-    phantom,
+    phantom_or_look,
 )
 
 if TYPE_CHECKING:
@@ -141,12 +139,11 @@ def tune(
     given = time_budget or (_PHANTOM_TIME if dataset is None else None)
     time_s = None if given is None else parse_duration(given)
     preset = preset or (PHANTOM_PRESET if dataset is None else None)
-    held = ExitStack()
-    if dataset is None:
-        missing = dry_run and not (runs / PHANTOM_FOLDER).exists()  # a look leaves nothing in RUNS
-        dataset = phantom(Path(held.enter_context(TemporaryDirectory())) if missing else runs)
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--name is '{name}', expected letters, digits, dots, dashes and underscores, a letter first.")
+    held = ExitStack()
+    if dataset is None:
+        dataset = phantom_or_look(runs, held, looks=dry_run)
     own_name = name or f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', open_info(dataset).name)}"
     request = TuneRequest(
         name=own_name,
@@ -192,7 +189,7 @@ def _look_ahead(request: "TuneRequest") -> None:
 
     opened = open_tuning(request, Console(stderr=True))
     with ProgressLine("measuring", "kinds of trial") as progress:
-        record, _ = opened.forecast("", progress)
+        record = opened.forecast("", progress)
     for line in (*record.plan, *schedule_lines(record.schedule, record.limit_s)):
         typer.echo(line)
 

@@ -105,7 +105,6 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
 
     plan, _ = resolve_search(request)
     info = open_info(request.dataset)
-    unseen = info.model_copy(update={"splits": info.splits.model_copy(update={"test": ()})})
     tries = request.folder / "search"
     tried = len(read_settings(tries)) if read_identity(tries) == plan.identity else 0
     notices: tuple[str, ...] = ()
@@ -129,7 +128,7 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
     stages = []
     for name, steps, trials, own in _stages(plan):
         _, config = plan.trial({}, steps)
-        found = costs.trial_seconds(config, unseen if own else info)
+        found = costs.trial_seconds(config, info.without_test if own else info)
         if isinstance(found, ProbeFailure):
             failure = found.message
         stages.append(Stage(name, steps, trials, found if isinstance(found, float) else None))

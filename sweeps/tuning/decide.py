@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.comparison.scored_sweep import ScoredSweep
+from analysis.comparison.verdict import SIGNIFICANT
 from analysis.runs.sweep import read_search, read_sweep
 from analysis.statistics import paired_t_test
 from simcvd.config.settings import DataConfig
@@ -16,9 +17,7 @@ from simcvd.data.training_cases import fold_parts, training_cases
 from sweeps.search.rungs import BASE_NUMBER, by_case, case_means, mean
 from sweeps.search.trial import val_scores
 from sweeps.status.trial import is_finished, is_validated
-from sweeps.tuning.stages import default_row
 
-SIGNIFICANT: Final = 0.05
 FEWEST_CASES: Final = 5
 """Cases from which a test tells whether a network is better than the average mask; with fewer only the mean does."""
 
@@ -66,8 +65,7 @@ def baseline_scores(runs: Path, name: str, methods: Sequence[str], metric: str) 
     found = {}
     variants = read_sweep(runs, name).variants
     for method in methods:
-        row = default_row(method)
-        own = [variant for variant in variants if variant.name == row or variant.name.startswith(f"{row}, fold ")]
+        own = [variant for variant in variants if variant.settings["method"] == method]
         trials = [trial for variant in own for trial in variant.trials.values()]
         if trials and all(is_validated(runs, trial) or is_finished(runs, trial) for trial in trials):
             found[method] = case_means(val_scores(runs, trial, metric) for trial in trials)

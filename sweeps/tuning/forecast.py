@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from simcvd.config import TrialConfig, apply_settings
+from simcvd.config import DEFAULT_PRESET, TrialConfig, apply_settings
 from simcvd.config.edit import flatten
 from simcvd.data.dataset_info import DatasetInfo
 from simcvd.data.training_cases import training_cases
@@ -53,7 +53,7 @@ class Forecast:
     def times(self, steps: int, folds: int) -> TrialTimes:
         """Return the time of a trial of so many steps, the slowest method's; with folds, its part is scored, too."""
         own: dict[str, Any] = {"training.steps": steps} | ({"data.fold": [0, folds]} if folds else {})
-        without_test = self.info.model_copy(update={"splits": self.info.splits.model_copy(update={"test": ()})})
+        without_test = self.info.without_test
 
         def seconds(config: TrialConfig, info: DatasetInfo) -> float:
             found = self.costs.trial_seconds(apply_settings(config, own), info)
@@ -165,6 +165,6 @@ def plan_lines(folder: Path, info: DatasetInfo, config: TrialConfig) -> list[str
         f"{len(info.splits.test)} test cases; classes {', '.join(info.classes)}."
     )
     if plan is None:
-        return [head, f"It has no plan; trainings start from the preset {info.preset or 'la'}."]
+        return [head, f"It has no plan; trainings start from the preset {info.preset or DEFAULT_PRESET}."]
     settings = ", ".join(f"{key}={written(value)}" for key, value in plan.items())
     return [head, f"Its plan, with the reasons in {folder / FILE_NAME}: {settings}."]

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from sweeps.search.rungs import by_case, mean
+from sweeps.search.trial import val_scores
 from sweeps.status.trial import trial_folder
-from sweeps.tuning.decide import scores_of_cases
 from sweeps.tuning.opened import Opened
 
 MODEL: Final = "model"
@@ -88,7 +88,7 @@ def ensemble_helps(opened: Opened, trials: Sequence[str]) -> Together | None:
         write_model(model, [trial_folder(runs, trial) for trial in trials], dataset=opened.base.dataset)
         scores = evaluate_trial(model, opened.base.dataset, "val", device=opened.base.resources.device)
     ensemble = by_case((score.case_id, score.dice) for score in scores)
-    single = [mean(scores_of_cases(runs, [trial], "val")) for trial in trials]
+    single = [mean(val_scores(runs, trial, "dice")) for trial in trials]
     return Together(mean(ensemble), math.fsum(single) / len(single), len(trials))
 
 

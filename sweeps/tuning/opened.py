@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from simcvd.config import TrialConfig, apply_settings, load_preset
+from simcvd.config import DEFAULT_PRESET, TrialConfig, apply_settings, load_preset
 from simcvd.data.dataset_info import DatasetInfo, open_info
 from simcvd.errors import UserError
-from sweeps.definition.changes import Changes
+from sweeps.definition.search_space import Space
 from sweeps.plan import here
 from sweeps.request import Budget, SweepRequest
 from sweeps.search.plan import plan_search
@@ -76,7 +76,7 @@ class Opened:
         splits = self.info.splits
         return "confirm" not in self.request.skip and bool(splits.test or splits.val)
 
-    def planned(self, progress: Callable[[int, int], None] | None = None) -> TuneRecord:
+    def planned(self) -> TuneRecord:
         """Return the record of an earlier command that was asked the same, or measure and plan; nothing is written."""
         identity = self.request.identity(self.info.digest)
         found = read_record(self.request.folder)
@@ -84,11 +84,9 @@ class Opened:
             return found
         if found is not None:
             self.tell("It is asked for otherwise than before: planned anew; what is trained already is taken.")
-        return self.forecast(identity, progress)[0]
+        return self.forecast(identity)
 
-    def forecast(
-        self, identity: str, progress: Callable[[int, int], None] | None = None
-    ) -> tuple[TuneRecord, Forecast]:
+    def forecast(self, identity: str, progress: Callable[[int, int], None] | None = None) -> TuneRecord:
         """Take real steps of each method on this device, and return the schedule that fits the time.
 
         Raises:
@@ -103,7 +101,7 @@ class Opened:
         schedule = make_schedule(replace(self._wanted(forecast), time_s=left_s, asked=asked), forecast.times)
         plan = tuple(plan_lines(self.base.dataset, self.info, next(iter(self.configs.values()))))
         start = (*self.request.start, *earlier_best(self.base.runs, self.request.stage_name("search"), self.configs))
-        return TuneRecord(identity, schedule, dict(forecast.smaller), start, plan, limit_s), forecast
+        return TuneRecord(identity, schedule, dict(forecast.smaller), start, plan, limit_s)
 
     def _limit(self, forecast: Forecast) -> tuple[float | None, str]:
         """Return the time of all stages in seconds, and the option that limits it, as asked."""
@@ -147,17 +145,18 @@ def open_tuning(request: TuneRequest, console: "Console") -> Opened:
         raise UserError(f"{taken[0]} is set by tune itself; use {_OWN[taken[0]]} in place of --set.")
     changes = base.changes.on_dataset(base.dataset, info.preset)
     base = replace(base, changes=changes)
-    own = apply_settings(load_preset(changes.preset or "la", changes.plan), changes.overrides)
+    own = apply_settings(load_preset(changes.preset or DEFAULT_PRESET, changes.plan), changes.overrides)
     methods = dict.fromkeys([*request.methods, SUPERVISED])
     configs = {method: apply_settings(own, {"method": method}) for method in methods}
     possible_folds(info, next(iter(configs.values())), request.folds)
-    for method in request.methods:
-        _check_search(request, configs[method], info)
+    spaces = {method: _checked_space(request, configs[method], info) for method in request.methods}
+    for settings in request.start:
+        check_start(settings, spaces)
     return Opened(replace(request, base=base), storage, info, configs, console)
 
 
-def _check_search(request: TuneRequest, config: TrialConfig, info: DatasetInfo) -> None:
-    """Refuse what would be refused when the search begins, hours later.
+def _checked_space(request: TuneRequest, config: TrialConfig, info: DatasetInfo) -> dict[str, Space]:
+    """Return what is searched of a method, and refuse now what would be refused when the search begins, hours later.
 
     Raises:
         UserError: with what to change.
@@ -165,9 +164,7 @@ def _check_search(request: TuneRequest, config: TrialConfig, info: DatasetInfo) 
     space = search_space(config, read_also(request.also, config, request.methods))
     sweep = search_sweep(request.stage_name("search"), config.method, space, {"sampler": request.sampler}, folds=2)
     plan_search(sweep, config, info.digest, len(info.splits.val))
-    for settings in request.start:
-        if settings["method"] == config.method or config.method == request.methods[0]:
-            check_start(settings, request.methods, space)
+    return space
 
 
 def schedule_lines(schedule: Schedule, time_s: float | None) -> list[str]:
@@ -183,6 +180,5 @@ def schedule_lines(schedule: Schedule, time_s: float | None) -> list[str]:
 
 def stage_request(opened: Opened, record: TuneRecord, time_s: float | None) -> SweepRequest:
     """Return what the sweeps of all stages have in common, with the settings that the schedule asks for."""
-    changes: Changes = opened.base.changes
-    forced = {**changes.overrides, **record.smaller, "training.steps": record.schedule.steps}
-    return replace(opened.base, changes=replace(changes, overrides=forced), budget=Budget(probe_steps=0, time_s=time_s))
+    changes = replace(opened.base.changes, overrides={**opened.base.changes.overrides, **record.forced})
+    return replace(opened.base, changes=changes, budget=Budget(probe_steps=0, time_s=time_s))

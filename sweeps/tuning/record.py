@@ -43,6 +43,11 @@ class TuneRecord:
     used_s: Mapping[str, float] = field(default_factory=dict)
     lines: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def forced(self) -> dict[str, Any]:
+        """Settings of every training that are not the data set's: what fits the device and the time."""
+        return {**self.smaller, "training.steps": self.schedule.steps}
+
     def with_stage(self, name: str, seconds: float, lines: tuple[str, ...]) -> Self:
         """Return the record with what a stage took now and came to."""
         used = {**self.used_s, name: self.used_s.get(name, 0.0) + seconds}

@@ -219,8 +219,7 @@ class _Run:
         return learned(cases, average)
 
     def _config(self, method: str) -> TrialConfig:
-        forced = {**self._record.smaller, "training.steps": self._schedule.steps}
-        return apply_settings(self._opened.configs[method], forced)
+        return apply_settings(self._opened.configs[method], self._record.forced)
 
     def _mean(self, scored: ScoredSweep, variant: str) -> float:
         row = next(row for row in scored.rows if row.variant == variant and row.class_id is None)

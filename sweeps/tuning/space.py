@@ -107,21 +107,20 @@ def only_searched(settings: Mapping[str, Any], space: Mapping[str, Space]) -> di
     return {key: value for key, value in settings.items() if key in space and _holds(space[key], value)}
 
 
-def check_start(settings: Mapping[str, Any], methods: Collection[str], space: Mapping[str, Space]) -> None:
+def check_start(settings: Mapping[str, Any], spaces: Mapping[str, Mapping[str, Space]]) -> None:
     """Refuse settings to start with that can't be tried whole.
 
     Args:
         settings: all settings of a trial.
-        methods: those that may be searched.
-        space: of the settings' own method.
+        spaces: what may be searched, by method.
 
     Raises:
         UserError: with the setting.
     """
-    if settings["method"] not in methods:
+    if settings["method"] not in spaces:
         raise UserError(f"--start has settings of {settings['method']}, which is none of --methods.")
-    for key in space:
-        if not _holds(space[key], settings[key]):
+    for key, space in spaces[settings["method"]].items():
+        if not _holds(space, settings[key]):
             raise UserError(f"--start has {key} = {settings[key]}, which is outside of what is searched; change it.")
 
 

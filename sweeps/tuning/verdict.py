@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from analysis.comparison.difference import Difference
-from analysis.comparison.metric import Metric
+from analysis.comparison.metric import Metric, points, shown
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.verdict import Finding, finding
@@ -79,7 +79,7 @@ class Verdict:
             return f"The search found nothing better than {self._default}." if self.searched else ""
         left = ""
         if self.gain is not None:
-            left = f" (of {self._points(self.gain)} on the cases that chose them)"
+            left = f" (of {points(self.gain, self.scored.metrics[0])} on the cases that chose them)"
         return f"{TUNED} against {self._default}: {self._told(found.difference)}{left}{self._of_gain(found)}."
 
     def _of_gain(self, found: Finding) -> str:
@@ -131,14 +131,15 @@ class Verdict:
         p += f", p {_p(over)} over seeds and cases" if over is not None else ""
         mean = difference.test.difference
         assert mean is not None
+        apart = f"{points(mean, self.scored.metrics[0])} {self._between(difference.interval)}"
         return (
-            f"{self._points(mean)} {self._between(difference.interval)} on {difference.test.n} {self.scored.split} "
+            f"{apart} on {difference.test.n} {self.scored.split} "
             f"cases and {count} fresh seed{'s' * (count != 1)}, {p} (two-sided, Holm)"
         )
 
     def _means(self, metric: Metric) -> str:
         rows = next(each.rows for each in self.scored.found if each.metric is metric)
-        told = ", ".join(f"{row.variant} {_mean(row, metric)}" for row in rows if row.class_id is None)
+        told = ", ".join(f"{row.variant} {shown(row.mean, metric)}" for row in rows if row.class_id is None)
         return f"{metric.label} ({metric.unit or '1'}): {told}."
 
     def _finding(self, variant: str) -> Finding | None:
@@ -148,21 +149,11 @@ class Verdict:
     def _toward(self, value: float) -> float:
         return value if self.scored.metrics[0].higher_is_better else -value
 
-    def _points(self, value: float) -> str:
-        metric = self.scored.metrics[0]
-        unit = "points" if metric.unit == "%" else metric.unit
-        return f"{metric.scale * value:+.{metric.digits}f} {unit}".strip()
-
     def _between(self, interval: Interval) -> str:
         metric = self.scored.metrics[0]
         if interval is None or interval.low is None or interval.high is None:
             return ""
-        low, high = (f"{metric.scale * side:+.{metric.digits}f}" for side in (interval.low, interval.high))
-        return f"[{low}, {high}]"
-
-
-def _mean(row: Row, metric: Metric) -> str:
-    return "-" if row.mean is None else f"{metric.scale * row.mean:.{metric.digits}f}"
+        return f"[{shown(interval.low, metric, '+')}, {shown(interval.high, metric, '+')}]"
 
 
 def _p(value: float | None) -> str:

@@ -17,8 +17,8 @@ from tests.faults.conftest import Hold
 from tests.faults.content import files
 from tests.faults.operations import Operation
 from tests.faults.replay import Scene
-from tests.faults.without_ray import without_ray
 from tests.sweeps.chaos.chain import make_chain
+from tests.without_ray import without_ray
 
 DIFFERING = ("lock", "steps.txt", "log.jsonl", "study.journal")
 

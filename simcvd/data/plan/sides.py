@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from simcvd.data.average_mask import fitted
 from simcvd.data.plan.choice import Choice
 from simcvd.metrics.overlap import dice
 
@@ -85,10 +86,4 @@ def _middle(side: slice) -> int:
 def _dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Return the Dice of two masks, their volumes laid on each other by the middle."""
     shape = [max(sides) for sides in zip(one.shape, other.shape, strict=True)]
-    return dice(
-        *(np.pad(mask, [_around(*sides) for sides in zip(shape, mask.shape, strict=True)]) for mask in (one, other))
-    )
-
-
-def _around(side: int, old: int) -> tuple[int, int]:
-    return (side - old) // 2, side - old - (side - old) // 2
+    return dice(fitted(one, shape), fitted(other, shape))

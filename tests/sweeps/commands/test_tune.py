@@ -94,8 +94,8 @@ def test_a_look_leaves_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.Mon
     from sweeps.tuning.record import TuneRecord
     from tests.sweeps.tuning.test_record import RECORD
 
-    def forecast(self: Opened, identity: str, progress: Any) -> tuple[TuneRecord, None]:
-        return RECORD, None
+    def forecast(self: Opened, identity: str, progress: Any) -> TuneRecord:
+        return RECORD
 
     monkeypatch.setattr(Opened, "forecast", forecast)
     done = run("tune", "--out", str(tmp_path / "runs"), "--dry-run")

@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +21,8 @@ from sweeps.tuning.forecast import Forecast
 from sweeps.tuning.request import TuneRequest
 from sweeps.tuning.run import TuneOutcome, run_tune
 from sweeps.tuning.stages import placeholder
-from tests.sweeps.tuning.in_process import in_process
 from tests.tiny_trial import NARROW
+from tests.without_ray import without_ray
 
 TINY = NARROW | {
     "network.dropout_last": 0.0,
@@ -101,7 +101,8 @@ def tuning_in_process(dataset: Path, folder: Path) -> Iterator[Tune]:
         engine = (counting or Counting()).engine
         return Tuned(run_tune(request_of(dataset, runs, **asked), console=console, engine=engine), out.getvalue())
 
-    with in_process(folder / "scratch"), pytest.MonkeyPatch.context() as patch:
+    with without_ray(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sweeps.tuning.run.ray_session", lambda address: nullcontext())
         patch.setattr("sweeps.tuning.opened.prove", prove)
         yield call
 

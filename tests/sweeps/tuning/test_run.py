@@ -18,7 +18,7 @@ from sweeps.status.sweep import read_status
 from sweeps.tuning.record import read_record
 from sweeps.tuning.verdict import Verdict
 from tests.sweeps.tuning.conftest import Counting, Tune, Tuned, tuning_in_process
-from tests.sweeps.tuning.in_process import InProcess
+from tests.without_ray import SessionHere
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_stage_whose_time_is_over_stays_ended(tune: Tune, runs: Path, monkeypa
     asked: dict[str, Any] = {"time_s": 60.0, "skip": frozenset({"confirm", "final"})}
     began = time.time()
     with monkeypatch.context() as patch:
-        patch.setattr(InProcess, "stopped", lambda self: len(_searched_so_far(runs)) > 0)
+        patch.setattr(SessionHere, "stopped", lambda self: len(_searched_so_far(runs)) > 0)
         patch.setattr("sweeps.tuning.run.time.time", _clock(began, jump_s=100.0, after=lambda: _searched_so_far(runs)))
         first = tune(**asked)
     assert "The time was over before the stage search was done." in first.outcome.lines

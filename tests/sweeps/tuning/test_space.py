@@ -74,11 +74,11 @@ def test_of_earlier_settings_is_tried_what_lies_in_the_space(settings: dict, kep
 def test_settings_that_are_asked_for_must_lie_in_the_space_whole() -> None:
     space = search_space(BASE, {})
     good = flatten(BASE)
-    check_start(good, ["simcvd"], space)
+    check_start(good, {"simcvd": space})
     with pytest.raises(UserError, match=r"--start has loss\.sdm = 7\.0, which is outside"):
-        check_start(good | {"loss.sdm": 7.0}, ["simcvd"], space)
+        check_start(good | {"loss.sdm": 7.0}, {"simcvd": space})
     with pytest.raises(UserError, match="--start has settings of dtc, which is none of --methods"):
-        check_start(good | {"method": "dtc"}, ["simcvd"], space)
+        check_start(good | {"method": "dtc"}, {"simcvd": space})
 
 
 @pytest.mark.parametrize(("own", "choice"), [(1, [1, 2]), (2, [2, 4]), (8, [2, 4, 8, 16])])

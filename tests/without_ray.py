@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +13,13 @@ from unittest import mock
 import pytest
 
 from sweeps import session
-from sweeps.on_ray.job import Job
+from sweeps.on_ray.job import Job, StopRequest
 from sweeps.preflight.checks import Subject
 from sweeps.resources.request import ResourceRequest
 from sweeps.resources.share import Placement
 from sweeps.trial.execute import execute_trial
 from sweeps.trial.failure_kinds import storage_told
-from sweeps.trial.terms import Terms
+from sweeps.trial.terms import Contact, Device, Terms
 
 
 def run_here(trial_id: str, job: Job) -> str:
@@ -26,7 +27,14 @@ def run_here(trial_id: str, job: Job) -> str:
     job.channel.note_attempt(trial_id, {"this node"})
     with job.storage.trial(trial_id, command=job.scratch.name) as files:
         status = execute_trial(
-            job.configs[trial_id], job.data.folder, files.runs, trial_id=trial_id, terms=job.terms, command="this"
+            job.configs[trial_id],
+            job.data.folder,
+            files.runs,
+            trial_id=trial_id,
+            device=Device("cpu"),
+            contact=Contact(should_stop=StopRequest(job)),
+            terms=job.terms,
+            command="this",
         )
     return status.state
 
@@ -43,7 +51,11 @@ class SessionHere:
     job: Job
     console: Any
     slots: Callable[[], int] = lambda: 1
-    stopped: Callable[[], bool] = lambda: False
+
+    def stopped(self) -> bool:
+        """Tell whether the command's time is over."""
+        deadline = self.job.terms.deadline
+        return deadline is not None and time.time() > deadline
 
     def run(
         self,
@@ -59,7 +71,8 @@ class SessionHere:
         """Run trials, or what a searcher hands out."""
         reader.read()
         for trial_id in trial_ids or ():
-            run_here(trial_id, job)
+            if not self.stopped():
+                run_here(trial_id, job)
         while search_alg is not None and isinstance(params := search_alg.suggest("this"), dict):
             with _no_ray():
                 trainable(params, job, **extra or {})
