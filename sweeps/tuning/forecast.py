@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from simcvd.config import DEFAULT_PRESET, TrialConfig, apply_settings
+from simcvd.config import DEFAULT_PRESET, PLAN, TrialConfig, apply_settings
 from simcvd.config.edit import flatten
 from simcvd.data.dataset_info import DatasetInfo
 from simcvd.data.training_cases import training_cases
@@ -155,16 +155,16 @@ def _smaller(config: TrialConfig, part: str) -> dict[str, int] | None:
     return None
 
 
-def plan_lines(folder: Path, info: DatasetInfo, config: TrialConfig) -> list[str]:
-    """Return the cases and what the data set's plan says, with where its reasons are, a line each."""
+def plan_lines(folder: Path, info: DatasetInfo, config: TrialConfig, preset: str | None) -> list[str]:
+    """Return the cases and what trainings start from: the data set's plan, with where its reasons are, or a preset."""
     from simcvd.data.plan.plan_file import FILE_NAME, read_plan
 
-    plan, cases = read_plan(folder), training_cases(info, config.data)
+    plan, cases = read_plan(folder) if preset == PLAN else None, training_cases(info, config.data)
     head = (
         f"{info.name}: {len(cases.labeled)} labelled, {len(cases.unlabeled)} unlabelled, {len(info.splits.val)} val, "
         f"{len(info.splits.test)} test cases; classes {', '.join(info.classes)}."
     )
     if plan is None:
-        return [head, f"It has no plan; trainings start from the preset {info.preset or DEFAULT_PRESET}."]
+        return [head, f"Trainings start from the preset {preset or DEFAULT_PRESET}."]
     settings = ", ".join(f"{key}={written(value)}" for key, value in plan.items())
     return [head, f"Its plan, with the reasons in {folder / FILE_NAME}: {settings}."]

@@ -99,7 +99,8 @@ class Opened:
         # Measuring took some of it.
         left_s = None if limit_s is None else limit_s - (time.monotonic() - began)
         schedule = make_schedule(replace(self._wanted(forecast), time_s=left_s, asked=asked), forecast.times)
-        plan = tuple(plan_lines(self.base.dataset, self.info, next(iter(self.configs.values()))))
+        first = next(iter(self.configs.values()))
+        plan = tuple(plan_lines(self.base.dataset, self.info, first, self.base.changes.preset))
         start = (*self.request.start, *earlier_best(self.base.runs, self.request.stage_name("search"), self.configs))
         return TuneRecord(identity, schedule, dict(forecast.smaller), start, plan, limit_s)
 
