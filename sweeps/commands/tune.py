@@ -119,6 +119,7 @@ def tune(
     Supervised training, the method at its defaults and at its best settings are compared on test cases. The same
     command again continues.
     """
+    from simcvd.config import apply_settings, load_preset
     from simcvd.data.dataset_info import open_info
     from simcvd.methods.registry import check_known
     from sweeps.definition.changes import Changes
@@ -141,8 +142,10 @@ def tune(
     preset = preset or (PHANTOM_PRESET if dataset is None else None)
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--name is '{name}', expected letters, digits, dots, dashes and underscores, a letter first.")
+    overrides, first = assignments(changes), tuple(read_start(file) for file in start or ())
     held = ExitStack()
     if dataset is None:
+        apply_settings(load_preset(preset or PHANTOM_PRESET), overrides)  # a wrong one is told before the set is made
         dataset = phantom_or_look(runs, held, looks=dry_run)
     own_name = name or f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', open_info(dataset).name)}"
     request = TuneRequest(
@@ -151,7 +154,7 @@ def tune(
             sweep=placeholder(own_name),
             dataset=dataset,
             runs=runs,
-            changes=Changes(overrides=assignments(changes), preset=preset),
+            changes=Changes(overrides=overrides, preset=preset),
             resources=resources,
             budget=Budget(gpu_hours=gpu_hours, time_s=time_s),
             retry_failed=retry_failed,
@@ -162,7 +165,7 @@ def tune(
         trials=trials,
         seeds=seeds,
         sampler=sampler.value,
-        start=tuple(read_start(file) for file in start or ()),
+        start=first,
         skip=skipped,
     )
     with held:

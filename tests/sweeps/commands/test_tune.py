@@ -65,6 +65,13 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize("options", [["--set", "training.stepz=3"], ["--start", "missing.yaml"], ["--name", "a/b"]])
+def test_a_mistake_is_told_before_the_built_in_set_is_made(run: Run, tmp_path: Path, options: list[str]) -> None:
+    done = run("tune", "--out", str(tmp_path / "runs"), *options)
+    assert done.exit_code == 2
+    assert not (tmp_path / "runs").exists()
+
+
 def test_what_is_asked_becomes_one_request(run: Run, phantom: Path, tmp_path: Path, asked: list[Any]) -> None:
     done = run(
         *("tune", str(phantom), "--out", str(tmp_path), "--time-budget", "1h", "--methods", "simcvd,dtc"),
