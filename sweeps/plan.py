@@ -141,6 +141,7 @@ def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: S
         published=sweep.published,
         overrides=dotted(request.changes.overrides),
         with_test=request.with_test,
+        sides=sweep.test,
         variants=tuple(_row(variant) for variant in variants),
     )
     try:

@@ -38,6 +38,11 @@ class Metric:
         return f"[{self.unit}]" if self.unit else ""
 
     @property
+    def difference_unit(self) -> str:
+        """What differences are counted in: of percentages it is points."""
+        return {"%": "points", "voxel": "voxels"}.get(self.unit, self.unit)
+
+    @property
     def heading(self) -> str:
         """Label and unit."""
         return f"{self.label} {self.bracketed}".strip()
@@ -98,9 +103,8 @@ def shown(value: float | None, metric: Metric, sign: str = "") -> str:
 
 
 def points(difference: float, metric: Metric) -> str:
-    """Return a difference with its sign and unit; of percentages it is points."""
-    unit = "points" if metric.unit == "%" else metric.unit
-    return f"{metric.scale * difference:+.{metric.digits}f} {unit}".strip()
+    """Return a difference with its sign and unit."""
+    return f"{shown(difference, metric, '+')} {metric.difference_unit}".strip()
 
 
 def shown_p(value: float | None) -> str:

@@ -9,6 +9,7 @@ from analysis.comparison.notes_on_tests import notes_on_tests
 from analysis.comparison.row import Compared, Row
 from analysis.comparison.verdict import NOT_NORMAL, SIGNIFICANT, few_cases, finding, one_training
 from analysis.runs.replicate import Replicate, have_splits, luck, named, span
+from analysis.runs.sweep import Sides
 from simcvd.nested import written
 
 SPREAD: Final = {"sd": "Mean and SD (n - 1)", "ci": "Mean and half of its 95 % t interval"}
@@ -22,7 +23,7 @@ def notes(
     split: str,
     reference: str | None,
     overrides: Mapping[str, Any] | None = None,
-    two_sided: bool = False,
+    sides: Sides = "two-sided",
     replicates: Sequence[Replicate] = (),
 ) -> list[str]:
     """Return the notes of a table, what it shows first, then warnings, then what was left out.
@@ -32,11 +33,11 @@ def notes(
         split: split that was scored.
         reference: name of the reference variant, if any.
         overrides: settings that the command gave for all variants.
-        two_sided: whether the tests ask for a difference to either side.
+        sides: what the tests ask for.
         replicates: all that the sweep planned.
     """
     one_class = len({row.class_id for row in found[0].rows}) == 2
-    told = list(_what(found, split, reference, one_class, two_sided, replicates))
+    told = list(_what(found, split, reference, one_class, sides, replicates))
     if overrides:
         given = ", ".join(f"{key}={written(value)}" for key, value in overrides.items())
         told.append(f"Set by the command, where a variant does not set it itself: {given}.")
@@ -55,7 +56,7 @@ def _what(
     split: str,
     reference: str | None,
     one_class: bool,
-    two_sided: bool,
+    sides: Sides,
     replicates: Sequence[Replicate],
 ) -> Iterator[str]:
     splits = have_splits(replicates)
@@ -68,7 +69,7 @@ def _what(
     if reference is None:
         yield "No reference is named, so nothing is compared."
         return
-    yield from notes_on_tests(found, reference, one_class, two_sided)
+    yield from notes_on_tests(found, reference, one_class, sides)
 
 
 def _by_text(found: Sequence[Compared], one_class: bool) -> Iterator[str]:

@@ -8,23 +8,24 @@ from analysis.comparison.metric import joined, labels, shown
 from analysis.comparison.row import Compared, Row
 from analysis.comparison.verdict import POWER, detectable, usual_cases
 from analysis.runs.replicate import several_splits
+from analysis.runs.sweep import Sides
 
 
-def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, two_sided: bool) -> Iterator[str]:
+def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, sides: Sides) -> Iterator[str]:
     """Say which tests there are, for which family they are adjusted, what they rest on and what they can find.
 
     Args:
         found: the metrics that the table shows, with the same variants and classes in the same order.
         reference: name of the reference variant.
         one_class: whether there is one class only.
-        two_sided: whether the tests ask for a difference to either side.
+        sides: what the tests ask for.
     """
     tests = [sum(_tested(row) is not None for row in each.means) for each in found]
     each_of = [*([] if one_class else ["class"]), *(["metric"] if len(found) > 1 else [])]
     family = f"{_span(tests)}{f' of each {joined(each_of)}' if each_of else ''}"
     yield (
-        f"p: paired {'two' if two_sided else 'one'}-sided t-test over cases, alternative: "
-        f"{_either(found, reference) if two_sided else _alternative(found, reference)}; "
+        f"p: paired {sides} t-test over cases, alternative: "
+        f"{_either(found, reference) if sides == 'two-sided' else _alternative(found, reference)}; "
         + (f"adjusted by Holm's method for the {family}." if any(tests) else "there is nothing to test.")
     )
     if len(found) > 1 and any(tests):
@@ -82,7 +83,7 @@ def _detectable(found: Sequence[Compared]) -> Iterator[str]:
         least = detectable(tested)
         if least is not None:
             told.setdefault(usual_cases(tested), []).append(
-                f"{label} {shown(least, each.metric)} {each.metric.unit}".strip()
+                f"{label} {shown(least, each.metric)} {each.metric.difference_unit}".strip()
             )
     for n, sizes in told.items():
         yield (

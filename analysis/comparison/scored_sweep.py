@@ -17,7 +17,7 @@ from analysis.comparison.row import Compared, Row, Trials
 from analysis.errors import AnalysisError
 from analysis.runs.records import read_cases, read_trials
 from analysis.runs.replicate import Replicate, counts, in_order
-from analysis.runs.sweep import PlannedVariant, Sweep, hint, read_sweep
+from analysis.runs.sweep import PlannedVariant, Sides, Sweep, hint, read_sweep
 from analysis.runs.training_cases import COLUMNS as TRAINING_COLUMNS
 from analysis.runs.training_cases import training_cases
 from analysis.statistics import Alternative, t_interval
@@ -42,7 +42,7 @@ class ScoredSweep:
         sweep: what was planned.
         split: `test`, or `val` for a data set without test cases.
         reference: the variant that the others are compared with, if any.
-        two_sided: whether the tests ask for a difference to either side.
+        sides: what the tests ask for.
         cases: case ids in rising order.
         classes: name of each foreground class by its id, in rising order.
         found: rows, pairs and scores of each metric, the sweep's own first; all have the same variants and classes in
@@ -53,7 +53,7 @@ class ScoredSweep:
     sweep: Sweep
     split: str
     reference: str | None
-    two_sided: bool
+    sides: Sides
     cases: tuple[str, ...]
     classes: Mapping[int, str]
     found: tuple[Compared, ...]
@@ -78,7 +78,7 @@ class ScoredSweep:
     def notes(self) -> tuple[str, ...]:
         """All that a reader must know, in sentences."""
         sweep = self.sweep
-        return tuple(notes(self.found, self.split, self.reference, sweep.overrides, self.two_sided, sweep.replicates))
+        return tuple(notes(self.found, self.split, self.reference, sweep.overrides, self.sides, sweep.replicates))
 
     def each(self) -> tuple["ScoredSweep", ...]:
         """Return each metric alone."""
@@ -97,7 +97,7 @@ def score_sweep(
     metrics: str | Sequence[str] | None = None,
     reference: str | None = None,
     *,
-    two_sided: bool = False,
+    sides: Sides | None = None,
     split: str | None = None,
     settings: bool = False,
 ) -> ScoredSweep:
@@ -112,7 +112,7 @@ def score_sweep(
         sweep: the sweep, or the name of its folder in `runs/sweeps`.
         metrics: one or several columns of the case records; None takes all that the sweep names.
         reference: name of the variant to compare with; None takes the sweep's.
-        two_sided: whether to hold "different" against "no difference", not "the reference is better".
+        sides: what the tests ask for; None takes the sweep's.
         split: `test` or `val`; None takes `test`, or `val` for a data set without test cases.
         settings: whether to read the trials' records whole, with every setting.
 
@@ -127,7 +127,7 @@ def score_sweep(
     cases = read_cases(runs, _finished(trials), [*_CASE_COLUMNS, *names])
     if split is None:
         split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
-    return score(sweep, trials, cases[cases["split"] == split], split, chosen, base, two_sided)
+    return score(sweep, trials, cases[cases["split"] == split], split, chosen, base, sides or sweep.sides)
 
 
 def score(
@@ -137,7 +137,7 @@ def score(
     split: str,
     metrics: Sequence[Metric],
     reference: str | None,
-    two_sided: bool = False,
+    sides: Sides = "two-sided",
 ) -> ScoredSweep:
     """Score rows of cases.
 
@@ -148,7 +148,7 @@ def score(
         split: what to call the cases.
         metrics: what to compare.
         reference: the variant that the others are compared with, if any.
-        two_sided: as for `score_sweep`.
+        sides: as for `score_sweep`.
 
     Raises:
         AnalysisError: scores that can't be compared.
@@ -162,7 +162,7 @@ def score(
         others = [name for name in scores if reference is not None and name != reference]
         pairs = {name: pair(scores[name], scores[str(reference)]) for name in others}
         pooled = pooled_seed_variance(scores.values()) if pairs else []
-        side: Alternative = "different" if two_sided else metric.alternative
+        side: Alternative = "different" if sides == "two-sided" else metric.alternative
         differences = {
             column: adjusted(
                 {name: compare(own, column, side, pooled[column] if pooled else None) for name, own in pairs.items()}
@@ -172,7 +172,7 @@ def score(
         rows = tuple(_rows(sweep, trials, scores, differences, reference))
         found.append(Compared(metric, rows, pairs, scores))
     any_scores = trial_scores[metrics[0].name]
-    return ScoredSweep(sweep, split, reference, two_sided, any_scores.cases, any_scores.classes, tuple(found), trials)
+    return ScoredSweep(sweep, split, reference, sides, any_scores.cases, any_scores.classes, tuple(found), trials)
 
 
 def choose_reference(sweep: Sweep, asked: str | None) -> str | None:

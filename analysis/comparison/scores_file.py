@@ -20,7 +20,7 @@ from analysis.comparison.scored_sweep import ScoredSweep, choose_reference, scor
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate
 from analysis.runs.scores_table import ScoresTable, as_table, cleaned
-from analysis.runs.sweep import PlannedVariant, Sweep
+from analysis.runs.sweep import PlannedVariant, Sides, Sweep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +92,7 @@ def tables_of_scores(
     metric: str | Sequence[str],
     *,
     reference: str | None = None,
-    two_sided: bool = False,
+    sides: Sides = "two-sided",
     name: str | None = None,
     **more: Unpack[MoreColumns],
 ) -> ScoredSweep:
@@ -106,7 +106,7 @@ def tables_of_scores(
         variant: column of the method or setting.
         metric: column of the scores, or several.
         reference: the variant to compare with; None compares nothing.
-        two_sided: whether to hold "different" against "no difference", not "the reference is better".
+        sides: what the tests ask for.
         name: what to call it; None takes the file's name.
         more: `seed`, `class_name`, `higher_is_better` and `unit` as in `ScoreColumns`.
 
@@ -132,7 +132,7 @@ def tables_of_scores(
         for own, better in zip(metrics, directions, strict=True)
     ]
     chosen = choose_reference(sweep, None if reference is None else cleaned(reference))
-    return score(sweep, trials, cases.assign(**values), "", known_metrics, chosen, two_sided)
+    return score(sweep, trials, cases.assign(**values), "", known_metrics, chosen, sides)
 
 
 def _keys(table: ScoresTable, columns: ScoreColumns) -> "pd.DataFrame":

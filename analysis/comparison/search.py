@@ -164,7 +164,7 @@ def read_search_result(runs: Path, name: str) -> SearchResult | None:
 
 def _fresh(runs: Path, name: str, metric: str, split: str) -> Difference | None:
     """Return best minus base on fresh seeds; None where one of them has no finished trial."""
-    rows = score_sweep(runs, name, metric, two_sided=True, split=split).rows
+    rows = score_sweep(runs, name, metric, sides="two-sided", split=split).rows
     found = next((row.difference for row in rows if row.variant == BEST_ROW and row.class_id is None), None)
     return found if found is not None and found.test.difference is not None else None
 

@@ -12,7 +12,7 @@ from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.settings import settings_of, varying_keys
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate, have_splits, luck
-from analysis.runs.sweep import hint
+from analysis.runs.sweep import Sides, hint
 
 if TYPE_CHECKING:
     from analysis.comparison.aggregate import Floats
@@ -87,6 +87,7 @@ class Comparison:
         reference: the variant that the others are compared with, if any.
         pairs: every other variant against it; empty without one.
         varying: dotted keys of the settings that set the variants apart.
+        sides: what the tests ask for.
     """
 
     sweep: str
@@ -99,6 +100,7 @@ class Comparison:
     reference: str | None
     pairs: tuple[PairedCases, ...]
     varying: tuple[str, ...] = ()
+    sides: Sides = "two-sided"
 
     @property
     def scored(self) -> tuple[VariantValues, ...]:
@@ -177,6 +179,7 @@ def comparison_of(scored: ScoredSweep, class_name: str | None = None) -> Compari
             for row in rows
             if row.difference is not None
         ),
+        sides=scored.sides,
         varying=varying_keys(settings.values()),
     )
 

@@ -78,7 +78,8 @@ def forest_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
 def forest_caption(data: Comparison) -> str:
     """Say what the figure shows and what is missing."""
     metric, level = data.metric, f"{100 * LEVEL:g} %"
-    tail = "higher" if metric.higher_is_better else "lower"
+    better = "higher" if metric.higher_is_better else "lower"
+    alternative = f"is {better}" if data.sides == "one-sided" else "differs"
     tests = sum(pairs.difference.p_holm is not None for pairs in data.pairs)
     several = f", adjusted by Holm's method for {tests} comparisons" if tests > 1 else ""
     text = (
@@ -88,12 +89,12 @@ def forest_caption(data: Comparison) -> str:
     if _over_seeds(data):
         text += (
             f"Thin line: {level} interval over {data.chance} and cases. Filled: the widest interval excludes 0. "
-            f"p: paired one-sided t-test over cases; p over {data.chance}: the same comparison tested over "
+            f"p: paired {data.sides} t-test over cases; p over {data.chance}: the same comparison tested over "
             f"{data.chance} and cases; "
         )
     else:
-        text += "Filled: the interval excludes 0. p: paired one-sided t-test over cases; "
-    text += f"alternative: the {metric.label} of {data.reference} is {tail}{several}."
+        text += f"Filled: the interval excludes 0. p: paired {data.sides} t-test over cases; "
+    text += f"alternative: the {metric.label} of {data.reference} {alternative}{several}."
     if all(one_training(pairs.difference.replicates) for pairs in data.paired):
         text += " One seed each: another training could undo a difference."
     if outside := _beyond(data):

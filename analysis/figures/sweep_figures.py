@@ -27,7 +27,7 @@ from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sen
 from analysis.figures.study import Study
 from analysis.figures.study_file import read_study
 from analysis.figures.training import training_caption, training_figure
-from analysis.runs.sweep import PlannedVariant, read_sweep
+from analysis.runs.sweep import PlannedVariant, Sides, read_sweep
 from analysis.runs.training_log import read_training_logs
 from simcvd.files import fitting_name, write_file
 
@@ -89,6 +89,7 @@ def sweep_figures(
     metric: str | None = None,
     reference: str | None = None,
     dataset: Path | None = None,
+    sides: Sides | None = None,
 ) -> SweepFigures:
     """Choose the figures of `runs/sweeps/sweep_name` that its finished trials allow.
 
@@ -108,12 +109,13 @@ def sweep_figures(
         metric: a column of the case records; None takes the sweep's.
         reference: name of the variant to compare with; None takes the sweep's.
         dataset: the data set folder, where the images are; None takes the one that the sweep ran on.
+        sides: what the tests ask for; None takes the sweep's.
 
     Raises:
         AnalysisError: no such sweep, metric, variant or data set, a damaged file, or scores that can't be compared.
     """
     sweep = read_sweep(runs, sweep_name)
-    scored = score_sweep(runs, sweep, metric or sweep.metric, reference, settings=True)
+    scored = score_sweep(runs, sweep, metric or sweep.metric, reference, sides=sides, settings=True)
     comparison = comparison_of(scored)
     cases = read_cases_of_sweep(runs, sweep, comparison, dataset)
     found = [*_of_scores(comparison), *_of_cases(cases, comparison.metric)]
@@ -129,6 +131,8 @@ def write_figures(
     metric: str | None = None,
     reference: str | None = None,
     dataset: Path | None = None,
+    *,
+    sides: Sides | None = None,
     on_figure: Callable[[int, int], None] = lambda done, total: None,
     workers: int | None = 1,
 ) -> WrittenFigures:
@@ -137,18 +141,19 @@ def write_figures(
     Another metric than the sweep's, or another reference, has a folder of its own in it.
 
     Args:
-        runs: as of `sweep_figures`, like the next four.
+        runs: as of `sweep_figures`, like the next five.
         sweep_name: see there.
         metric: see there.
         reference: see there.
         dataset: see there.
+        sides: see there.
         on_figure: is told how many figures are written and how many there are, at first and after each.
         workers: processes that draw; see `draw_all`.
 
     Raises:
         AnalysisError: as `sweep_figures`, or nothing can be drawn yet.
     """
-    found = sweep_figures(runs, sweep_name, metric, reference, dataset)
+    found = sweep_figures(runs, sweep_name, metric, reference, dataset, sides)
     folder, sweep = runs / "sweeps" / sweep_name / "figures", found.scored.sweep
     drawn = found.scored.main.metric.name, found.scored.reference
     if drawn != (sweep.metric, sweep.reference):

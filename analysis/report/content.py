@@ -18,6 +18,7 @@ from analysis.report.setup import Fact, SettingsShown, read_environment, read_se
 from analysis.report.summary import Paragraph, summarise
 from analysis.report.unfinished import UnfinishedTrial, unfinished_trials
 from analysis.report.values import Values, values_of
+from analysis.runs.sweep import Sides
 
 _LEAST_POINTS = 3
 
@@ -44,7 +45,7 @@ class Report:
         dataset: the data set's name.
         made: when and by which version, in words.
         summary: what was found, how sure.
-        scored: the scores and comparisons; p-values are two-sided.
+        scored: the scores and comparisons.
         values: each case's value of every variant.
         swept: the setting, where a single numeric one was swept.
         curves: training curves.
@@ -78,6 +79,7 @@ def read_report(
     reference: str | None = None,
     dataset: Path | None = None,
     *,
+    sides: Sides | None = None,
     cases: bool = True,
     on_case: Callable[[int, int, str], None] | None = None,
     clock: Callable[[], datetime] = datetime.now,
@@ -89,6 +91,7 @@ def read_report(
         sweep_name: folder name of the sweep.
         reference: name of the variant to compare with; None takes the sweep's.
         dataset: the data set folder; None takes the one that the sweep ran on.
+        sides: as for `score_sweep`.
         cases: whether to read images and masks for the case browser.
         on_case: is told how many cases of how many are encoded, and which was the last.
         clock: tells the date.
@@ -98,7 +101,7 @@ def read_report(
     """
     if dataset is not None and not (dataset / "cases").is_dir():
         raise AnalysisError(f"There is no data set in {dataset}; give the folder that the sweep {sweep_name} ran on.")
-    scored = score_sweep(runs, sweep_name, None, reference, two_sided=True, settings=True)
+    scored = score_sweep(runs, sweep_name, None, reference, sides=sides, settings=True)
     sweep, trials = scored.sweep, scored.trials
     values = values_of(scored)
     settings = read_settings(sweep, trials)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from analysis.comparison.metric import Metric, shown
+from analysis.comparison.metric import Metric, points, shown
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.verdict import (
@@ -57,7 +57,7 @@ def summarise(scored: ScoredSweep) -> list[Paragraph]:
     """Say what a sweep found: means, differences from the reference, what they rest on, and what weakens them.
 
     Args:
-        scored: the sweep, scored with `two_sided`, since the summary speaks of both directions.
+        scored: the sweep.
     """
     rows = scored.main.means
     told = [Paragraph("plain", " ".join(_setting(scored, rows)))]
@@ -77,7 +77,7 @@ def difference_text(finding: Finding, metric: Metric) -> str:
     `+0.90 points (95 % CI 0.30 to 1.50), p = 0.012; over seeds and cases p = 0.034`
     """
     each = finding.difference
-    text = f"{shown(finding.mean, metric, sign='+')} {unit(metric)}"
+    text = points(finding.mean, metric)
     if each.interval.low is not None:
         text += f" (95 % CI {shown(each.interval.low, metric)} to {shown(each.interval.high, metric)})"
     if each.p_holm is not None:
@@ -91,11 +91,6 @@ def p_text(p: float) -> str:
     """Return `p = 0.012`, or the bound that it lies beyond, unbroken."""
     text = "p < 0.001" if p < 0.001 else "p > 0.999" if p > 0.999 else f"p = {p:.3f}"
     return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def unit(metric: Metric) -> str:
-    """Return what differences are counted in: percent makes points."""
-    return {"%": "points", "voxel": "voxels"}.get(metric.unit, metric.unit)
 
 
 def count(number: int, what: str) -> str:
@@ -167,7 +162,7 @@ def _differences(scored: ScoredSweep, rows: Sequence[Row], found: Sequence[Findi
                 "better" if good else "worse",
                 f"{count(len(own), 'variant').capitalize()} {'scores' if len(own) == 1 else 'score'} {verdict} in "
                 f"{metric.label} than the reference, that is {'better' if good else 'worse'}, by more than the choice "
-                f"of cases explains (p < {SIGNIFICANT:g}, two-sided, Holm-adjusted for "
+                f"of cases explains (p < {SIGNIFICANT:g}, {scored.sides}, Holm-adjusted for "
                 f"{count(len(found), 'comparison')}):",
                 tuple((one.variant, difference_text(one, metric)) for one in own),
             )
@@ -180,8 +175,8 @@ def _differences(scored: ScoredSweep, rows: Sequence[Row], found: Sequence[Findi
         size = detectable([one.difference for one in found if one.difference.test.p is not None])
         if size is not None:
             text += (
-                f" With these cases, a true difference of {shown(size, metric)} {unit(metric)} would be found four "
-                "times out of five, smaller ones less often."
+                f" With these cases, a true difference of {shown(size, metric)} {metric.difference_unit} would be found "
+                "four times out of five, smaller ones less often."
             )
         yield Paragraph("open", text, tuple((one.variant, difference_text(one, metric)) for one in own))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from analysis.report.content import Report, read_report
 from analysis.report.page import render
+from analysis.runs.sweep import Sides
 from simcvd.files import write_file
 
 
@@ -30,6 +31,7 @@ def write_report(
     reference: str | None = None,
     dataset: Path | None = None,
     *,
+    sides: Sides | None = None,
     cases: bool = True,
     on_case: Callable[[int, int, str], None] | None = None,
 ) -> WrittenReport:
@@ -40,13 +42,14 @@ def write_report(
         sweep_name: see there.
         reference: see there.
         dataset: see there.
+        sides: see there.
         cases: see there.
         on_case: see there.
 
     Raises:
         AnalysisError: as `read_report`.
     """
-    report = read_report(runs, sweep_name, reference, dataset, cases=cases, on_case=on_case)
+    report = read_report(runs, sweep_name, reference, dataset, sides=sides, cases=cases, on_case=on_case)
     content = render(report).encode()
     path = runs / "sweeps" / sweep_name / "report.html"
     write_file(path, content)

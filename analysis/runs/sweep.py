@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate, in_order
@@ -17,6 +17,8 @@ from simcvd.files import write_file
 from simcvd.nearest import did_you_mean
 
 SWEEP_FILE: Final = "sweep.yaml"
+Sides = Literal["two-sided", "one-sided"]
+"""What a test asks for: any difference, or the reference being better, as the paper's tests do."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Sweep:
         dataset_digest: of the data set that it ran on; None where that is not recorded.
         label_splits: `label_split`, `labeled` and `cases` of each draw of the labelled cases.
         with_test: whether its trials' test cases are scored; not where they only choose.
+        sides: what its tests ask for.
     """
 
     name: str
@@ -82,6 +85,7 @@ class Sweep:
     dataset_digest: str | None = None
     label_splits: tuple[Mapping[str, Any], ...] = ()
     with_test: bool = True
+    sides: Sides = "two-sided"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -194,6 +198,7 @@ def _content(sweep: Sweep) -> dict[str, Any]:
         "metric": sweep.metric,
         "also": list(sweep.also),
         "reference": sweep.reference,
+        **({} if sweep.sides == "two-sided" else {"test": sweep.sides}),
         "dataset": {key: value for key, value in dataset.items() if value is not None},
         "seeds": list(dict.fromkeys(replicate.seed for replicate in sweep.variants[0].trials)),
         **({"label_splits": [dict(each) for each in sweep.label_splits]} if sweep.label_splits else {}),
@@ -248,6 +253,7 @@ def _parse(runs: Path, name: str, content: Any) -> Sweep:
         dataset_digest=_word(content["dataset"].get("digest")),
         label_splits=tuple(content.get("label_splits") or ()),
         with_test=content.get("with_test", True) is not False,
+        sides="one-sided" if content.get("test") == "one-sided" else "two-sided",
     )
 
 

@@ -9,6 +9,7 @@ from analysis.comparison.scores_file import ScoreColumns, tables_of_scores
 from analysis.errors import AnalysisError
 from analysis.published import PublishedTable, published_of
 from analysis.runs.scores_table import SUFFIXES, as_table
+from analysis.runs.sweep import Sides
 from analysis.tables.style import Style
 from analysis.tables.table import Table, make_sheet
 
@@ -20,13 +21,13 @@ class Request:
     Attributes:
         metrics: what to show; empty takes those that the sweep names.
         reference: the variant to compare with; None takes the sweep's.
-        two_sided: whether the tests ask for a difference to either side.
+        sides: what the tests ask for; None takes the sweep's, of a file both sides.
         style: how values are shown.
     """
 
     metrics: tuple[str, ...] = ()
     reference: str | None = None
-    two_sided: bool = False
+    sides: Sides | None = None
     style: Style = field(default_factory=Style)
 
 
@@ -52,7 +53,7 @@ def sheet_of_sweeps(
     if len(set(places)) < len(places):
         raise AnalysisError("A sweep is named twice; name each once.")
     tables = [
-        score_sweep(runs, name, request.metrics or None, request.reference, two_sided=request.two_sided)
+        score_sweep(runs, name, request.metrics or None, request.reference, sides=request.sides)
         for runs, name in places
     ]
     names = [name for _, name in places]
@@ -91,7 +92,7 @@ def sheet_of_scores(path: Path, columns: ScoreColumns, request: Request, block: 
         reference=request.reference,
         higher_is_better=columns.higher_is_better,
         unit=columns.unit,
-        two_sided=request.two_sided,
+        sides=request.sides or "two-sided",
     )
     return make_sheet([found], request.style, None if block is None else [_paper(found, block)])
 

@@ -12,7 +12,7 @@ from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from analysis.errors import AnalysisError
 from analysis.published import PublishedTable
-from analysis.runs.sweep import read_sweep
+from analysis.runs.sweep import Sides, read_sweep
 from analysis.runs.training_cases import differ
 from analysis.tables.lines import STARS, ClassLines, Line, Value, marked, sections_of, tested_over_seeds
 from analysis.tables.style import Style
@@ -160,12 +160,12 @@ def ablation_table(
     metric: str | None = None,
     reference: str | None = None,
     *,
-    two_sided: bool = False,
+    sides: Sides | None = None,
     split: str | None = None,
 ) -> Table:
     """Build the table of one metric of `runs/sweeps/sweep_name`, by default the sweep's own; see `score_sweep`."""
     sweep = read_sweep(runs, sweep_name)
-    return Table((score_sweep(runs, sweep, metric or sweep.metric, reference, two_sided=two_sided, split=split),))
+    return Table((score_sweep(runs, sweep, metric or sweep.metric, reference, sides=sides, split=split),))
 
 
 def overview(
@@ -174,10 +174,10 @@ def overview(
     reference: str | None = None,
     metrics: Sequence[str] | None = None,
     *,
-    two_sided: bool = False,
+    sides: Sides | None = None,
 ) -> Table:
     """Build the table of several metrics of `runs/sweeps/sweep_name`, by default all of its own; see `score_sweep`."""
-    return Table((score_sweep(runs, sweep_name, metrics, reference, two_sided=two_sided),))
+    return Table((score_sweep(runs, sweep_name, metrics, reference, sides=sides),))
 
 
 def make_sheet(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.runs.sweep import Sides
 from simcvd.errors import UserError
 from simcvd.files import fitting_name
 from sweeps.commands.console import ProgressLine, print_json
@@ -24,6 +25,14 @@ SweepArgument = Annotated[
 NamedRunsOption = Annotated[Path, typer.Option("--out", metavar="RUNS", help="Runs folder, where SWEEP is a name.")]
 ReferenceOption = Annotated[
     str | None, typer.Option(metavar="VARIANT", help="Compare with this variant. Default: the sweep's own.")
+]
+OneSidedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--one-sided/--two-sided",
+        help="Test for the reference being better, as the paper does, or for any difference. Default: the sweep's own "
+        "(any, unless its file says `test: one-sided`).",
+    ),
 ]
 ImagesOption = Annotated[
     Path | None, typer.Option(metavar="DATASET", help="Where the images are, if not where the sweep found them.")
@@ -111,9 +120,7 @@ def tables(
         typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ...; repeatable. Default: the sweep's own."),
     ] = None,
     reference: ReferenceOption = None,
-    two_sided: Annotated[
-        bool, typer.Option("--two-sided", help="Test for any difference. Default: for the reference being better.")
-    ] = False,
+    one_sided: OneSidedOption = None,
     spread: Annotated[
         SpreadChoice, typer.Option(help="Beside a mean: SD over cases, or half of its 95 % interval.")
     ] = SpreadChoice.sd,
@@ -157,7 +164,7 @@ def tables(
     from analysis.tables.request import Request, is_scores_file, sheet_of_scores, sheet_of_sweeps
     from sweeps.storage.location import brought
 
-    request = Request(tuple(metric or ()), reference, two_sided, Style(spread.value, significance.value))
+    request = Request(tuple(metric or ()), reference, _sides(one_sided), Style(spread.value, significance.value))
     columns = ScoreColumns(case, variant, seed, class_name, higher_is_better, None if unit is None else unit.value)
     if len(sources) == 1 and is_scores_file(sources[0]):
         if published and block is None:
@@ -197,6 +204,7 @@ def figures(
         str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
     ] = None,
     reference: ReferenceOption = None,
+    one_sided: OneSidedOption = None,
     dataset: ImagesOption = None,
 ) -> None:
     """Draw a sweep's figures as PDF, SVG and PNG, with captions, into RUNS/sweeps/NAME/figures.
@@ -209,7 +217,9 @@ def figures(
 
     folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
-        written = write_figures(folder, name, metric, reference, dataset, progress, workers=None)
+        written = write_figures(
+            folder, name, metric, reference, dataset, sides=_sides(one_sided), on_figure=progress, workers=None
+        )
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
         typer.echo(f"{file}.{kinds[0] if len(kinds) == 1 else '{' + ','.join(kinds) + '}'}")
@@ -221,6 +231,7 @@ def report(
     named: SweepArgument,
     runs: NamedRunsOption = RUNS,
     reference: ReferenceOption = None,
+    one_sided: OneSidedOption = None,
     dataset: ImagesOption = None,
     no_cases: Annotated[bool, typer.Option("--no-cases", help="Leave images and masks out.")] = False,
 ) -> None:
@@ -233,10 +244,16 @@ def report(
 
     folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("encoding", "cases") as progress:
-        written = write_report(folder, name, reference, dataset, cases=not no_cases, on_case=progress)
+        written = write_report(
+            folder, name, reference, dataset, sides=_sides(one_sided), cases=not no_cases, on_case=progress
+        )
     typer.echo(f"{written.path} ({written.size / 1e6:.1f} MB)")
     if not no_cases and not written.report.browser.pictures:
         typer.echo(" ".join(written.report.browser.notes), err=True)
+
+
+def _sides(one_sided: bool | None) -> Sides | None:
+    return None if one_sided is None else "one-sided" if one_sided else "two-sided"
 
 
 def sweep_at(path: Path) -> tuple[Path, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from analysis.runs.sweep import Sides
 from simcvd.config import DEFAULT_PRESET, apply_settings, load_preset
 from simcvd.config.edit import flatten
 from simcvd.config.types import Seed
@@ -62,6 +63,11 @@ class SweepFile(SweepModel):
     )
     metric: MetricName = Field("dice", description="Metric of the ablation table.")
     also: list[MetricName] = Field([], description="Further metrics; all are then shown in one table, `metric` first.")
+    test: Sides = Field(
+        "two-sided",
+        description="What the paired tests ask for: any difference, or the reference being better (`one-sided`, as in "
+        "the paper).",
+    )
     published: str | None = Field(None, description="Key of the published table that belongs to this sweep.")
 
     @model_validator(mode="before")

@@ -173,7 +173,7 @@ class _Run:
         methods = self._opened.methods
         sweep = confirm_sweep(name, methods, method, tuned, self._schedule.seeds)
         self._sweep("confirm", sweep, with_test=True)
-        scored = score_sweep(self._runs, name, two_sided=True)
+        scored = score_sweep(self._runs, name, sides="two-sided")
         best = max(scored.sweep.variants, key=lambda variant: self._mean(scored, variant.name))
         cases = scores_of_cases(self._runs, finished_trials(scored, best.name), scored.split)
         verdict = Verdict(scored, method, gain, self._learned(cases, 0), searched=self._schedule.trials > 0)
@@ -194,7 +194,7 @@ class _Run:
             name = self._request.stage_name("final")
             count = min(self._schedule.finals, wanted)
             self._sweep("final", final_sweep(name, method, settings, count), with_test=True)
-            scored = score_sweep(self._runs, name, two_sided=True)
+            scored = score_sweep(self._runs, name, sides="two-sided")
             own = finished_trials(scored, FINAL)
             if own:
                 trials = own

@@ -86,7 +86,7 @@ def test_label_splits_are_the_replicates_of_the_test_over_seeds(write_sweep: Wri
     assert found is not None
     assert found.over_seeds is not None
     pooled = seed_variance([split_means(given, name) for name in given])
-    expected = crossed_test(split_means(given, "a"), split_means(given, "ref"), "reference higher", pooled=pooled)
+    expected = crossed_test(split_means(given, "a"), split_means(given, "ref"), "different", pooled=pooled)
     assert (found.over_seeds.seeds, found.chance, pooled.degrees_of_freedom) == (2, "label splits", 2)
     assert found.over_seeds.p == pytest.approx(expected.p)
     assert found.over_seeds.difference == pytest.approx(found.test.difference)
@@ -98,7 +98,7 @@ def test_a_single_label_split_leaves_the_seeds_as_replicates(write_sweep: WriteS
     found = row_of(table, "a").difference
     values = {name: [[row["dice"] for row in rows] for rows in own.values()] for name, own in of_one.items()}
     pooled = seed_variance(list(values.values()))
-    expected = crossed_test(values["a"], values["ref"], "reference higher", pooled=pooled)
+    expected = crossed_test(values["a"], values["ref"], "different", pooled=pooled)
     assert found is not None
     assert found.over_seeds == expected
     assert (expected.seeds, found.chance) == (3, "seeds")
@@ -117,7 +117,7 @@ def test_a_split_that_lacks_a_seed_is_the_mean_over_those_that_both_sides_have(
     assert found is not None
     assert found.over_seeds is not None
     assert found.over_seeds.seeds == 2
-    assert found.over_seeds.p == pytest.approx(crossed_test(ours, theirs, "reference higher", pooled=pooled).p)
+    assert found.over_seeds.p == pytest.approx(crossed_test(ours, theirs, "different", pooled=pooled).p)
 
 
 def test_a_value_that_one_training_lacks_leaves_that_training_alone_out(write_sweep: WriteSweep, given: Given) -> None:
@@ -143,7 +143,7 @@ def test_a_variance_between_label_splits_is_not_taken_for_one_between_seeds(
     found = row_of(table, "a").difference
     ours, theirs = ([[row["dice"] for row in given[name][seed, 7]] for seed in range(3)] for name in ("a", "ref"))
     assert found is not None
-    assert found.over_seeds == crossed_test(ours, theirs, "reference higher")
+    assert found.over_seeds == crossed_test(ours, theirs, "different")
     assert {note.split(":")[0] for note in table.notes if note.startswith("p over")} == {
         "p over label splits",
         "p over seeds",

@@ -154,7 +154,7 @@ def scored(write_sweep: WriteSweep, cases: int, seeds: int, skewed: bool = False
     return score_sweep(
         write_sweep({"ref": {s: rows(0) for s in range(seeds)}, "a": {s: rows(luck[s] - 0.05) for s in range(seeds)}}),
         "toy",
-        two_sided=True,
+        sides="two-sided",
     )
 
 

@@ -21,7 +21,7 @@ def spread_around(mean, seed, sd=0.02):
 
 
 def told(runs, **given):
-    found = score_sweep(runs, "toy", two_sided=True, **given)
+    found = score_sweep(runs, "toy", sides="two-sided", **given)
     return summarise(found), found
 
 

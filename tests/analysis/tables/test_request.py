@@ -30,7 +30,7 @@ def test_a_file_of_scores_is_told_by_its_ending_unless_it_is_a_folder(tmp_path: 
 
 
 def test_what_was_asked_for_holds_for_the_table(runs: Path) -> None:
-    table = sheet_of_sweeps([(runs, "toy")], Request(("hd95_mm",), "SASSNet", two_sided=True))
+    table = sheet_of_sweeps([(runs, "toy")], Request(("hd95_mm",), "SASSNet", sides="two-sided"))
     assert [metric.name for metric in table.metrics] == ["hd95_mm"]
     assert table.sources[0].reference == "SASSNet"
     assert "two-sided" in table.sources[0].notes[1]

@@ -120,7 +120,7 @@ def test_metrics_of_one_label_are_told_apart(write_sweep: WriteSweep) -> None:
     rows = [row | {"hd95_mm": row["hd95_vox"]} for row in method_trial(0, 0)]
     runs = write_sweep({"a": {0: rows}, "ref": {0: rows}}, metric="hd95_vox", also=("hd95_mm",))
     table = overview(runs, "toy")
-    assert any("has lower HD95 [voxel] and HD95 [mm]" in note for note in table.sources[0].notes)
+    assert any("HD95 [voxel] and HD95 [mm] differ from the reference's" in note for note in table.sources[0].notes)
     assert "toy: HD95 [voxel] and HD95 [mm] on" in printed(table, 100).splitlines()[0]
 
 

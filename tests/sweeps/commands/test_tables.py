@@ -110,19 +110,22 @@ def test_several_metrics_make_one_table(runs: Path) -> None:
     assert "| variant | Dice [%] | p | p over seeds | HD95 [voxel] | p | p over seeds |" in text
 
 
-def test_tests_can_be_two_sided(runs: Path) -> None:
-    one, both = (tables(runs, "eight", *more, "--format", "csv").splitlines() for more in ((), ("--two-sided",)))
+def test_tests_can_be_one_sided(runs: Path) -> None:
+    one, both = (
+        tables(runs, "eight", *more, "--format", "csv").splitlines() for more in (("--one-sided",), ("--two-sided",))
+    )
     place = one[0].split(",").index("p")
     first, second = (float(lines[2].split(",")[place]) for lines in (one, both))
     assert second == pytest.approx(2 * first)
-    assert "two-sided t-test" in tables(runs, "eight", "--two-sided")
+    assert "one-sided t-test" in tables(runs, "eight", "--one-sided")
+    assert "two-sided t-test" in tables(runs, "eight")
 
 
 def test_stars_and_intervals_can_be_chosen(runs: Path) -> None:
     text = tables(runs, "eight", "--significance", "stars", "--spread", "ci", "--format", "md")
     values = [statistics.fmean(78 + 0.2 * ((3 * case + 5 + seed) % 7) for seed in (0, 1)) for case in range(12)]
     half = 2.200985 * statistics.stdev(values) / 12**0.5
-    assert f"| UA-MT | {statistics.fmean(values):.2f} ± {half:.2f}\\*\\*\\* |" in text
+    assert f"| UA-MT | {statistics.fmean(values):.2f} ± {half:.2f}\\*\\* |" in text
     assert "over seeds |" not in text
 
 

@@ -45,7 +45,7 @@ def _verdict(
         for seed in range(seeds, seeds - failed.get(name, 0), -1):
             variants[name][seed] = "nan"
     write_toy_sweep(runs, variants, reference="simcvd default")
-    return Verdict(score_sweep(runs, "toy", two_sided=True), "simcvd", 0.03, learned)
+    return Verdict(score_sweep(runs, "toy", sides="two-sided"), "simcvd", 0.03, learned)
 
 
 def test_a_gain_that_is_shown_is_taken(tmp_path: Path) -> None:
