@@ -1,4 +1,4 @@
-"""Run a sweep: plan it, start Ray, let Tune run what is not finished, and make the ablation table."""
+"""Run a sweep: plan it, start Ray, let Tune run what is not finished, and say what came out."""
 
 import time
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.runs.sweep import sweep_file
+from sweeps.average_mask import keep_average_mask
 from sweeps.gpu_meter import metered
 from sweeps.on_ray.job import TrialConfigs
 from sweeps.on_ray.lost import record_lost
@@ -53,11 +54,11 @@ class SweepOutcome:
 
 
 def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine: Engine | None = None) -> SweepOutcome:
-    """Run what is not finished of a sweep and write its table; the same call again continues where this one ended.
+    """Run what is not finished of a sweep and write its tables; the same call again continues where this one ended.
 
     Args:
         request: what is asked for.
-        console: where to show progress and the table.
+        console: where to show progress and the verdict.
         engine: what trains and scores, in place of `simcvd.training`.
 
     Raises:
@@ -81,7 +82,7 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
         if write_resolved(request, plan.variants):
             shown = sweep_file(request.runs, plan.name)
             tell(f"{shown} named other trials before; they stay, and their command shows them again.")
-        interrupted = False
+        interrupted, slots = False, None
         if plan.pending:
             data = storage.data(asked.dataset, request.dataset, tell)
             recorded = plan.recorded(runs)
@@ -89,11 +90,12 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
             terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
             with open_session(plan.name, subject, request.resources, terms, console) as session:
                 session = metered(session, [trial.id for trial in plan.pending], budget)
-                interrupted = _run_pending(plan, runs, session)
+                interrupted, slots = _run_pending(plan, runs, session), session.slots()
         pull()
         state = plan.reader(runs).read()
         if state.counts["finished"]:
-            show_table(runs, plan.name, console)
+            keep_average_mask(runs, plan.name, request.dataset, plan.variants)
+            show_ending(runs, plan.name, console, slots)
     seconds = time.time() - started
     return SweepOutcome(plan.name, state, len(plan.pending), interrupted, seconds, len(choice.left_out))
 
@@ -110,20 +112,25 @@ def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:
     return False
 
 
-def show_table(runs: Path, name: str, console: "Console") -> None:
-    """Write a sweep's tables and print the main one."""
+def show_ending(runs: Path, name: str, console: "Console", slots: int | None = None) -> None:
+    """Write a sweep's tables and its verdict, and print the verdict.
+
+    Args:
+        runs: the runs folder, as commands are to name it.
+        name: the sweep's name.
+        console: where to print it.
+        slots: trials that ran side by side; None where none ran.
+    """
+    from rich.text import Text
+
+    from analysis.ending.show import ending_lines
+    from analysis.ending.write import write_ending
     from analysis.errors import AnalysisError
-    from analysis.tables import render_terminal, write_tables
-    from sweeps.show.events import EventConsole
 
     try:
-        written = write_tables(runs, name)
+        ending = write_ending(runs, name, slots)
     except AnalysisError as error:
         say(console, str(error))
         return
-    console.print(render_terminal(written.table, console.width))
-    if isinstance(console, EventConsole):
-        return  # its last event names the files
-    say(console, f"{written.markdown}\n{written.csv}")
-    if tables := [file.name for file in written.others if file.suffix == ".md"]:
-        say(console, f"One table a metric, with differences, beside them: {', '.join(tables)}")
+    # Not a string: among events, which have the verdict too, it goes where people look.
+    console.print(Text("\n".join(["", *ending_lines(ending, console.width)])), soft_wrap=True)

@@ -112,7 +112,9 @@ class Difference:
 
     @cached_property
     def normality(self) -> float | None:
-        """The p-value of Shapiro and Wilk's test that the differences are normal; None where it does not exist."""
+        """The p-value of Shapiro and Wilk's test that the differences are normal; None where it or `test` has none."""
+        if self.test.p is None:
+            return None
         return normality_doubt(self.values)
 
 
@@ -158,6 +160,17 @@ def adjusted(family: Mapping[str, Difference]) -> dict[str, Difference]:
         name: replace(each, p_holm=first, over_seeds_holm=second)
         for (name, each), first, second in zip(family.items(), over_cases, over_seeds, strict=True)
     }
+
+
+def untested(found: Difference, why: str) -> Difference:
+    """Return a comparison without p-values.
+
+    Args:
+        found: the comparison.
+        why: what to say in their place.
+    """
+    test = replace(found.test, p=None, why_no_p=why)
+    return replace(found, test=test, over_seeds=None, p_holm=None, over_seeds_holm=None)
 
 
 def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVariance | None]":

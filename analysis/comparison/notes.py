@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from analysis.comparison.learned import NOTHING_LEARNED
 from analysis.comparison.metric import joined, labels
 from analysis.comparison.notes_on_tests import notes_on_tests
 from analysis.comparison.row import Compared, Row
@@ -104,8 +105,9 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
     if trials.unscored:
         yield f"{named(trials.unscored)} finished without scores and left out", ""
     difference, found = row.difference, finding(row.variant, row.difference)
-    if row.n and difference is not None and difference.test.why_no_p:
-        yield "no p-value", f": {difference.test.why_no_p}"
+    why = None if difference is None else difference.test.why_no_p
+    if row.n and why is not None and why != NOTHING_LEARNED:
+        yield "no p-value", f": {why}"
     if difference is None or found is None:
         return
     chance = difference.chance

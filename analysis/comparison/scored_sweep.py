@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from analysis.comparison.aggregate import FOREGROUND, Scores, case_values, pair, score_trials, scores_of
-from analysis.comparison.difference import Difference, adjusted, compare, pooled_seed_variance
+from analysis.comparison.difference import Difference, adjusted, compare, pooled_seed_variance, untested
+from analysis.comparison.learned import NOTHING_LEARNED, nothing_learned
 from analysis.comparison.metric import Metric, find_metric
 from analysis.comparison.notes import notes
 from analysis.comparison.row import Compared, Row, Trials
 from analysis.errors import AnalysisError
+from analysis.runs.average_mask import read_average_mask
 from analysis.runs.records import read_cases, read_trials
 from analysis.runs.replicate import Replicate, counts, in_order
 from analysis.runs.sweep import PlannedVariant, Sides, Sweep, hint, read_sweep
@@ -31,7 +33,10 @@ _CASE_COLUMNS: Final = (
 )
 """What is needed of the case records beside the metrics."""
 
-_TRIAL_COLUMNS: Final = ("trial_id", "status", "failure_kind", *TRAINING_COLUMNS)
+DICE: Final = "dice"
+"""Metric that tells whether anything was learned."""
+
+_TRIAL_COLUMNS: Final = ("trial_id", "status", "failure_kind", "seconds", *TRAINING_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class ScoredSweep:
         found: rows, pairs and scores of each metric, the sweep's own first; all have the same variants and classes in
             the same order.
         trials: the records of its trials, as far as they were read.
+        stop: why no difference means anything, where nothing was learned; None elsewhere.
     """
 
     sweep: Sweep
@@ -58,6 +64,7 @@ class ScoredSweep:
     classes: Mapping[int, str]
     found: tuple[Compared, ...]
     trials: "pd.DataFrame" = field(repr=False, compare=False)
+    stop: str | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -76,7 +83,7 @@ class ScoredSweep:
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """All that a reader must know, in sentences."""
+        """All that a reader must know beside `stop`, in sentences."""
         sweep = self.sweep
         return tuple(notes(self.found, self.split, self.reference, sweep.overrides, self.sides, sweep.replicates))
 
@@ -124,10 +131,12 @@ def score_sweep(
     chosen = [find_metric(name) for name in names]
     base = choose_reference(sweep, reference)
     trials = read_trials(runs, sweep.trial_ids, None if settings else _TRIAL_COLUMNS)
-    cases = read_cases(runs, _finished(trials), [*_CASE_COLUMNS, *names])
+    cases = read_cases(runs, _finished(trials), [*_CASE_COLUMNS, *dict.fromkeys([*names, DICE])])
+    average = read_average_mask(runs, sweep.name)
     if split is None:
         split = "test" if "test" in set(cases["split"]) or cases.empty else "val"
-    return score(sweep, trials, cases[cases["split"] == split], split, chosen, base, sides or sweep.sides)
+    own, sides = cases[cases["split"] == split], sides or sweep.sides
+    return score(sweep, trials, own, split, chosen, base, sides, None if average is None else average.dice)
 
 
 def score(
@@ -138,6 +147,7 @@ def score(
     metrics: Sequence[Metric],
     reference: str | None,
     sides: Sides = "two-sided",
+    average: Mapping[str, float] | None = None,
 ) -> ScoredSweep:
     """Score rows of cases.
 
@@ -149,12 +159,18 @@ def score(
         metrics: what to compare.
         reference: the variant that the others are compared with, if any.
         sides: as for `score_sweep`.
+        average: Dice of the average mask by case, where that was measured.
 
     Raises:
         AnalysisError: scores that can't be compared.
     """
     finished = _finished(trials)
-    trial_scores = score_trials(cases, [metric.name for metric in metrics])
+    names = [metric.name for metric in metrics]
+    trial_scores = score_trials(cases, [*names, *([DICE] if DICE in cases and DICE not in names else [])])
+    stop = None
+    if DICE in trial_scores:
+        dice = {variant.name: scores_of(trial_scores[DICE], variant, finished) for variant in sweep.variants}
+        stop = nothing_learned(dice, reference, average or {})
     found = []
     for metric in metrics:
         of_trials = trial_scores[metric.name]
@@ -164,15 +180,16 @@ def score(
         pooled = pooled_seed_variance(scores.values()) if pairs else []
         side: Alternative = "different" if sides == "two-sided" else metric.alternative
         differences = {
-            column: adjusted(
-                {name: compare(own, column, side, pooled[column] if pooled else None) for name, own in pairs.items()}
+            column: _tested(
+                {name: compare(own, column, side, pooled[column] if pooled else None) for name, own in pairs.items()},
+                stop,
             )
             for column in (*range(len(of_trials.classes)), FOREGROUND)
         }
         rows = tuple(_rows(sweep, trials, scores, differences, reference))
         found.append(Compared(metric, rows, pairs, scores))
     any_scores = trial_scores[metrics[0].name]
-    return ScoredSweep(sweep, split, reference, sides, any_scores.cases, any_scores.classes, tuple(found), trials)
+    return ScoredSweep(sweep, split, reference, sides, any_scores.cases, any_scores.classes, tuple(found), trials, stop)
 
 
 def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
@@ -187,6 +204,13 @@ def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
             f"The sweep {sweep.name} has no variant '{asked}'{hint(asked, names)}; variants are {', '.join(names)}."
         )
     return asked or sweep.reference
+
+
+def _tested(family: Mapping[str, Difference], stop: str | None) -> dict[str, Difference]:
+    """Adjust a family of comparisons, or take their p-values away where nothing was learned."""
+    if stop is None:
+        return adjusted(family)
+    return {name: untested(each, NOTHING_LEARNED) for name, each in family.items()}
 
 
 def _finished(trials: "pd.DataFrame") -> list[str]:

@@ -122,7 +122,8 @@ def sweep_figures(
     if (comparison.metric.name, comparison.reference) == (sweep.metric, sweep.reference):
         found += _of_study(read_study(runs / "sweeps" / sweep_name / "study.journal", comparison.metric))
         found += _of_logs(runs, sweep.variants)
-    return SweepFigures(scored, tuple(found), () if cases.cases or not comparison.scored else cases.remarks)
+    remarks = () if cases.cases or not comparison.scored else cases.remarks
+    return SweepFigures(scored, tuple(found), remarks if scored.stop is None else (scored.stop, *remarks))
 
 
 def write_figures(
@@ -170,7 +171,12 @@ def write_figures(
         written[files[0].with_suffix("")] = files
         on_figure(len(written), len(stems))
     captions = folder / "captions.md"
-    text = [f"# Figures of {sweep_name}\n", *(f"## {figure.name}\n\n{figure.caption}\n" for figure in found.figures)]
+    stop = [] if found.scored.stop is None else [f"**{found.scored.stop}**\n"]
+    text = [
+        f"# Figures of {sweep_name}\n",
+        *stop,
+        *(f"## {figure.name}\n\n{figure.caption}\n" for figure in found.figures),
+    ]
     write_file(captions, "\n".join([*text, *(f"{remark}\n" for remark in found.remarks)]))
     ordered = (file for stem in stems for file in written[stem])
     return WrittenFigures(folder, (*ordered, captions), found.remarks)

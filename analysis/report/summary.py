@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from analysis.comparison.metric import Metric, points, shown
+from analysis.comparison.metric import Metric, shown
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.verdict import (
@@ -17,25 +17,20 @@ from analysis.comparison.verdict import (
     one_training,
     wide_intervals,
 )
+from analysis.ending.answer import Word, answer_of
+from analysis.ending.words import count, difference_text, mean_text
 from analysis.runs.replicate import chances
 
 Tone = Literal["plain", "better", "worse", "open", "caution"]
 
-_WORDS: Final = (
-    "no",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+
+_TONES: Final[dict[Word, Tone]] = {
+    "stop": "caution",
+    "better": "better",
+    "worse": "worse",
+    "undecided": "open",
+    "one seed": "caution",
+}
 
 
 @dataclass(frozen=True)
@@ -59,47 +54,16 @@ def summarise(scored: ScoredSweep) -> list[Paragraph]:
     Args:
         scored: the sweep.
     """
-    rows = scored.main.means
-    told = [Paragraph("plain", " ".join(_setting(scored, rows)))]
-    if any(row.mean is not None for row in rows):
+    rows, answer = scored.main.means, answer_of(scored)
+    told = [Paragraph(_TONES[answer.word], answer.sentence)] if answer.word in _TONES else []
+    told.append(Paragraph("plain", " ".join([*_setting(scored, rows), *_means(scored, rows)])))
+    if scored.stop is None and any(row.mean is not None for row in rows):
         found = findings(rows)
-        told[0] = Paragraph("plain", " ".join([told[0].text, *_means(scored, rows)]))
         told += _differences(scored, rows, found)
         told += _how_sure(found)
         told += _other_metrics(scored)
     told += _lost(rows)
     return told
-
-
-def difference_text(finding: Finding, metric: Metric) -> str:
-    """Return a difference with its interval and p-values.
-
-    `+0.90 points (95 % CI 0.30 to 1.50), p = 0.012; over seeds and cases p = 0.034`
-    """
-    each = finding.difference
-    text = points(finding.mean, metric)
-    if each.interval.low is not None:
-        text += f" (95 % CI {shown(each.interval.low, metric)} to {shown(each.interval.high, metric)})"
-    if each.p_holm is not None:
-        text += f", {p_text(each.p_holm)}"
-    if each.over_seeds_holm is not None:
-        text += f"; over {each.chance} and cases {p_text(each.over_seeds_holm)}"
-    return text
-
-
-def p_text(p: float) -> str:
-    """Return `p = 0.012`, or the bound that it lies beyond, unbroken."""
-    text = "p < 0.001" if p < 0.001 else "p > 0.999" if p > 0.999 else f"p = {p:.3f}"
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-def count(number: int, what: str) -> str:
-    """Return a number of things in words, as long as it is small.
-
-    >>> count(1, "variant"), count(3, "variant"), count(36, "trial")
-    ('one variant', 'three variants', '36 trials')
-    """
-    return f"{_WORDS[number] if number < len(_WORDS) else number} {what}{'' if number == 1 else 's'}"
 
 
 def _setting(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
@@ -121,21 +85,22 @@ def _setting(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
 def _means(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
     metric = scored.main.metric
     best = _best(rows, metric)
+    if best is None:
+        return
     cases = max(row.cases for row in rows)
     classes = " (mean over the foreground classes)" if len(scored.classes) > 1 else ""
     on = f"on {cases} {scored.split} case{'' if cases == 1 else 's'}{classes}"
     reference = next((row for row in rows if row.is_reference), None)
     if reference is not None and reference.mean is not None:
-        yield f"The reference, {reference.variant}, reaches {_mean(reference, metric)} {on}."
+        yield f"The reference, {reference.variant}, reaches {mean_text(reference, metric)} {on}."
         if len(rows) == 1:
             return
         if best is reference:
             yield f"No other variant has a {_better(metric)} mean."
             return
         on = ""
-    if best is not None:
-        has = "has" if len(rows) == 1 else f"has the {_better(metric, most=True)} mean,"
-        yield f"{best.variant} {has} {_mean(best, metric)}{on and ' '}{on}."
+    has = "has" if len(rows) == 1 else f"has the {_better(metric, most=True)} mean,"
+    yield f"{best.variant} {has} {mean_text(best, metric)}{on and ' '}{on}."
 
 
 def _differences(scored: ScoredSweep, rows: Sequence[Row], found: Sequence[Finding]) -> Iterator[Paragraph]:
@@ -175,8 +140,8 @@ def _differences(scored: ScoredSweep, rows: Sequence[Row], found: Sequence[Findi
         size = detectable([one.difference for one in found if one.difference.test.p is not None])
         if size is not None:
             text += (
-                f" With these cases, a true difference of {shown(size, metric)} {metric.difference_unit} would be found "
-                "four times out of five, smaller ones less often."
+                f" With these cases, a true difference of {shown(size, metric)} {metric.difference_unit} would be "
+                "found four times out of five, smaller ones less often."
             )
         yield Paragraph("open", text, tuple((one.variant, difference_text(one, metric)) for one in own))
 
@@ -253,11 +218,6 @@ def _lost(rows: Sequence[Row]) -> Iterator[Paragraph]:
 def _best(rows: Sequence[Row], metric: Metric) -> Row | None:
     sign = -1 if metric.higher_is_better else 1
     return min((row for row in rows if row.mean is not None), key=lambda row: sign * (row.mean or 0.0), default=None)
-
-
-def _mean(row: Row, metric: Metric) -> str:
-    spread = f" (SD {shown(row.sd, metric)} over cases)" if row.sd is not None else ""
-    return f"{metric.label} {shown(row.mean, metric)} {metric.unit}{spread}"
 
 
 def _better(metric: Metric, most: bool = False) -> str:

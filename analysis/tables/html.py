@@ -16,7 +16,8 @@ def render_html(table: Shown) -> str:
     """
     table = as_table(table)
     shown = columns(table)
-    parts = ['<table class="simcvd-table">', f"<caption>{escape(table.title)}</caption>", *_head(table, shown)]
+    parts = [f"<p><strong>{escape(stop)}</strong></p>" for stop in table.stops]
+    parts += ['<table class="simcvd-table">', f"<caption>{escape(table.title)}</caption>", *_head(table, shown)]
     for own in table.classes:
         parts += _body(own, shown)
     parts.append("</table>")

@@ -146,7 +146,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _footnotes(table: Table, same: Sequence[Column], marks: dict[str, str]) -> list[str]:
-    told = []
+    told = [rf"\textbf{{{escaped(stop)}}}" for stop in table.stops]
     for heading, notes in table.notes:
         if heading is not None:
             told.append(rf"\textit{{{escaped(heading)}.}}")

@@ -13,6 +13,8 @@ def render_markdown(table: Shown) -> str:
     table = as_table(table)
     shown = columns(table)
     lines = [f"# {escaped(table.title)}", ""]
+    for stop in table.stops:
+        lines += [f"**{escaped(stop)}**", ""]
     for own in table.classes:
         if own.class_name is not None:
             lines += [f"## {escaped(own.class_name)}", ""]

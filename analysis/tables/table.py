@@ -91,6 +91,16 @@ class Table:
         return tuple(value for line in self.lines for value in line.values)
 
     @property
+    def stops(self) -> tuple[str, ...]:
+        """What comes before all else: the sweeps in which nothing was learned, a sentence each."""
+        several = len(self.sources) > 1
+        return tuple(
+            f"{name}: {source.stop}" if several else source.stop
+            for name, source in zip(self.names, self.sources, strict=True)
+            if source.stop is not None
+        )
+
+    @property
     def notes(self) -> tuple[tuple[str | None, tuple[str, ...]], ...]:
         """All that a reader must know, in sentences; each list under the name of its sweep, None for those on all."""
         told = [

@@ -31,7 +31,8 @@ def render_terminal(table: Shown, width: int = 100) -> "RenderableType":
 
     table = as_table(table)
     plan, name_width = choose_plan(table, width)
-    parts: list[RenderableType] = [Text(table.title, style="bold")]
+    parts: list[RenderableType] = [*(Text(f"{stop}\n", style="bold red") for stop in table.stops)]
+    parts.append(Text(table.title, style="bold"))
     for own in table.classes:
         if own.class_name is not None:
             parts.append(Text(f"\n{own.class_name}", style="bold"))

@@ -17,7 +17,7 @@ from sweeps.cluster.job import Jobs, RemoteJob, sweep_key
 from sweeps.cluster.remote_events import FollowedSweep
 from sweeps.cluster.shipment import SWEEP_FILE, packed
 from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
-from sweeps.runner import show_table
+from sweeps.runner import show_ending
 from sweeps.search.storage_url import refuse_password
 from sweeps.session import say
 from sweeps.show import marked_lines
@@ -125,7 +125,7 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
 
     Args:
         wanted: what is to run.
-        console: where to show progress and the table.
+        console: where to show progress and the verdict.
 
     Raises:
         UserError: the cluster can't be had, it does not answer any more, or an option holds a password.
@@ -151,7 +151,7 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
         if followed.begun:
             fetch_results(head, seen_there, wanted.name, followed.begun, wanted.runs)
             if outcome.state.counts["finished"]:
-                show_table(wanted.runs, wanted.name, console)
+                show_ending(wanted.runs, wanted.name, console)
         return outcome
 
 

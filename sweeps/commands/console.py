@@ -43,6 +43,7 @@ def sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Conso
 
         yield Console(), lambda *outcome: None
         return
+    from analysis.ending.write import verdict_file
     from sweeps.show.events import EventConsole
 
     console, runs = EventConsole(sys.stdout), runs.resolve()
@@ -50,7 +51,9 @@ def sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Conso
     def ended(exit_code: int, state: "SweepState | None", message: str | None = None) -> None:
         tables = state is not None and state.counts["finished"]
         written = sorted((runs / "sweeps" / name / "tables").glob("*")) if tables else []
-        console.events.end(exit_code, state, runs, written, message)
+        file = verdict_file(runs, name)
+        verdict = json.loads(file.read_text()) if tables and file.is_file() else None
+        console.events.end(exit_code, state, runs, written, message, verdict)
 
     with redirect_stdout(sys.stderr):
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analysis.runs.search_section import BEST_ROW, Chosen, SearchSection
 from analysis.runs.tried_setting import TriedSetting, read_setting, read_settings, write_setting
 from simcvd.config import PLAN, TrialConfig
+from sweeps.average_mask import keep_average_mask
 from sweeps.definition.changes import Changes
 from sweeps.definition.expand import Variant, all_trials, expand
 from sweeps.definition.variant_entry import DEFAULT_ROW, VariantEntry
@@ -21,7 +22,7 @@ from sweeps.preflight.checks import Subject
 from sweeps.preflight.precision import recorded_precisions
 from sweeps.request import SweepRequest
 from sweeps.resources.placement import check_machine
-from sweeps.runner import SweepOutcome, show_table
+from sweeps.runner import SweepOutcome, show_ending
 from sweeps.search.best import best_of, train_command, write_best
 from sweeps.search.claim import claim
 from sweeps.search.plan import SearchPlan, resolve_search
@@ -139,10 +140,12 @@ def run_search(
             _write(search)
             study.mirror()
             state = planned_reader(plan.name, runs, search.confirmation() if _confirms(search) else []).read()
-            if not study.left:
+            finished = any(row.trial.state == "finished" for row in state.rows)
+            if not study.left and not finished:
                 _tell(search, console)
-        if any(row.trial.state == "finished" for row in state.rows):
-            show_table(runs, plan.name, console)
+        if finished:
+            keep_average_mask(runs, plan.name, request.dataset, search.confirmation())
+            show_ending(runs, plan.name, console)
     return SweepOutcome(plan.name, state, ran, interrupted, time.time() - started)
 
 

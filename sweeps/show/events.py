@@ -39,6 +39,7 @@ class EventStream:
       the trial with the highest Dice on the val cases, or null).
     - `notice`: `message`, a sentence for the user.
     - `end`, last: `exit_code`, `message` (where the command was refused or interrupted), `counts`, `tables` (paths),
+      `verdict` (what `tables/verdict.json` holds, or null),
       `failures` (a list by kind: `kind`, `words`, `count`, `message`, `advice`, `trials` with `id`, `variant`, `seed`,
       `label_split`, `search` and `log`).
 
@@ -93,6 +94,7 @@ class EventStream:
         runs: Path,
         tables: Sequence[Path] = (),
         message: str | None = None,
+        verdict: Mapping[str, Any] | None = None,
     ) -> None:
         """Tell how the command ends; without `state`, from what was told last."""
         if state is not None:
@@ -105,6 +107,7 @@ class EventStream:
                 "message": message,
                 "counts": dict(state.counts) if state else {},
                 "tables": [str(path) for path in tables],
+                "verdict": verdict,
                 "failures": failure_fields(state.rows, runs) if state else [],
             },
         )

@@ -1,15 +1,10 @@
-"""What the records of the stages say: the best method, the best settings, whether anything was learned."""
+"""What the records of the stages say: the best method, the best settings, and what the average mask scores."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from analysis.comparison.scored_sweep import ScoredSweep
-from analysis.comparison.verdict import SIGNIFICANT
 from analysis.runs.sweep import read_search, read_sweep
-from analysis.statistics import paired_t_test
 from simcvd.config.settings import DataConfig
 from simcvd.data.average_mask import average_mask_dice
 from simcvd.data.dataset_info import DatasetInfo
@@ -17,40 +12,6 @@ from simcvd.data.training_cases import fold_parts, training_cases
 from sweeps.search.rungs import BASE_NUMBER, by_case, case_means, mean
 from sweeps.search.trial import val_scores
 from sweeps.status.trial import is_finished, is_validated
-
-FEWEST_CASES: Final = 5
-"""Cases from which a test tells whether a network is better than the average mask; with fewer only the mean does."""
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A network against a mask that never looks at the image, on the same cases.
-
-    Attributes:
-        network: mean Dice of the network.
-        average: mean Dice of the average mask.
-        cases: how many.
-        p: of the one-sided paired t-test that the network is better; None with fewer than `FEWEST_CASES`.
-    """
-
-    network: float
-    average: float
-    cases: int
-    p: float | None
-
-    @property
-    def anything(self) -> bool:
-        """Whether the network is better."""
-        return self.network > self.average and (self.p is None or self.p < SIGNIFICANT)
-
-    def sentence(self, who: str) -> str:
-        """Return what is to be said where nothing was learned."""
-        p = "" if self.p is None else f", p = {self.p:.2f}"
-        return (
-            f"STOP: nothing was learned. {who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases; one mask "
-            f"for all of them, the average of the labelled cases, reaches {100 * self.average:.1f} %{p}. Look at the "
-            "labels (simcvd inspect), train longer (training.steps), or label more cases."
-        )
 
 
 def baseline_scores(runs: Path, name: str, methods: Sequence[str], metric: str) -> dict[str, dict[str, float]]:
@@ -114,16 +75,6 @@ def average_masks(
         others = [case for case in labeled if case not in part]
         found |= average_mask_dice(dataset, others, sorted(part & wanted), len(info.classes))
     return found | average_mask_dice(dataset, labeled, sorted(wanted - set(labeled)), len(info.classes))
-
-
-def learned(network: Mapping[str, float], average: Mapping[str, float]) -> Learned | None:
-    """Compare a network with the average mask, Dice by case, each the mean over classes; None without common cases."""
-    both = sorted(average.keys() & network.keys())
-    if not both:
-        return None
-    own, other = [network[case] for case in both], [average[case] for case in both]
-    p = paired_t_test(own, other, "reference lower").p if len(both) >= FEWEST_CASES else None
-    return Learned(math.fsum(own) / len(both), math.fsum(other) / len(both), len(both), p)
 
 
 def scores_of_cases(runs: Path, trials: Sequence[str], split: str) -> dict[str, float]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.comparison.learned import Learned, learned
 from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from simcvd.config import TrialConfig, apply_settings
 from simcvd.config.edit import flatten
@@ -19,13 +20,11 @@ from sweeps.status.sweep import duration
 from sweeps.status.trial import trial_folder
 from sweeps.trial.engine import Engine
 from sweeps.tuning.decide import (
-    Learned,
     average_masks,
     baseline_scores,
     best_method,
     best_settings,
     finished_trials,
-    learned,
     scores_of_cases,
 )
 from sweeps.tuning.model import MODEL, Members, ensemble_helps, leave_model

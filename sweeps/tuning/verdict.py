@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from analysis.comparison.difference import Difference
+from analysis.comparison.learned import Learned
 from analysis.comparison.metric import Metric, points, shown
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.verdict import Finding, finding
 from analysis.statistics import Interval
-from sweeps.tuning.decide import Learned
 from sweeps.tuning.request import SUPERVISED
 from sweeps.tuning.stages import TUNED, default_row
 
@@ -125,17 +125,16 @@ class Verdict:
         return any(row.variant == variant and len(row.trials.failed) == row.trials.planned for row in self._rows)
 
     def _told(self, difference: Difference) -> str:
-        over = difference.over_seeds_holm
+        shown_p = self.learned is None or self.learned.anything
+        over, cases = (difference.over_seeds_holm, difference.p_holm) if shown_p else (None, None)
         count = len(difference.replicates)
-        p = f"p {_p(difference.p_holm)} over cases"
+        p = f", p {_p(cases)} over cases" if cases is not None else ""
         p += f", p {_p(over)} over seeds and cases" if over is not None else ""
+        p += " (two-sided, Holm)" if p else ""
         mean = difference.test.difference
         assert mean is not None
         apart = f"{points(mean, self.scored.metrics[0])} {self._between(difference.interval)}"
-        return (
-            f"{apart} on {difference.test.n} {self.scored.split} "
-            f"cases and {count} fresh seed{'s' * (count != 1)}, {p} (two-sided, Holm)"
-        )
+        return f"{apart} on {difference.test.n} {self.scored.split} cases and {count} fresh seed{'s' * (count != 1)}{p}"
 
     def _means(self, metric: Metric) -> str:
         rows = next(each.rows for each in self.scored.found if each.metric is metric)
@@ -156,5 +155,5 @@ class Verdict:
         return f"[{shown(interval.low, metric, '+')}, {shown(interval.high, metric, '+')}]"
 
 
-def _p(value: float | None) -> str:
-    return "unknown" if value is None else "< 0.001" if value < 0.001 else f"= {value:.3f}"
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from analysis.runs.search_section import Chosen, SearchSection
 from analysis.runs.sweep import read_search, read_sweep, sweep_file
@@ -111,6 +112,16 @@ def test_what_is_read_is_what_was_planned(dataset: Path, tmp_path: Path) -> None
     assert (read.training_cases, read.overrides) == ({"labeled": 1, "unlabeled": 1}, {"data.labeled": 1})
     assert read.trial_ids == [trial.id for variant in variants for trial in variant.trials]
     assert [variant.settings for variant in read.variants] == [dict(variant.settings) for variant in variants]
+
+
+def test_what_the_tests_ask_for_is_written_where_it_is_not_both_sides(dataset: Path, tmp_path: Path) -> None:
+    for sides in ("two-sided", "one-sided"):
+        sweep = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0.0, 0.1]}, "test": sides})
+        request = asked(sweep, dataset, tmp_path)
+        write_resolved(request, plan_sweep(request).variants)
+        assert read_sweep(tmp_path, "mine").sides == sides
+        written = yaml.safe_load(sweep_file(tmp_path, "mine").read_text())
+        assert written.get("test") == (None if sides == "two-sided" else sides)
 
 
 def test_a_sweep_that_named_other_trials_before_is_told(dataset: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from analysis.runs.average_mask import read_average_mask
+from simcvd.data.store import open_info as read_info
 from simcvd.errors import UserError
 from sweeps.definition.catalogue import SweepFile
 from sweeps.resources.request import ResourceRequest
@@ -105,19 +108,24 @@ def test_a_number_of_trials_is_run_now_and_the_rest_by_the_next_command(run: Run
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("local_ray")
-def test_a_sweep_of_several_metrics_ends_with_all_of_them_in_one_table(run: Run, tmp_path: Path) -> None:
+def test_a_sweep_ends_with_a_verdict_and_has_all_metrics_in_one_table(run: Run, dataset: Path, tmp_path: Path) -> None:
     sweep = _sweep([0.0, 0.1], also=["jaccard", "hd95_vox"])
     outcome, text = run(sweep, overrides={"training.steps": 4})
     assert outcome.exit_code == 0
-    assert "where a variant does not set it itself: training.steps=4." in text
-    assert "mine: Dice, Jaccard and HD95 on test cases of boxes, reference sdm=0.0" in text
-    tables = tmp_path / "sweeps" / "mine" / "tables"
-    assert str(tables / "overview.md") in text.replace("\n", "")
-    assert "beside them: table.md, table-jaccard.md, table-hd95_vox.md" in text
+    folder = tmp_path / "sweeps" / "mine"
+    verdict = json.loads((folder / "tables" / "verdict.json").read_text())
+    assert verdict["sentence"] in " ".join(text.split())
+    assert text.rstrip().endswith(f"simcvd report {folder}")
+    assert "Trials: 2 of 2 finished, 0 failed, 0 open;" in text
+    overview = (folder / "tables" / "overview.md").read_text()
+    assert "where a variant does not set it itself: training.steps=4." in overview
+    assert "mine: Dice, Jaccard and HD95 on test cases of boxes, reference sdm=0.0" in overview
     stems = ("overview", "table", "table-hd95_vox", "table-jaccard")
-    assert sorted(file.name for file in tables.iterdir()) == sorted(
-        f"{s}.{kind}" for s in stems for kind in ("md", "csv")
-    )
+    expected = {f"{stem}.{kind}" for stem in stems for kind in ("md", "csv")} | {"verdict.md", "verdict.json"}
+    assert {file.name for file in (folder / "tables").iterdir()} == expected
+    average = read_average_mask(tmp_path, "mine")
+    assert average is not None
+    assert average.dice.keys() == set(read_info(dataset).splits.test)
 
 
 @pytest.mark.ray

@@ -24,7 +24,8 @@ from analysis.comparison.verdict import (
     one_training,
     wide_intervals,
 )
-from analysis.report.summary import count, summarise
+from analysis.ending.words import count
+from analysis.report.summary import summarise
 from analysis.runs.replicate import Replicate
 from analysis.statistics import Alternative, CrossedTest, Interval, PairedTest
 

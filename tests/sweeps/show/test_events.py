@@ -95,12 +95,13 @@ def test_the_end_has_the_exit_code_the_tables_and_failures_by_kind(tmp_path: Pat
     log = tmp_path / "trials" / "a" / "failure.txt"
     log.touch()
     state = _state(TrialState("a", "failed", failure_kind="nan", failure_message="The loss is nan."))
-    EventStream(out).end(1, state, tmp_path, [tmp_path / "table.md"])
+    EventStream(out).end(1, state, tmp_path, [tmp_path / "table.md"], verdict={"verdict": "better"})
     events = _events(out)
     assert [event["event"] for event in events] == ["sweep", "trial", "progress", "end"]  # though nothing had to run
     assert events[1]["log"] == str(log)
     end = events[-1]
     assert (end["exit_code"], end["counts"], end["tables"]) == (1, {"failed": 1}, [str(tmp_path / "table.md")])
+    assert end["verdict"] == {"verdict": "better"}
     (group,) = end["failures"]
     assert (group["kind"], group["words"], group["count"], group["message"]) == (
         *("nan", "not a number"),

@@ -1,11 +1,9 @@
 """The best method, the best settings, and whether anything was learned."""
 
-import math
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from scipy.stats import ttest_rel
 
 from analysis.runs.search_section import Chosen
 from simcvd.config.settings import DataConfig
@@ -13,7 +11,7 @@ from simcvd.data.average_mask import average_mask_dice
 from simcvd.data.phantom import write_phantom
 from simcvd.data.training_cases import fold_parts
 from sweeps.tuning import decide
-from sweeps.tuning.decide import Learned, average_masks, best_method, best_settings, learned
+from sweeps.tuning.decide import average_masks, best_method, best_settings
 
 
 def test_the_best_method_has_the_highest_mean_and_the_first_wins_a_tie() -> None:
@@ -22,32 +20,6 @@ def test_the_best_method_has_the_highest_mean_and_the_first_wins_a_tie() -> None
     assert best_method(scores, ["a"]) == "a"
     assert best_method({"a": {}, "b": {"x": 0.1}}, ["a", "b"]) == "b"
     assert best_method({}, ["a", "b"]) == "a"
-
-
-@pytest.mark.parametrize(
-    ("found", "anything"),
-    [
-        (Learned(0.8, 0.5, 30, 0.001), True),
-        (Learned(0.52, 0.5, 30, 0.2), False),
-        (Learned(0.4, 0.5, 30, 0.9), False),
-        (Learned(0.52, 0.5, 3, None), True),
-        (Learned(0.5, 0.5, 3, None), False),
-    ],
-)
-def test_something_was_learned_where_the_average_mask_is_beaten(found: Learned, anything: bool) -> None:
-    assert found.anything == anything
-
-
-def test_networks_are_compared_with_the_average_mask_by_a_paired_test() -> None:
-    average = {f"c{number}": 0.5 + 0.01 * number for number in range(6)}
-    network = {f"c{number}": 0.52 + 0.012 * number - 0.03 * (number % 2) for number in range(6)} | {"other": 0.9}
-    found = learned(network, average)
-    assert found is not None
-    own = [network[case] for case in average]
-    told = ttest_rel(own, list(average.values()), alternative="greater")
-    assert (found.cases, found.p) == (6, pytest.approx(told.pvalue))
-    assert found.network == pytest.approx(math.fsum(own) / 6)
-    assert learned({}, average) is None
 
 
 def test_a_held_out_case_has_no_part_in_its_average(tmp_path: Path) -> None:

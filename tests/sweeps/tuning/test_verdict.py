@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
+from analysis.comparison.learned import Learned
 from analysis.comparison.scored_sweep import score_sweep
-from sweeps.tuning.decide import Learned
 from sweeps.tuning.verdict import Verdict
 from tests.analysis.made_runs import write_toy_sweep
 

@@ -1,0 +1,109 @@
+"""Whether a network has learned anything: it beats masks that never look at an image, and most of its own hold any."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from analysis.comparison.aggregate import FOREGROUND, Scores, case_values
+from analysis.comparison.verdict import SIGNIFICANT
+from analysis.runs.replicate import Replicate
+from analysis.statistics import paired_t_test
+
+FEWEST_CASES: Final = 5
+"""Cases from which a test tells whether a network is better than the average mask; with fewer only the mean does."""
+
+ANY_MASK: Final = 0.05
+"""Dice that a mask reaches anywhere: one of the size of the organ has on the average the organ's share of the scan, of
+which 5 % is much. It stands in where the average mask was not measured."""
+
+MOSTLY: Final = 0.5
+"""Share of a variant's predictions; where more are empty, its mean tells how often, not how well it segments."""
+
+NOTHING_LEARNED: Final = "nothing was learned"
+"""Why there is no p."""
+
+_ADVICE: Final = (
+    "Look at the labels (simcvd inspect), train longer (training.steps), or label more cases. No p-values are shown."
+)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A network against a mask that never looks at the image, on the same cases.
+
+    Attributes:
+        network: mean Dice of the network.
+        average: mean Dice of the average mask.
+        cases: how many.
+        p: of the one-sided paired t-test that the network is better; None with fewer than `FEWEST_CASES`.
+    """
+
+    network: float
+    average: float
+    cases: int
+    p: float | None
+
+    @property
+    def anything(self) -> bool:
+        """Whether the network is better."""
+        return self.network > self.average and (self.p is None or self.p < SIGNIFICANT)
+
+    def sentence(self, who: str) -> str:
+        """Return what is to be said where nothing was learned."""
+        p = "" if self.p is None else f", p = {self.p:.2f}"
+        return _stop(
+            f"{who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases; one mask for all of them, the "
+            f"average of the labelled cases, reaches {100 * self.average:.1f} %{p}"
+        )
+
+
+def learned(network: Mapping[str, float], average: Mapping[str, float]) -> Learned | None:
+    """Compare a network with the average mask, Dice by case, each the mean over classes; None without common cases."""
+    both = sorted(average.keys() & network.keys())
+    if not both:
+        return None
+    own, other = [network[case] for case in both], [average[case] for case in both]
+    p = paired_t_test(own, other, "reference lower").p if len(both) >= FEWEST_CASES else None
+    return Learned(math.fsum(own) / len(both), math.fsum(other) / len(both), len(both), p)
+
+
+def nothing_learned(
+    scores: Mapping[str, Scores[Replicate]], reference: str | None, average: Mapping[str, float]
+) -> str | None:
+    """Say that the reference or the best variant has learned nothing, so that differences mean nothing; None otherwise.
+
+    Args:
+        scores: Dice of each variant.
+        reference: the variant that the others are compared with, if any.
+        average: Dice of the average mask by case; empty where it was not measured.
+    """
+    dice = {name: _by_case(own) for name, own in scores.items()}
+    means = {name: math.fsum(own.values()) / len(own) for name, own in dice.items() if own}
+    if not means:
+        return None
+    best = max(means, key=lambda name: means[name])
+    for name in dict.fromkeys([reference if reference in means else best, best]):
+        assert name is not None
+        who = f"{name}, {'the reference' if name == reference else 'the best'},"
+        own = scores[name]
+        asked = int((own.scored & own.present).sum())
+        if asked and (empty := int(own.empty.sum())) > MOSTLY * asked:
+            return _stop(f"{who} has {empty} of {asked} predictions empty although the label is not")
+        found = learned(dice[name], average)
+        if found is not None and not found.anything:
+            return found.sentence(who)
+        if found is None and means[name] <= ANY_MASK:
+            return _stop(f"{who} reaches Dice {100 * means[name]:.1f} %, which a mask anywhere can reach")
+    return None
+
+
+def _by_case(scores: Scores[Replicate]) -> dict[str, float]:
+    if not scores.runs:
+        return {}
+    values = case_values(scores)[:, FOREGROUND].tolist()
+    return {case: value for case, value in zip(scores.cases, values, strict=True) if value == value}
+
+
+def _stop(why: str) -> str:
+    return f"STOP: {NOTHING_LEARNED}. {why}. {_ADVICE}"

@@ -1,0 +1,1 @@
+"""How a sweep ended: a verdict in words, and what to do next."""

@@ -1,0 +1,218 @@
+"""How a sweep ended, as a value: the verdict, the best variant against the reference, a caution, what to paste."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis.comparison.metric import shown
+from analysis.comparison.row import Row
+from analysis.comparison.scored_sweep import ScoredSweep
+from analysis.comparison.search import SearchResult
+from analysis.comparison.verdict import SIGNIFICANT, Finding, finding, findings, one_training
+from analysis.ending.answer import Word, answer_of, best_row, short_name
+from analysis.ending.caution import Caution, first_caution
+from analysis.ending.words import difference_text, mean_text, p_text
+from analysis.runs.replicate import counts
+
+
+@dataclass(frozen=True)
+class Part:
+    """A line of it.
+
+    Attributes:
+        text: one or several sentences.
+        rank: 0 is always shown; of the others the highest go first where lines are scarce.
+    """
+
+    text: str
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a sweep ended.
+
+    Attributes:
+        word: the verdict in a word.
+        parts: the verdict in sentences, then what it rests on.
+        commands: what to paste next.
+        content: the same for programs; scores in their stored unit (Dice from 0 to 1).
+    """
+
+    word: Word
+    parts: tuple[Part, ...]
+    commands: tuple[str, ...]
+    content: dict[str, Any] = field(repr=False)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in sentences."""
+        return self.parts[0].text
+
+
+def ending_of(
+    scored: ScoredSweep, place: Path, *, search: SearchResult | None = None, slots: int | None = None
+) -> Ending:
+    """Return how a sweep ended, or stands.
+
+    Args:
+        scored: the sweep, with all metrics that it names.
+        place: `RUNS/sweeps/NAME` as commands are to name it.
+        search: what it searched and found, if it searches.
+        slots: trials that run side by side, to say how long more would take; None where that is not known.
+    """
+    rows = scored.main.means
+    reference = next((row for row in rows if row.is_reference), None)
+    answer = answer_of(scored)
+    best = answer.best
+    found = None if best is None else finding(best.variant, best.difference)
+    watched = found or next(iter(findings(rows)), None)
+    caution = first_caution(scored, watched, slots)
+    parts = [Part(answer.sentence)]
+    if search is not None:
+        parts += [Part(line, rank) for line, rank in zip(search.sentences(), (2, 6, 1, 5, 0), strict=False)]
+    parts += [part for part in _numbers(scored, reference, best, found) if part is not None]
+    if caution is not None:
+        parts.append(Part(f"Caution: {caution.text}"))
+    parts.append(Part(_trials(rows)))
+    commands = tuple(
+        shlex.join(["simcvd", *words, str(place), *more])
+        for words, more in (
+            (("tables",), ()),
+            (("tables",), ("--format", "latex")),
+            (("figures",), ()),
+            (("report",), ()),
+        )
+    )
+    content = _content(scored, (reference, best), found, caution)
+    content = {"verdict": answer.word, "sentence": answer.sentence, **content, "commands": commands}
+    return Ending(answer.word, tuple(parts), commands, content)
+
+
+def _numbers(
+    scored: ScoredSweep, reference: Row | None, best: Row | None, found: Finding | None
+) -> Iterator[Part | None]:
+    metric, split = scored.main.metric, scored.split
+    for row, what in ((reference, "reference"), (best, "best")):
+        if row is None or row.mean is None or (row is reference and what == "best"):
+            continue
+        on = " ".join(filter(None, (str(row.n), split, "cases")))
+        yield Part(f"  {what} {short_name(row)}: {mean_text(row, metric)}; {on}, {_trained(row)}")
+    if found is not None:
+        yield Part(f"  difference: {difference_text(found, metric)}")
+    others = findings(scored.main.means)
+    settled = scored.stop is None and not all(one_training(one.difference.replicates) for one in others)
+    if len(others) > 1 and settled:
+        yield Part(f"{_counted(scored, others)} (p < {SIGNIFICANT:g}, {scored.sides}, Holm).", 3)
+    if reference is not None and best is not None and best is not reference:
+        yield _other_metrics(scored, best, reference)
+    yield _weakest(scored, best)
+
+
+def _counted(scored: ScoredSweep, others: Sequence[Finding]) -> str:
+    sign = 1 if scored.main.metric.higher_is_better else -1
+    seeds = " over cases and seeds" if any(one.difference.over_seeds for one in others) else " over cases"
+    better, worse = (sum(one.holds and side * sign * one.mean > 0 for one in others) for side in (1, -1))
+    return f"Against the reference{seeds}: {better} better, {worse} worse, {len(others) - better - worse} undecided"
+
+
+def _other_metrics(scored: ScoredSweep, best: Row, reference: Row) -> Part | None:
+    told = []
+    for each in scored.found[1:]:
+        own, other = (next(row for row in each.means if row.variant == side.variant) for side in (best, reference))
+        p = _deciding_p(own)
+        shown_p = "" if p is None else f" ({p_text(p)})"
+        values = f"{shown(own.mean, each.metric)} against {shown(other.mean, each.metric)}"
+        told.append(f"{each.metric.label} {values} {each.metric.unit}{shown_p}")
+    if not told:
+        return None
+    tested = best.difference if scored.stop is None else None
+    over = "" if tested is None else " (p over cases)"
+    if tested is not None and tested.over_seeds is not None:
+        over = f" (p over {tested.chance} and cases)"
+    return Part(f"Other metrics{over}, {short_name(best)} against the reference: {'; '.join(told)}.", 4)
+
+
+def _deciding_p(row: Row) -> float | None:
+    """Return the p over seeds and cases, or over cases where there is no other."""
+    if row.difference is None:
+        return None
+    return row.difference.p_holm if row.difference.over_seeds is None else row.difference.over_seeds_holm
+
+
+def _weakest(scored: ScoredSweep, best: Row | None) -> Part | None:
+    if best is None or len(scored.classes) < 2:
+        return None
+    metric = scored.main.metric
+    own = [row for row in scored.rows if row.variant == best.variant and row.class_id is not None]
+    weakest = best_row([row for row in own if row.mean is not None], not metric.higher_is_better)
+    if weakest is None:
+        return None
+    value = f"{metric.label} {shown(weakest.mean, metric)} {metric.unit}".strip()
+    return Part(f"Weakest of {len(scored.classes)} classes of {short_name(best)}: {weakest.class_name}, {value}.", 5)
+
+
+def _trained(row: Row) -> str:
+    seeds, splits = counts(row.trials.replicates)
+    told = f"{seeds} seed{'' if seeds == 1 else 's'}"
+    return f"{told} x {splits} label split{'' if splits == 1 else 's'}" if splits else told
+
+
+def _trials(rows: Sequence[Row]) -> str:
+    planned, finished = sum(row.trials.planned for row in rows), sum(len(row.trials.replicates) for row in rows)
+    failed, open_ = sum(len(row.trials.failed) for row in rows), sum(row.trials.unfinished for row in rows)
+    empty, predictions = sum(row.empty_predictions for row in rows), sum(row.predictions for row in rows)
+    return (
+        f"Trials: {finished} of {planned} finished, {failed} failed, {open_} open; {empty} of {predictions} "
+        "predictions empty."
+    )
+
+
+def _content(
+    scored: ScoredSweep, sides: tuple[Row | None, Row | None], found: Finding | None, caution: Caution | None
+) -> dict[str, Any]:
+    rows, metric = scored.main.means, scored.main.metric
+    reference, best = sides
+    difference = None if found is None else found.difference
+    return {
+        "sweep": scored.sweep.name,
+        "dataset": scored.sweep.dataset,
+        "split": scored.split,
+        "metric": metric.name,
+        "test": scored.sides,
+        "reference": _side(reference),
+        "best": _side(best),
+        "difference": None
+        if difference is None
+        else {
+            "mean": difference.test.difference,
+            "ci_low": difference.interval.low,
+            "ci_high": difference.interval.high,
+            "p_over_cases": difference.p_holm,
+            "p_over_seeds_and_cases": difference.over_seeds_holm,
+            "cases": difference.test.n,
+        },
+        "caution": None if caution is None else vars(caution),
+        "trials": {
+            "planned": sum(row.trials.planned for row in rows),
+            "finished": sum(len(row.trials.replicates) for row in rows),
+            "failed": sum(len(row.trials.failed) for row in rows),
+            "unfinished": sum(row.trials.unfinished for row in rows),
+        },
+        "predictions": sum(row.predictions for row in rows),
+        "empty_predictions": sum(row.empty_predictions for row in rows),
+    }
+
+
+def _side(row: Row | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {
+        "variant": row.variant,
+        "mean": row.mean,
+        "sd": row.sd,
+        "cases": row.n,
+        "trainings": len(row.trials.replicates),
+    }
