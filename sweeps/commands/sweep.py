@@ -83,7 +83,7 @@ def sweep(
 ) -> None:
     """Run variants times seeds with Ray, on this machine or on a cluster.
 
-    What is finished is not run again, what was cut off continues. The ablation table comes last.
+    What is finished is not run again, what was cut off continues. A verdict comes last.
     """
     from sweeps.commands.cluster import on_cluster
     from sweeps.definition.catalogue import load_sweep, parse_label_splits, parse_seeds
