@@ -11,9 +11,9 @@ from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
 from analysis.comparison.search import SearchResult, read_search_result
 from analysis.comparison.settings import as_number, setting_label
 from analysis.errors import AnalysisError
+from analysis.report.cases.pictures import Browser, read_browser
 from analysis.report.commands import Command, commands
 from analysis.report.curves import TrialCurves, read_curves
-from analysis.report.pictures import Browser, read_browser
 from analysis.report.setup import Fact, SettingsShown, read_environment, read_settings
 from analysis.report.summary import Paragraph, summarise
 from analysis.report.unfinished import UnfinishedTrial, unfinished_trials

@@ -8,8 +8,8 @@ from typing import Any
 from analysis.comparison.metric import Metric, shown_p
 from analysis.comparison.row import Row
 from analysis.comparison.verdict import SIGNIFICANT, finding
+from analysis.report.cases.pictures import Picture
 from analysis.report.content import Report
-from analysis.report.pictures import Picture
 from analysis.runs.replicate import Replicate, chance, luck
 from simcvd.nested import finite
 

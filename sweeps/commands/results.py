@@ -1,4 +1,4 @@
-"""`simcvd status`, `tables`, `figures` and `report`: what runs and what has finished, for a reader."""
+"""`simcvd status`, `tables` and `figures`: what runs and what has finished, for a reader."""
 
 import itertools
 from enum import StrEnum
@@ -164,7 +164,7 @@ def tables(
     from analysis.tables.request import Request, is_scores_file, sheet_of_scores, sheet_of_sweeps
     from sweeps.storage.location import brought
 
-    request = Request(tuple(metric or ()), reference, _sides(one_sided), Style(spread.value, significance.value))
+    request = Request(tuple(metric or ()), reference, sides_asked(one_sided), Style(spread.value, significance.value))
     columns = ScoreColumns(case, variant, seed, class_name, higher_is_better, None if unit is None else unit.value)
     if len(sources) == 1 and is_scores_file(sources[0]):
         if published and block is None:
@@ -218,7 +218,7 @@ def figures(
     folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
         written = write_figures(
-            folder, name, metric, reference, dataset, sides=_sides(one_sided), on_figure=progress, workers=None
+            folder, name, metric, reference, dataset, sides=sides_asked(one_sided), on_figure=progress, workers=None
         )
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
@@ -227,32 +227,8 @@ def figures(
         typer.echo(remark, err=True)
 
 
-def report(
-    named: SweepArgument,
-    runs: NamedRunsOption = RUNS,
-    reference: ReferenceOption = None,
-    one_sided: OneSidedOption = None,
-    dataset: ImagesOption = None,
-    no_cases: Annotated[bool, typer.Option("--no-cases", help="Leave images and masks out.")] = False,
-) -> None:
-    """Write a sweep's report, one HTML file that needs nothing else, to RUNS/sweeps/NAME/report.html.
-
-    Summary in words, tables that sort and filter, figures, slices of cases under each variant, failures, settings.
-    """
-    from analysis.report.write import write_report
-    from sweeps.storage.location import shown_from
-
-    folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
-    with shown_from(folder, name) as folder, ProgressLine("encoding", "cases") as progress:
-        written = write_report(
-            folder, name, reference, dataset, sides=_sides(one_sided), cases=not no_cases, on_case=progress
-        )
-    typer.echo(f"{written.path} ({written.size / 1e6:.1f} MB)")
-    if not no_cases and not written.report.browser.pictures:
-        typer.echo(" ".join(written.report.browser.notes), err=True)
-
-
-def _sides(one_sided: bool | None) -> Sides | None:
+def sides_asked(one_sided: bool | None) -> Sides | None:
+    """Return what tests are to ask for; None where the command does not say."""
     return None if one_sided is None else "one-sided" if one_sided else "two-sided"
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from analysis.report.run_lengths import encode
-from analysis.report.sprite import Sprite, make_sprite
+from analysis.report.cases.run_lengths import encode
+from analysis.report.cases.sprite import Sprite, make_sprite
 from analysis.report.values import Values
 from analysis.runs.case_images import CaseImage, read_case_image
 from analysis.runs.masks import masked_cases, read_mask

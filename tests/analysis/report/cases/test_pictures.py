@@ -5,11 +5,11 @@ import h5py
 import numpy as np
 import pytest
 
-import analysis.report.pictures as pictures
+import analysis.report.cases.pictures as pictures
 from analysis.comparison.scored_sweep import score_sweep
 from analysis.errors import AnalysisError
+from analysis.report.cases.pictures import read_browser, sampled, spread
 from analysis.report.content import read_report
-from analysis.report.pictures import read_browser, sampled, spread
 from analysis.report.values import values_of
 from analysis.runs.sweep import read_sweep
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.report.sprite import make_sprite
+from analysis.report.cases.sprite import make_sprite
 
 
 def slices(sprite, shape):

@@ -3,7 +3,7 @@ import zlib
 import numpy as np
 import pytest
 
-from analysis.report.run_lengths import encode
+from analysis.report.cases.run_lengths import encode
 
 
 def decode(content, shape, labels):
