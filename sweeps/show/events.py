@@ -35,8 +35,10 @@ class EventStream:
       finished trial of a variant), `val_dice`, `failure_kind`, `message` (of a failure), `log` (the file that tells
       most about it).
     - `progress`, at every change of a state and every ten seconds: `name`, `counts` (trials by state), `trials`,
-      `slots`, `eta_seconds` (of the sweep), `best` (`id`, `variant`, `seed`, `label_split`, `search` and `val_dice` of
-      the trial with the highest Dice on the val cases, or null).
+      `slots`, `eta_seconds` (of the sweep), `best` (`id`, `variant`, `seed`, `label_split`, `search`, `val_dice` and
+      `step` of the trial with the highest Dice on the val cases, or null). `best` compares what was measured after the
+      same number of steps: finished trials; as long as there is none, the others at the largest step at which at least
+      two of them were validated. `val_dice` is the score at `step`.
     - `notice`: `message`, a sentence for the user.
     - `end`, last: `exit_code`, `message` (where the command was refused or interrupted), `counts`, `tables` (paths),
       `verdict` (what `tables/verdict.json` holds, or null),
@@ -166,14 +168,15 @@ def trial_fields(row: TrialRow, runs: Path) -> dict[str, Any]:
 
 def progress_fields(state: SweepState) -> dict[str, Any]:
     """Return what an event or `simcvd status --json` says of a sweep."""
-    best = state.best
+    row, lead = state.best or (None, None)
+    best = None if row is None or lead is None else _identity(row) | {"val_dice": lead.val_dice, "step": lead.step}
     return {
         "name": state.name,
         "counts": dict(state.counts),
         "trials": len(state.rows),
         "slots": state.slots,
         "eta_seconds": None if all(row.over for row in state.rows) else state.eta_seconds,
-        "best": None if best is None else _identity(best) | {"val_dice": best.val_dice},
+        "best": best,
     }
 
 

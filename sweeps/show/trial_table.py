@@ -27,6 +27,8 @@ _TO_THE_LEFT: Final = {"variant", "state"}
 _FAIR_NAME, _SHORT_NAME, _LEAST_NAME = 16, 10, 8
 """Columns that a variant's name keeps while long times give way, while other columns do, and always."""
 _LEAST_ROWS: Final = 3
+_FIXED_LINES: Final = 3
+"""The heading, the line that counts the rest, and the cursor's."""
 _KINDS_SHOWN: Final = 3
 
 
@@ -42,11 +44,9 @@ def render(state: SweepState, width: int, height: int | None = None, *, failures
     from rich.console import Group
     from rich.text import Text
 
-    below = [(line, "bold") for line in textwrap.wrap(state.summary(), width)]
-    below += [(line, "") for remark in state.remarks() for line in textwrap.wrap(remark, width)]
-    groups = failure_groups(state.rows) if failures else []
-    for group in groups[:_KINDS_SHOWN]:
-        below.append((_cut(f"{len(group.rows)} failed, {group.words}: {group.message}", width), "red"))
+    below = _below(state, width, failures)
+    if height is not None and len(below) > height - _FIXED_LINES - min(_LEAST_ROWS, len(state.rows)):
+        below = _below(state, width, failures, terse=True)
     room = len(state.rows)
     if height is not None and room > (free := height - 2 - len(below)):  # the heading, and the cursor's line
         room = max(_LEAST_ROWS, free - 1)  # a line that counts the rest
@@ -57,6 +57,17 @@ def render(state: SweepState, width: int, height: int | None = None, *, failures
         counted = f"and {', '.join(f'{count} {name}' for name, count in hidden.items())}"
         parts.append(Text(_cut(counted, width), style="dim"))
     return Group(*parts, *(Text(line, style=style) for line, style in below))
+
+
+def _below(state: SweepState, width: int, failures: bool, *, terse: bool = False) -> list[tuple[str, str]]:
+    """Return the lines below the table, each with its style; terse: a line a remark, and one kind of failure."""
+    below = [(line, "bold") for line in textwrap.wrap(state.summary(), width)]
+    for remark in state.remarks():
+        below += [(line, "") for line in ([_cut(remark, width)] if terse else textwrap.wrap(remark, width))]
+    groups = failure_groups(state.rows) if failures else []
+    for group in groups[: 1 if terse else _KINDS_SHOWN]:
+        below.append((_cut(f"{len(group.rows)} failed, {group.words}: {group.message}", width), "red"))
+    return below
 
 
 def shortened(text: str, width: int) -> str:
@@ -91,7 +102,7 @@ _RATE: Final = _Column("step/s", lambda row: f"{rate:.2f}" if (rate := row.trial
 _ETA: Final = _Column("ETA", lambda row: _eta(row.trial, duration))
 _SHORT_ETA: Final = _Column("ETA", lambda row: _eta(row.trial, _clock))
 _DICE: Final = _Column(
-    "Dice", lambda row: "" if row.trial.dice is None else f"{row.trial.dice:.3f} {row.trial.dice_split}"
+    "Dice %", lambda row: "" if row.trial.dice is None else f"{100 * row.trial.dice:.1f} {row.trial.dice_split}"
 )
 
 
@@ -140,7 +151,7 @@ def _fitting(rows: Sequence[TrialRow], width: int) -> tuple[list[_Column], int]:
     same_seed = len({row.planned.seed for row in rows}) == 1
     gap = 2
     name_width = _FAIR_NAME
-    for give_way in ("nothing", "gap", "ETA", "seed", "variant", "step/s", "Dice"):
+    for give_way in ("nothing", "gap", "ETA", "seed", "variant", "step/s", "Dice %"):
         if give_way == "gap":
             gap = 1
         elif give_way == "variant":

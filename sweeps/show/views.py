@@ -3,9 +3,10 @@
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from sweeps.show.trial_table import render, steps_of
+from sweeps.show.trial_table import render, shortened, steps_of
+from sweeps.status.score import told_dice
 from sweeps.status.sweep import ACTIVE, SweepState, TrialRow, duration
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from sweeps.show.events import EventConsole
 
 HEARTBEAT_S = 30.0
+_HEARTBEAT_WIDTH: Final = 111
+"""Letters; with the time in front a heartbeat has 120 at most, unless the sweep's own name is long."""
+_NAMED: Final = 2
+"""Running trials that a heartbeat names; the rest is counted."""
+_LEAST_NAME: Final = 12
 
 
 class LiveView(Protocol):
@@ -79,6 +85,7 @@ class _PlainLines:
     def __init__(self, console: "Console") -> None:
         self._console = console
         self._before: dict[str, str] | None = None
+        self._best: str | None = None
         self._spoken = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -94,12 +101,21 @@ class _PlainLines:
             for row in state.rows:
                 if row.trial.state != self._before.get(row.planned.name):
                     self.say(_line(row))
+        self._tell_best(state)
         self._before = now
         if ending:
             self.say("; ".join([state.summary(), *state.remarks()]))
         elif time.monotonic() - self._spoken > HEARTBEAT_S:
-            active = [_line(row) for row in state.rows if row.trial.state in ACTIVE]
-            self.say("; ".join([state.summary(), *state.remarks(), *active]))
+            self.say(heartbeat(state))
+
+    def _tell_best(self, state: SweepState) -> None:
+        """Tell of another best of the finished trials; those that run change places all the time."""
+        row, lead = state.best or (None, None)
+        if row is None or lead is None or not lead.finished or lead.of == 1 or row.planned.name == self._best:
+            return
+        self._best = row.planned.name
+        if self._before is not None and not all(each.over for each in state.rows):  # the last line tells it anyway
+            self.say(lead.sentence(self._best))
 
     def say(self, sentence: str) -> None:
         text = f"{time.strftime('%H:%M:%S')} {sentence}"
@@ -137,5 +153,23 @@ def _line(row: TrialRow) -> str:
         rate = f", {trial.steps_per_second:.3g} steps/s" if trial.steps_per_second else ""
         eta = f", ETA {duration(trial.eta_seconds)}" if trial.eta_seconds is not None else ""
         return f"{name}: running, step {steps_of(trial)}{rate}{eta}"
-    dice = f", {trial.dice_split} Dice {trial.dice:.3f}" if trial.dice is not None else ""
+    dice = f", {told_dice(trial.dice, trial.dice_split)}" if trial.dice is not None else ""
     return f"{name}: {trial.state}{dice}"
+
+
+def heartbeat(state: SweepState) -> str:
+    """Return one short line: how many trials are finished or failed, the time left, and at which steps some are."""
+    counts = state.counts
+    failed = f", {counts['failed']} failed" if counts["failed"] else ""
+    eta = "" if (left := state.eta_seconds) is None else f", ETA {duration(left)}"
+    head = f"{state.name}: {counts['finished']} of {len(state.rows)} finished{failed}{eta}"
+    active = [row for row in state.rows if row.trial.state in ACTIVE]
+    if not active:
+        return head
+    named = active[:_NAMED]
+    at = [f" {'scoring' if row.trial.state == 'evaluating' else f'at {steps_of(row.trial)}'}" for row in named]
+    rest = f", {len(active) - len(named)} more" if len(active) > len(named) else ""
+    room = _HEARTBEAT_WIDTH - len(head) - len("; ") - sum(map(len, at)) - len(", ") * (len(named) - 1) - len(rest)
+    width = max(_LEAST_NAME, room // len(named))
+    told = ", ".join(f"{shortened(row.planned.name, width)}{where}" for row, where in zip(named, at, strict=True))
+    return f"{head}; {told}{rest}"

@@ -11,6 +11,7 @@ from typing import Final
 from analysis.runs.sweep import read_sweep, sweep_names
 from analysis.runs.tried_setting import read_settings
 from sweeps.status.command import SweepCommand, read_command
+from sweeps.status.leader import Leader, leader
 from sweeps.status.lock import is_held
 from sweeps.status.searched import SearchFolder, shown
 from sweeps.status.trial import TrialState, read_trial, result_path, trial_folder
@@ -72,7 +73,7 @@ class TrialRow:
     @property
     def val_dice(self) -> float | None:
         """Mean Dice on the val cases, the last one known."""
-        return self.trial.dice if self.trial.dice_split == "val" else self.trial.val_dice
+        return self.trial.last_val_dice
 
 
 @dataclass(frozen=True)
@@ -97,10 +98,10 @@ class SweepState:
         return Counter(row.trial.state for row in self.rows)
 
     @property
-    def best(self) -> TrialRow | None:
-        """The trial with the highest Dice on the val cases so far; test scores choose nothing."""
-        scored = [row for row in self.rows if row.val_dice is not None]
-        return max(scored, key=lambda row: row.val_dice or 0.0, default=None)
+    def best(self) -> tuple[TrialRow, Leader] | None:
+        """The best trial so far, of those that can be compared; see `sweeps.status.leader`."""
+        found = leader([row.trial for row in self.rows], [row.planned.search is not None for row in self.rows])
+        return None if found is None else (self.rows[found.place], found)
 
     @property
     def eta_seconds(self) -> float | None:
@@ -150,9 +151,7 @@ class SweepState:
         """Return what else is to be said in a line each: the best trial so far, and what runs the sweep."""
         told = []
         if (best := self.best) is not None and len(self.rows) > 1:
-            so_far = "" if all(row.over for row in self.rows) else " so far"
-            at = "" if best.over or not best.trial.steps else f", at step {best.trial.step} of {best.trial.steps}"
-            told.append(f"Best{so_far}: {best.planned.name}, val Dice {best.val_dice:.3f}{at}")
+            told.append(best[1].sentence(best[0].planned.name))
         if self.command is not None and not all(row.over for row in self.rows):
             told.append(self.command.sentence(self.slots, len(self._active)))
         return told

@@ -35,6 +35,8 @@ class TrialState:
         dice: mean Dice over cases and classes.
         dice_split: `val` or `test`, where `dice` comes from.
         val_dice: of a trial with scores: mean Dice on the val cases, whatever `dice` is.
+        validations: of a trial that is not finished: step and mean Dice on the val cases of the validations that the
+            end of its log tells of, oldest first.
         failure_kind: such as `nan`.
         failure_message: one sentence.
     """
@@ -51,6 +53,12 @@ class TrialState:
     val_dice: float | None = None
     failure_kind: str | None = None
     failure_message: str | None = None
+    validations: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def last_val_dice(self) -> float | None:
+        """Mean Dice on the val cases, the last one known."""
+        return self.dice if self.dice_split == "val" else self.val_dice
 
 
 def trial_folder(runs: Path, trial_id: str) -> Path:
@@ -145,7 +153,8 @@ def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
         return _scored(runs, trial_id, row, "finished")
     log = read_log(folder)
     step, steps = (int(log[-1]["step"]), int(log[-1].get("steps") or steps)) if log else (0, steps)
-    dice, split = _val_dice(log)
+    validations = _validations(log)
+    dice, split = (validations[-1][1], "val") if validations else (None, None)
     if _is_running(runs, trial_id):
         rate = _rate(log)
         return TrialState(
@@ -157,16 +166,18 @@ def read_trial(runs: Path, trial_id: str, *, steps: int = 0) -> TrialState:
             eta_seconds=(steps - step) / rate if rate else None,
             dice=dice,
             dice_split=split,
+            validations=validations,
         )
     if row is not None and row["status"] == "failed":
         kind, message = row["failure_kind"], row["failure_message"]
         return TrialState(trial_id, "failed", step, steps, failure_kind=kind, failure_message=message)
     if row is not None and row["status"] == "validated" and case_path(runs, trial_id).exists():
         return _scored(runs, trial_id, row, "validated")
-    if row is not None and row["status"] == "stopped":
-        return TrialState(trial_id, "stopped", step, steps, dice=dice, dice_split=split)
     begun = row is not None or bool(log) or (folder / "checkpoint").is_dir()
-    return TrialState(trial_id, "interrupted" if begun else "waiting", step, steps, dice=dice, dice_split=split)
+    state: State = "interrupted" if begun else "waiting"
+    if row is not None and row["status"] == "stopped":
+        state = "stopped"
+    return TrialState(trial_id, state, step, steps, dice=dice, dice_split=split, validations=validations)
 
 
 def _is_running(runs: Path, trial_id: str) -> bool:
@@ -236,9 +247,10 @@ def _rate(log: list[dict[str, Any]]) -> float | None:
     return (last_step - first_step) / (last_s - first_s) if last_s > first_s and last_step > first_step else None
 
 
-def _val_dice(log: list[dict[str, Any]]) -> tuple[float | None, str | None]:
-    for report in reversed(log):
-        values = [value for value in (report.get("val") or {}).values() if value is not None]
-        if values:
-            return values[0], "val"  # the network that predicts comes first
-    return None, None
+def _validations(log: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
+    """Return steps and mean Dice on the val cases; the network that predicts comes first in a report."""
+    scores = (
+        (int(report["step"]), [value for value in (report.get("val") or {}).values() if value is not None])
+        for report in log
+    )
+    return tuple({step: values[0] for step, values in scores if values}.items())

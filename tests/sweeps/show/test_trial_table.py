@@ -30,11 +30,11 @@ def test_the_table_shows_rate_eta_and_scores_at_every_width(width: int) -> None:
     lines = _drawn(SweepState("mine", rows), width, 24)
     assert max(map(len, lines)) <= width
     line = next(line for line in lines if "running" in line)
-    assert re.search(r"out=1 +1 +running +1500/6000 +1\.25 +(1h00|1 h 00 min) +0\.500 val$", line)
+    assert re.search(r"out=1 +1 +running +1500/6000 +1\.25 +(1h00|1 h 00 min) +50\.0 val$", line)
     text = "\n".join(lines)
-    assert "0.750 test" in text
+    assert "75.0 test" in text
     assert "interrupted" in text
-    assert "Best so far: projection.dropout=0 seed 0, val Dice 0.625" in text
+    assert "Best of 1 finished: projection.dropout=0 seed 0, val Dice 62.5 %" in " ".join(text.split())
     assert "1 failed, not a number: The loss is nan." in text
 
 
@@ -81,3 +81,19 @@ def test_a_table_higher_than_the_terminal_keeps_the_order_of_the_sweep() -> None
     trials = [TrialState(f"f{i}", "finished") for i in range(30)] + [TrialState("r", "running")]
     lines = _drawn(SweepState("mine", _rows(*trials)), 80, 15)
     assert [line.split()[2] for line in lines[1:12]] == ["finished"] * 10 + ["running"]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_short_terminal_has_room_for_what_runs_the_summary_the_best_and_a_failure(width: int) -> None:
+    others = [TrialState(f"o{i}", "failed", failure_kind=kind, failure_message="No.") for i, kind in enumerate("abc")]
+    trials = [FINISHED, RUNNING, RUNNING, FAILED, *others, *[TrialState(f"w{i}", "waiting") for i in range(20)]]
+    state = SweepState("dropout", _rows(*trials), 2)
+    lines = _drawn(state, width, 12)
+    text = "\n".join(lines)
+    assert len(lines) < 12
+    assert max(map(len, lines)) <= width
+    assert sum("1500/6000" in line for line in lines) == 2
+    assert "dropout: 1 of 27 finished" in text
+    assert "Best of 1 finished: " in text
+    assert "1 failed, " in text
+    assert len(_drawn(state, width)) >= 27 + 6  # where there is room every kind of failure has its line

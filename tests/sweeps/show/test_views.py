@@ -9,9 +9,10 @@ from rich.console import Console
 
 from sweeps.show.events import EventConsole
 from sweeps.show.progress import ProgressDisplay
+from sweeps.show.views import heartbeat, view_on
 from sweeps.status.lock import trial_lock
-from sweeps.status.sweep import Planned, SweepReader
-from sweeps.status.trial import trial_folder
+from sweeps.status.sweep import Planned, SweepReader, SweepState, TrialRow
+from sweeps.status.trial import TrialState, trial_folder
 from tests.sweeps.status.logs import write_log
 
 
@@ -41,6 +42,64 @@ def test_plain_output_has_one_line_per_change_and_no_control_characters(
     assert text.count("Mind the crop.") == 1
     assert text.splitlines()[-1].endswith("mine: 0 of 1 finished, 1 interrupted")
     assert "\x1b" not in text
+
+
+def _state(*trials: TrialState, name: str = "dropout") -> SweepState:
+    rows = (TrialRow(Planned(t.id, f"projection.dropout={t.id}", 1, 6000), t) for t in trials)
+    return SweepState(name, tuple(rows), 2)
+
+
+def _running(name: str, step: int = 1500) -> TrialState:
+    return TrialState(name, "running", step, 6000, steps_per_second=1.25, eta_seconds=3594.0)
+
+
+WAITING = [TrialState(f"w{i}", "waiting", 0, 6000) for i in range(9)]
+
+
+def test_a_heartbeat_is_one_short_line() -> None:
+    failed = TrialState("0.3", "failed", failure_kind="nan", failure_message="The loss is nan.")
+    told = heartbeat(_state(_running("0.05"), _running("0.1", 40), failed, *WAITING))
+    assert told == (
+        "dropout: 0 of 12 finished, 1 failed, ETA 7 h 40 min; "
+        "pro…=0.05 seed 1 at 1500/6000, pro…t=0.1 seed 1 at 40/6000"
+    )
+    assert len(f"12:00:00 {told}") <= 120
+    told = heartbeat(_state(_running("0.05"), *[_running(f"0.{i}") for i in range(7)], *WAITING, name="components"))
+    assert told.endswith(", 6 more")
+    assert len(f"12:00:00 {told}") <= 120
+    assert heartbeat(_state(*WAITING)) == "dropout: 0 of 9 finished"
+    assert heartbeat(_state(TrialState("a", "evaluating", 6000, 6000))).endswith(
+        "; projection.dropout=a seed 1 scoring"
+    )
+
+
+def test_a_quiet_sweep_has_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("sweeps.show.views.time.monotonic", lambda: now[0])
+    out = io.StringIO()
+    view = view_on(Console(file=out), Path("/nowhere"))
+    view.show(_state(_running("0.1", 40)))
+    for seconds, step in ((10, 50), (31, 70), (40, 90)):
+        now[0] = 100.0 + seconds
+        view.show(_state(_running("0.1", step)))
+    assert [line[9:] for line in out.getvalue().splitlines()] == [
+        "dropout: 0 of 1 finished, 1 running, ETA 1 h 19 min",
+        "dropout: 0 of 1 finished, ETA 1 h 19 min; projection.dropout=0.1 seed 1 at 70/6000",
+    ]
+
+
+def test_another_best_of_the_finished_trials_is_told() -> None:
+    def finished(name: str, dice: float) -> TrialState:
+        return TrialState(name, "finished", 6000, 6000, dice=0.9, dice_split="test", val_dice=dice)
+
+    out = io.StringIO()
+    view = view_on(Console(file=out), Path("/nowhere"))
+    first, second, third = finished("0.1", 0.5), finished("0.2", 0.625), finished("0.3", 0.6)
+    for trials in ([first, *WAITING[:3]], [first, second, *WAITING[:2]], [first, second, third, *WAITING[:1]]):
+        view.show(_state(*trials))
+    told = [line[9:] for line in out.getvalue().splitlines() if "Best" in line]
+    assert told == ["Best of 2 finished: projection.dropout=0.2 seed 1, val Dice 62.5 % at step 6000"]
+    assert "projection.dropout=0.2 seed 1: finished, test Dice 90.0 %" in out.getvalue()
 
 
 def test_a_live_table_leaves_the_cursor_visible(tmp_path: Path) -> None:

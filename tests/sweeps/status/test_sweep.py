@@ -80,10 +80,11 @@ def test_a_sweep_that_nobody_runs_has_no_eta() -> None:
 
 def test_the_best_trial_so_far_is_told_by_its_val_score() -> None:
     test_best = TrialState("a", "finished", 9, 9, dice=0.95, dice_split="test", val_dice=0.5)
-    val_best = TrialState("b", "running", 5, 9, dice=0.75, dice_split="val")
+    val_best = TrialState("b", "finished", 9, 9, dice=0.75, dice_split="test", val_dice=0.625)
     state = SweepState("mine", _rows(test_best, val_best, TrialState("c", "waiting")))
-    assert state.best is state.rows[1]
-    assert state.remarks() == ["Best so far: projection.dropout=1 seed 1, val Dice 0.750, at step 5 of 9"]
+    assert state.best is not None
+    assert state.best[0] is state.rows[1]
+    assert state.remarks() == ["Best of 2 finished: projection.dropout=1 seed 1, val Dice 62.5 % at step 9"]
     assert SweepState("mine", _rows(TrialState("c", "waiting"))).best is None
 
 

@@ -64,4 +64,12 @@ def test_validation_dice_of_the_predicting_network_is_shown(tmp_path: Path) -> N
         line = {"step": 40, "steps": 100, "seconds": 110, "val": {"student_dice": 0.6, "teacher_dice": 0.7}}
         file.write(json.dumps(line) + "\n")
     state = read_trial(tmp_path, "a")
-    assert (state.dice, state.dice_split) == (0.6, "val")
+    assert (state.dice, state.dice_split, state.last_val_dice) == (0.6, "val", 0.6)
+
+
+def test_all_validations_of_a_log_are_known_by_their_step(tmp_path: Path) -> None:
+    write_log(tmp_path, "a", (20, 100.0))
+    with (trial_folder(tmp_path, "a") / "log.jsonl").open("a") as file:
+        for step, dice in ((40, 0.25), (60, None), (80, 0.5)):
+            file.write(json.dumps({"step": step, "steps": 100, "val": {"student_dice": dice}}) + "\n")
+    assert read_trial(tmp_path, "a").validations == ((40, 0.25), (80, 0.5))
