@@ -4,7 +4,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from os import getpid
 from pathlib import Path
@@ -27,6 +27,7 @@ from sweeps.resources.share import Placement
 from sweeps.resources.slots import Slots
 from sweeps.resources.versions import versions
 from sweeps.show.progress import ProgressDisplay
+from sweeps.show.waiting import waiting
 from sweeps.status.sweep import SweepReader
 from sweeps.trial import execute
 from sweeps.trial.failure_kinds import DiskFullError, storage_told
@@ -122,15 +123,14 @@ def open_session(
     storage = subject.storage
     own = _new_channel(storage.folder / "sweeps" / name)
     joins = ray_is_running() or running_ray(request.address) is not None
-    if not ray_is_running():
-        say(console, "Joining Ray ..." if joins else "Starting Ray ...")
     try:
-        with ray_session(request.address):
+        with told_ray(request.address, console):
             import ray
 
             nodes = ray.nodes()  # type: ignore[no-untyped-call]
             placement, slots = place(request, nodes)
-            found = preflight(replace(subject, sized=terms.engine is None), placement, slots, nodes)
+            with waiting(console, "Checking machines, data and disk"):
+                found = preflight(replace(subject, sized=terms.engine is None), placement, slots, nodes)
             for notice in found.notices:
                 say(console, notice)
             with storage.channel(own) as channel, stop_on_signals() as asked_to_stop:
@@ -159,6 +159,20 @@ def open_session(
                     raise no_node_left(own)
     finally:
         shutil.rmtree(own.scratch.parent, ignore_errors=True)
+
+
+@contextmanager
+def told_ray(address: str | None, console: "Console") -> Iterator[None]:
+    """Use the Ray that is there, or join or start one and say so while that lasts, as by `ray_session`."""
+    if ray_is_running():
+        with ray_session(address):
+            yield
+        return
+    what = "Joining Ray" if running_ray(address) else "Starting Ray on this machine"
+    with ExitStack() as held:
+        with waiting(console, what, over="Ray is up"):
+            held.enter_context(ray_session(address))
+        yield
 
 
 def say(console: "Console", text: str) -> None:

@@ -12,10 +12,10 @@ from simcvd.config import TrialConfig, apply_settings
 from simcvd.config.edit import flatten
 from simcvd.data.training_cases import training_cases
 from sweeps.definition.sweep_file import SweepFile
-from sweeps.resources.ray_session import ray_session
 from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.search.run import run_search
 from sweeps.search.rungs import mean
+from sweeps.session import told_ray
 from sweeps.status.sweep import duration
 from sweeps.status.trial import trial_folder
 from sweeps.trial.engine import Engine
@@ -85,7 +85,7 @@ def run_tune(request: TuneRequest, *, console: "Console | None" = None, engine: 
             opened.tell(line)
         run = _Run(opened, record, started, engine)
         try:
-            with ray_session(opened.base.resources.address):
+            with told_ray(opened.base.resources.address, opened.console):
                 lines, model = run.to_the_end()
         except _CutOffError:
             return TuneOutcome((), None, 130, time.time() - started)

@@ -2,8 +2,8 @@
 
 import io
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from sweeps import session
 from sweeps.channel.channel import StopReason
 from sweeps.preflight.checks import Subject
 from sweeps.resources.request import ResourceRequest
-from sweeps.session import Session, open_session
+from sweeps.session import Session, open_session, told_ray
 from sweeps.status.sweep import SweepReader
 from sweeps.storage.data_cache import InPlace
 from sweeps.storage.shared_folder import SharedFolder
@@ -67,8 +67,56 @@ def test_what_trials_share_is_made_and_deleted_with_what_a_killed_command_left(o
         assert running.job.scratch.is_dir()
         assert running.slots() == 2
         assert not running.stopped()
-    assert out.getvalue().splitlines() == ["Starting Ray ...", "Mind the crop."]
+    assert out.getvalue().splitlines() == [
+        "Starting Ray on this machine ...",
+        "Ray is up after 0 s.",
+        "Mind the crop.",
+    ]
     assert not (tmp_path / "sweeps" / "mine" / "ray").exists()
+
+
+@pytest.mark.parametrize(
+    ("running", "address", "told"),
+    [
+        (False, None, ["Starting Ray on this machine ...", "Ray is up after 0 s."]),
+        (False, "a:1", ["Joining Ray ...", "Ray is up after 0 s."]),
+        (True, None, []),
+    ],
+)
+def test_it_is_said_at_once_that_ray_is_started_or_joined(
+    monkeypatch: pytest.MonkeyPatch, running: bool, address: str | None, told: list[str]
+) -> None:
+    out = io.StringIO()
+    seen: list[str] = []
+
+    @contextmanager
+    def starting(address: str | None) -> Iterator[None]:
+        seen.extend(out.getvalue().splitlines())
+        yield
+        seen.append("ended")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(session, "ray_is_running", lambda: running)
+    monkeypatch.setattr(session, "ray_session", starting)
+    with told_ray(address, Console(file=out, width=100)):
+        assert seen == told[:1]
+    assert seen == [*told[:1], "ended"]
+    assert out.getvalue().splitlines() == told
+
+
+def test_a_ray_that_does_not_come_up_is_not_said_to_be_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def failing(address: str | None) -> Iterator[None]:
+        raise UserError("Ray can't be started on this machine: no room.")
+        yield
+
+    out = io.StringIO()
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr(session, "ray_is_running", lambda: False)
+    monkeypatch.setattr(session, "ray_session", failing)
+    with pytest.raises(UserError, match="no room"), told_ray(None, Console(file=out)):
+        pytest.fail("it is up")
+    assert out.getvalue() == "Starting Ray on this machine ...\n"
 
 
 def test_nothing_is_left_where_the_preflight_refuses(opened: Open, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def tuning_in_process(dataset: Path, folder: Path) -> Iterator[Tune]:
         return Tuned(run_tune(request_of(dataset, runs, **asked), console=console, engine=engine), out.getvalue())
 
     with without_ray(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sweeps.tuning.run.ray_session", lambda address: nullcontext())
+        patch.setattr("sweeps.tuning.run.told_ray", lambda address, console: nullcontext())
         patch.setattr("sweeps.tuning.opened.prove", prove)
         yield call
 
