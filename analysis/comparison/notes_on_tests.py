@@ -32,6 +32,7 @@ def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, s
         yield _behind_p(found)
     yield from _over_seeds(found)
     yield from _detectable(found)
+    yield from _sources(found[0])
 
 
 def _alternative(found: Sequence[Compared], reference: str) -> str:
@@ -90,6 +91,29 @@ def _detectable(found: Sequence[Compared]) -> Iterator[str]:
             f"With {n} cases these t-tests find a true difference of {joined(sizes)} with {100 * POWER:.0f} % "
             "chance; smaller ones are missed more often."
         )
+
+
+def _sources(found: Compared) -> Iterator[str]:
+    """Say where the uncertainty of the differences comes from, in the main metric, and so what to add next."""
+    tested = [row.difference for row in found.means if row.difference is not None]
+    known = [
+        (over.seed_part, over.case_part)
+        for each in tested
+        if (over := each.over_seeds) is not None and over.seed_part is not None and over.case_part is not None
+    ]
+    shares = sorted(seeds / (seeds + cases) for seeds, cases in known if seeds + cases > 0)
+    if not shares:
+        return
+    of_chance = shares[len(shares) // 2]
+    parts = {"test cases": 1 - of_chance}
+    share = found.seed_share
+    if share is None:
+        parts[tested[0].chance] = of_chance
+    else:
+        parts |= {"label splits": of_chance * (1 - share), "seeds": of_chance * share}
+    told = joined([f"{100 * part:.0f} % from {what}" for what, part in parts.items()])
+    most = max(parts, key=lambda what: parts[what])
+    yield f"Uncertainty (variance) of a difference in {found.metric.label}: {told}; add {most} next."
 
 
 def _either(found: Sequence[Compared], reference: str) -> str:

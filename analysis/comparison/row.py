@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
 
-from analysis.comparison.aggregate import Pairs, Scores
-from analysis.comparison.difference import Difference
+from analysis.comparison.aggregate import FOREGROUND, Pairs, Scores, replicate_values, selected
+from analysis.comparison.difference import Difference, aligned
 from analysis.comparison.metric import Metric
-from analysis.runs.replicate import Replicate
+from analysis.runs.replicate import Replicate, by_split, chances, in_order
 from analysis.runs.training_cases import TrainingCases
-from analysis.statistics import Interval
+from analysis.statistics import Interval, Standing, seed_share_of_splits, standings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Row:
         empty_predictions: such predictions, over replicates, cases and classes.
         predictions: all predictions, over replicates, cases and classes.
         empty_labels: cases whose label is empty in this class (in any class for the mean).
+        find_standing: works out `standing`.
     """
 
     variant: str
@@ -79,6 +85,46 @@ class Row:
     empty_predictions: int
     predictions: int
     empty_labels: int
+    find_standing: "Callable[[], Standing | None]" = field(default=lambda: None, repr=False, compare=False)
+
+    @property
+    def standing(self) -> Standing | None:
+        """How likely it is really the best, and its difference really of the other sign; None where that is not known.
+
+        It takes milliseconds.
+        """
+        return self.find_standing()
+
+
+def standing_finder(
+    scores: Mapping[str, Scores[Replicate]], metric: Metric, reference: str | None
+) -> "Callable[[str, int], Standing | None]":
+    """Return what finds where a variant stands in a class (by position) or in `FOREGROUND`, each class worked out once.
+
+    All variants are compared on the replicates that all of them have. Where these are fewer than two seeds (or label
+    splits), those variants are compared that have every replicate, and nothing is known of the others.
+
+    Args:
+        scores: each variant's scores of the metric.
+        metric: the metric.
+        reference: the variant that the others are compared with, if any.
+    """
+    scored = {name: own for name, own in scores.items() if own.runs}
+
+    @cache
+    def of_column(column: int) -> dict[str, Standing]:
+        runs = [set(own.runs) for own in scored.values()]
+        common = in_order(set.intersection(*runs)) if runs else ()
+        taken = common if chances(common) > 1 else in_order(set().union(*runs))
+        whole = {name: own for name, own in scored.items() if taken and set(taken) <= set(own.runs)}
+        if not whole:
+            return {}
+        block = aligned(list(whole.values()), taken)[:, :, :, column]
+        place = list(whole).index(reference) if reference in whole else None
+        found = standings(block, metric.higher_is_better, place)
+        return {} if found is None else dict(zip(whole, found, strict=True))
+
+    return lambda variant, column: of_column(column).get(variant)
 
 
 @dataclass(frozen=True)
@@ -96,6 +142,25 @@ class Compared:
     rows: tuple[Row, ...]
     pairs: Mapping[str, Pairs] = field(repr=False, compare=False)
     scores: Mapping[str, Scores[Replicate]] = field(repr=False, compare=False)
+
+    @property
+    def seed_share(self) -> float | None:
+        """Share of the variance between label splits that is the seeds'; None where it is not known.
+
+        It needs two label splits or more with the same two seeds or more, of all variants.
+        """
+        import numpy as np
+
+        scored = [own for own in self.scores.values() if own.runs]
+        if not scored or any(own.runs != scored[0].runs for own in scored):
+            return None
+        groups = list(by_split(scored[0].runs).values())
+        if len(groups) < 2 or len({tuple(each.seed for each in group) for group in groups}) > 1:
+            return None
+        values = np.stack(
+            [[replicate_values(selected(own, tuple(group)))[:, :, FOREGROUND] for group in groups] for own in scored]
+        )
+        return seed_share_of_splits(values[..., ~np.isnan(values).any(axis=(0, 1, 2))])
 
     @property
     def means(self) -> list[Row]:

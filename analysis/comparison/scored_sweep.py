@@ -3,9 +3,9 @@
 One row per variant, class and metric, each difference tested against the reference, and the scores behind them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from analysis.comparison.difference import Difference, adjusted, compare, pooled
 from analysis.comparison.learned import NOTHING_LEARNED, nothing_learned
 from analysis.comparison.metric import Metric, find_metric
 from analysis.comparison.notes import notes
-from analysis.comparison.row import Compared, Row, Trials
+from analysis.comparison.row import Compared, Row, Trials, standing_finder
 from analysis.errors import AnalysisError
 from analysis.runs.average_mask import read_average_mask
 from analysis.runs.records import read_cases, read_trials
@@ -22,7 +22,7 @@ from analysis.runs.replicate import Replicate, counts, in_order
 from analysis.runs.sweep import PlannedVariant, Sides, Sweep, hint, read_sweep
 from analysis.runs.training_cases import COLUMNS as TRAINING_COLUMNS
 from analysis.runs.training_cases import training_cases
-from analysis.statistics import Alternative, t_interval
+from analysis.statistics import Alternative, Standing, t_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +186,8 @@ def score(
             )
             for column in (*range(len(of_trials.classes)), FOREGROUND)
         }
-        rows = tuple(_rows(sweep, trials, scores, differences, reference))
+        find = standing_finder(scores, metric, reference) if stop is None else lambda variant, column: None
+        rows = tuple(_rows(sweep, trials, scores, differences, reference, find))
         found.append(Compared(metric, rows, pairs, scores))
     any_scores = trial_scores[metrics[0].name]
     return ScoredSweep(sweep, split, reference, sides, any_scores.cases, any_scores.classes, tuple(found), trials, stop)
@@ -243,6 +244,7 @@ def _rows(
     scores: Mapping[str, Scores[Replicate]],
     differences: Mapping[int, Mapping[str, Difference]],
     reference: str | None,
+    find: Callable[[str, int], Standing | None],
 ) -> Iterator[Row]:
     import numpy as np
 
@@ -278,4 +280,5 @@ def _rows(
                 empty_predictions=int(empty.sum()),
                 predictions=int(scored.sum()),
                 empty_labels=int((asked & ~own.present[:, part]).any(axis=1).sum()),
+                find_standing=partial(find, name, column),
             )

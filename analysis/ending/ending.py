@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analysis.comparison.metric import shown
+from analysis.comparison.metric import shown, shown_p
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.search import SearchResult
@@ -103,6 +103,11 @@ def _numbers(
     if found is not None:
         yield Part(f"  difference: {difference_text(found, metric)}")
     others = findings(scored.main.means)
+    if best is not None and best.standing is not None:
+        told = f"that {short_name(best)} is really the best of {len(scored.main.means)}: {shown_p(best.standing.first)}"
+        if best.standing.false is not None:
+            told += f"; that the difference has the other sign: {shown_p(best.standing.false)}"
+        yield Part(f"  probability {told}", 2)
     settled = scored.stop is None and not all(one_training(one.difference.replicates) for one in others)
     if len(others) > 1 and settled:
         yield Part(f"{_counted(scored, others)} (p < {SIGNIFICANT:g}, {scored.sides}, Holm).", 3)
@@ -215,4 +220,6 @@ def _side(row: Row | None) -> dict[str, Any] | None:
         "sd": row.sd,
         "cases": row.n,
         "trainings": len(row.trials.replicates),
+        "p_first": None if row.standing is None else row.standing.first,
+        "p_false_claim": None if row.standing is None else row.standing.false,
     }

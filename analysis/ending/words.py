@@ -33,8 +33,9 @@ def difference_text(finding: Finding, metric: Metric) -> str:
     """
     each = finding.difference
     text = points(finding.mean, metric)
-    if each.interval.low is not None:
-        text += f" (95 % CI {shown(each.interval.low, metric)} to {shown(each.interval.high, metric)})"
+    interval = each.shown_interval
+    if interval.low is not None:
+        text += f" (95 % CI {shown(interval.low, metric)} to {shown(interval.high, metric)})"
     if each.p_holm is not None:
         text += f", {p_text(each.p_holm)}"
     if each.over_seeds_holm is not None:

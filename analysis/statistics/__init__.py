@@ -13,6 +13,8 @@ from analysis.statistics.paired import Alternative, PairedTest, paired_t_test
 from analysis.statistics.power import detectable_difference
 from analysis.statistics.samples import differences
 from analysis.statistics.signed_rank import wilcoxon
+from analysis.statistics.sources import seed_share_of_splits
+from analysis.statistics.standing import Standing, standings
 
 __all__ = [
     "Alternative",
@@ -21,6 +23,7 @@ __all__ = [
     "Interval",
     "PairedTest",
     "SeedVariance",
+    "Standing",
     "bca_interval",
     "crossed_test",
     "detectable_difference",
@@ -30,7 +33,9 @@ __all__ = [
     "holm",
     "normality_doubt",
     "paired_t_test",
+    "seed_share_of_splits",
     "seed_variance",
+    "standings",
     "t_interval",
     "wilcoxon",
 ]

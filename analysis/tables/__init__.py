@@ -4,6 +4,7 @@ All but the CSV show values as the field does (Dice and Jaccard in percent, two 
 values in full precision.
 """
 
+from analysis.tables.case_lines import render_cases
 from analysis.tables.csv_lines import render_csv
 from analysis.tables.html import render_html
 from analysis.tables.latex import render_latex
@@ -20,6 +21,7 @@ __all__ = [
     "ablation_table",
     "make_sheet",
     "overview",
+    "render_cases",
     "render_csv",
     "render_html",
     "render_latex",

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from analysis.comparison.metric import MISSING, Metric, shown, shown_p
 from analysis.comparison.row import Row
+from analysis.comparison.verdict import practical
 from analysis.published.values import DOUBTFUL
 from analysis.tables.lines import Line, Rank, Value
 from analysis.tables.style import Spread
 from analysis.tables.table import Table
 
+FIRST, FALSE = "P(first)", "P(false)"
 LABELLED, UNLABELLED = "labelled", "unlabelled"
 
 
@@ -155,6 +157,42 @@ def _of_metric(table: Table, metric: Metric, place: int) -> Iterator[Column]:
         yield column("p", lambda value: _p(value, value.p))
         if table.over_seeds:
             yield column(f"p over {table.chance}", lambda value: _p(value, value.p_over_seeds))
+    if len(table.metrics) == 1:
+        for head, text in probabilities(table):
+            yield column(head, lambda value, text=text: Cell(text(value)))  # type: ignore[misc]
+        if table.style.margin is not None:
+            yield column(margin_head(table), lambda value: Cell(practical_text(value, table)))
+
+
+def probabilities(table: Table) -> list[tuple[str, Callable[[Value], str]]]:
+    """Return heading and text of the probabilities that seeds and cases leave; none where no test counts both."""
+    if not table.over_seeds:
+        return []
+    return [
+        (FIRST, lambda value: shown_p(value.row.standing.first if value.row.standing else None)),
+        (FALSE, _false),
+    ]
+
+
+def _false(value: Value) -> str:
+    if value.row.is_reference:
+        return "ref"
+    return shown_p(value.row.standing.false if value.row.standing else None)
+
+
+def margin_head(table: Table) -> str:
+    """Return the heading of what a margin makes of differences."""
+    return f"\N{PLUS-MINUS SIGN}{table.style.margin:g}"
+
+
+def practical_text(value: Value, table: Table) -> str:
+    """Return what a margin makes of a difference: better, equivalent, worse or unknown."""
+    row, metric, margin = value.row, value.metric, table.style.margin
+    if row.is_reference:
+        return "ref"
+    if row.difference is None or margin is None:
+        return MISSING
+    return practical(row.difference, margin / metric.scale, metric.higher_is_better) or MISSING
 
 
 def _mean(value: Value, spread: Spread) -> Cell:
@@ -170,7 +208,7 @@ def _published_p(line: Line) -> Cell:
 
 
 def _interval(value: Value) -> Cell:
-    interval = value.row.difference.interval if value.row.difference else None
+    interval = value.row.difference.shown_interval if value.row.difference else None
     if interval is None or interval.low is None or interval.high is None:
         return Cell(MISSING)
     low, high = (shown(limit, value.metric, sign="+") for limit in (interval.low, interval.high))

@@ -13,7 +13,10 @@ from analysis.tables.columns import (
     Cell,
     Column,
     difference,
+    margin_head,
     mean_and_spread,
+    practical_text,
+    probabilities,
     published,
     same_everywhere,
     spread_of,
@@ -79,7 +82,13 @@ def _width(column: Column, table: Table) -> int:
 def _of_one_metric(table: Table, names: Sequence[str], width: int) -> Iterator[Plan]:
     """Yield plans: below `NARROW`, and where names need it, `dropout=` becomes the heading and columns of zeros go."""
     if width >= NARROW:
-        yield Plan((tuple(_one_metric_columns(table, compact=False)),), tuple(names))
+        usual = tuple(_one_metric_columns(table, compact=False))
+        more = tuple(
+            _column(head, 0, lambda value, text=text: Cell("" if text(value) == "ref" else text(value)))  # type: ignore[misc]
+            for head, text in probabilities(table)
+        )
+        yield Plan(((*usual, *more),), tuple(names))
+        yield Plan((usual,), tuple(names))
     key = common_key(names)
     compact = list(_one_metric_columns(table, compact=True))
     zeros = {own.head for own in compact if own.head in _QUIET and all(own.cell(x).text == "0" for x in table.lines)}
@@ -141,6 +150,8 @@ def _one_metric_columns(table: Table, compact: bool) -> Iterator[Column]:
     for extra in _extras(table):
         # The column before says already which the reference is.
         yield column(extra.head, extra.text if extra.head == "publ." else _but_of_reference(extra.text))
+    if table.style.margin is not None:
+        yield column(margin_head(table), _but_of_reference(lambda value: practical_text(value, table)))
     yield from trial_columns(table, short=compact)
 
 

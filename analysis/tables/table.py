@@ -1,6 +1,6 @@
 """The one value that every format renders: one or several sweeps in one or several metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -139,6 +139,25 @@ class Table:
         """Whether any published value is shown."""
         return any(line.paper is not None for line in self.lines)
 
+    def _of_probabilities(self) -> Iterator[str]:
+        if self.compared and self.style.significance == "p":
+            over = f"{self.chance} and cases where that is tested, else over cases" if self.over_seeds else "cases"
+            yield f"95 % CI: of the difference, over {over}; not adjusted."
+        if self.over_seeds:
+            yield (
+                f"P(first): probability that no other variant with the same {self.chance} is really better, other ones "
+                "and other cases counted; call one the best from 0.975 on. P(false): that the difference from the "
+                "reference really has the other sign, or is none; not adjusted for the number of comparisons."
+            )
+        if self.style.margin is not None:
+            metric = self.metrics[0]
+            over = f"{self.chance} and cases" if self.over_seeds else "cases"
+            yield (
+                f"\N{PLUS-MINUS SIGN}{self.style.margin:g}: by the 95 % interval over {over}, equivalent is wholly "
+                f"within {self.style.margin:g} of the reference (in {metric.difference_unit or '1'}), better or worse "
+                "wholly beyond, unknown anything else."
+            )
+
     def _legend(self) -> list[str]:
         """Say what bold, underlines and stars mean, where there are any."""
         told, ranks = [], {value.rank for value in self.values}
@@ -147,6 +166,8 @@ class Table:
             alike = "with as many labelled cases " if self.training_differs else ""
             second = ", underlined second best" if "second" in ranks else ""
             told.append(f"Bold is the best mean {group}{alike}in its column{second}.")
+        if len(self.metrics) == 1:
+            told += self._of_probabilities()
         if self.style.significance == "stars":
             which = f"p over {self.chance} and cases" if self.over_seeds else "p"
             (least, first), *others = reversed(STARS)
@@ -216,5 +237,6 @@ def make_sheet(
                 f"The sweeps {first.sweep.name} and {other.sweep.name} are about different metrics (of {both}); "
                 "choose one with --metric."
             )
+    style.check(len(first.metrics))
     names = [None] if len(sources) == 1 else headings or [source.sweep.name for source in sources]
     return Table(tuple(sources), style, tuple(names), tuple(published or [None] * len(sources)))

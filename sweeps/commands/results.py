@@ -47,6 +47,7 @@ class TableFormat(StrEnum):
     latex = "latex"
     html = "html"
     csv = "csv"
+    cases = "cases"
 
 
 class UnitChoice(StrEnum):
@@ -125,6 +126,14 @@ def tables(
         SpreadChoice, typer.Option(help="Beside a mean: SD over cases, or half of its 95 % interval.")
     ] = SpreadChoice.sd,
     significance: Annotated[SignificanceChoice, typer.Option(help="p-values, or stars.")] = SignificanceChoice.p,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            metavar="M",
+            help="Smallest difference that matters, in the unit shown (0.5: Dice points): better, equivalent, worse or "
+            "unknown, for one metric.",
+        ),
+    ] = None,
     published: Annotated[bool, typer.Option("--published", help="Show the paper's values beside ours.")] = False,
     block: Annotated[
         str | None,
@@ -160,11 +169,21 @@ def tables(
     are stacked. A file of per-case scores of another tool needs --case, --variant and --metric.
     """
     from analysis.comparison.scores_file import ScoreColumns
-    from analysis.tables import Style, render_csv, render_html, render_latex, render_markdown, render_terminal
+    from analysis.tables import (
+        Style,
+        render_cases,
+        render_csv,
+        render_html,
+        render_latex,
+        render_markdown,
+        render_terminal,
+    )
     from analysis.tables.request import Request, is_scores_file, sheet_of_scores, sheet_of_sweeps
     from sweeps.storage.location import brought
 
-    request = Request(tuple(metric or ()), reference, sides_asked(one_sided), Style(spread.value, significance.value))
+    request = Request(
+        tuple(metric or ()), reference, sides_asked(one_sided), Style(spread.value, significance.value, margin)
+    )
     columns = ScoreColumns(case, variant, seed, class_name, higher_is_better, None if unit is None else unit.value)
     if len(sources) == 1 and is_scores_file(sources[0]):
         if published and block is None:
@@ -193,6 +212,7 @@ def tables(
         TableFormat.latex: render_latex,
         TableFormat.html: render_html,
         TableFormat.csv: render_csv,
+        TableFormat.cases: render_cases,
     }[form]
     typer.echo(render(sheet), nl=False)
 
@@ -212,14 +232,13 @@ def figures(
     Sensitivity curves, forest plot, paired cases, boxes, label efficiency, slices and surfaces of the best, median and
     worst case, training curves: those that apply to what has finished.
     """
-    from analysis.figures.sweep_figures import write_figures
+    from analysis.figures.sweep_figures import FigureRequest, write_figures
     from sweeps.storage.location import shown_from
 
     folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
-        written = write_figures(
-            folder, name, metric, reference, dataset, sides=sides_asked(one_sided), on_figure=progress, workers=None
-        )
+        request = FigureRequest(metric, reference, dataset, sides_asked(one_sided))
+        written = write_figures(folder, name, request, on_figure=progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
         typer.echo(f"{file}.{kinds[0] if len(kinds) == 1 else '{' + ','.join(kinds) + '}'}")

@@ -41,7 +41,7 @@ def numbers(scored: ScoredSweep) -> dict[str, list[str]]:
     metric, found = scored.main.metric, {}
     for row in scored.main.means:
         if row.difference is not None:
-            low, high = row.difference.interval.low, row.difference.interval.high
+            low, high = row.difference.shown_interval.low, row.difference.shown_interval.high
             assert low is not None
             assert high is not None
             found[row.variant] = [
@@ -81,7 +81,7 @@ def test_every_view_shows_the_same_numbers(runs: tuple[Path, Sides]) -> None:
         row = rows[variant]
         assert row["alternative"] == ("different" if sides == "two-sided" else "reference higher")
         values = [f"{100 * float(row['mean']):.2f}"]
-        keys = ("difference", "difference_ci_low", "difference_ci_high")
+        keys = ("difference", "difference_ci_over_seeds_low", "difference_ci_over_seeds_high")
         values += [f"{100 * float(row[key]) + 0.0:+.2f}" for key in keys]
         values += [shown_p(float(row[key])) for key in ("p_holm", "p_over_seeds_holm")]
         assert values == own

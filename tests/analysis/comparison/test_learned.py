@@ -86,7 +86,7 @@ def test_where_nothing_was_learned_that_comes_first_and_there_is_no_p(
     assert printed(sheet, 100).startswith("STOP")
     head, *lines = render_csv(sheet).splitlines()
     of_p = [place for place, name in enumerate(head.split(",")) if name.startswith("p_") or name == "p"]
-    assert len(of_p) == 6
+    assert len(of_p) == 8
     assert not any(line.split(",")[place] for line in lines for place in of_p)
 
 

@@ -3,8 +3,16 @@ from typing import Any
 
 import pytest
 
-from analysis.comparison.settings import as_number, choice_words, setting_label, settings_of, varying_keys
+from analysis.comparison.settings import (
+    as_number,
+    choice_words,
+    setting_label,
+    settings_of,
+    shown_names,
+    varying_keys,
+)
 from analysis.runs.records import read_trials, write_trial
+from analysis.runs.sweep import PlannedVariant
 
 
 @pytest.mark.parametrize(
@@ -50,3 +58,29 @@ def test_choices_are_named_by_what_differs() -> None:
 def test_labels_of_known_and_unknown_settings() -> None:
     assert setting_label("loss.temperature") == "Temperature τ"
     assert setting_label("noise.std") == "noise.std"
+
+
+def test_a_sweeps_own_labels_go_before_the_papers_words() -> None:
+    labels = {"loss.temperature": "T"}
+    assert setting_label("loss.temperature", labels) == "T"
+    assert choice_words((("loss.temperature", 1),), [(("loss.temperature", n),) for n in (1, 2)], labels) == "T = 1"
+
+
+def test_rows_are_called_as_the_sweep_labels_their_settings() -> None:
+    def row(name: str, **settings: Any) -> PlannedVariant:
+        return PlannedVariant(name, {}, settings={key.replace("__", "."): value for key, value in settings.items()})
+
+    rows = [
+        row("dropout=0.1", projection__dropout=0.1),
+        row("projection.dropout=0.2, pool_size=8", projection__dropout=0.2, projection__pool_size=8),
+        row("no dropout", projection__dropout=0.0),
+        row("dropout=none", loss__sdm=0.0),
+    ]
+    names = shown_names(rows, {"projection.dropout": "p"})
+    assert list(names.values()) == ["p = 0.1", "p = 0.2, pool_size=8", "no dropout", "dropout=none"]
+    assert shown_names(rows, {}) == {name: name for name in names}
+
+
+def test_rows_that_would_be_called_the_same_keep_their_names() -> None:
+    rows = [PlannedVariant(name, {}, settings={"loss.sdm": 1}) for name in ("sdm=1", "p = 1")]
+    assert list(shown_names(rows, {"loss.sdm": "p"}).values()) == ["sdm=1", "p = 1"]

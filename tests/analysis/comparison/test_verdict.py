@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from analysis.comparison.verdict import (
     finding,
     findings,
     one_training,
+    practical,
     wide_intervals,
 )
 from analysis.ending.words import count
@@ -205,3 +207,32 @@ def test_notes_and_summary_agree_on_one_seed_and_on_how_many_would_tell(write_sw
     assert "one seed only, so a difference can't be told from the luck of one training; three or more" in notes
     assert "the luck of one training" in summary
     assert f"{count(ENOUGH_SEEDS, 'seed').capitalize()} or more would tell." in summary
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.006, 0.02, "better"),
+        (-0.004, 0.004, "equivalent"),
+        (-0.005, 0.005, "equivalent"),
+        (-0.02, -0.0051, "worse"),
+        (0.004, 0.02, "unknown"),
+        (-0.02, 0.02, "unknown"),
+        (None, None, None),
+    ],
+)
+def test_a_margin_judges_the_interval_that_is_shown(low: float | None, high: float | None, verdict: str | None) -> None:
+    interval = Interval(20, 0.95, 0.0, low, high)
+    wide = Interval(20, 0.95, 0.0, -1.0, 1.0)
+    with_seeds = compared(over_seeds=0.01)
+    assert with_seeds.over_seeds is not None
+    # Over seeds and cases where there is such an interval; the one over cases would say unknown.
+    found = replace(with_seeds, over_seeds=replace(with_seeds.over_seeds, interval=interval))
+    found.__dict__["interval"] = wide if low is not None else interval
+    assert practical(found, 0.005, True) == verdict
+    mirrored = {"better": "worse", "worse": "better"}
+    assert practical(found, 0.005, False) == mirrored.get(str(verdict), verdict)
+    alone = compared(crossed=False)
+    alone.__dict__["interval"] = interval
+    assert practical(alone, 0.005, True) == verdict
+    assert practical(replace(alone, test=PairedTest(20, -0.02, None, "nothing was learned")), 0.005, True) is None

@@ -19,10 +19,10 @@ def means(own: dict[str, dict[int, list[dict[str, float]]]], name: str, metric: 
 
 def test_numbers_are_those_of_the_cases(write_sweep: WriteSweep) -> None:
     own = variants([0, 1, 2])
-    found = ending(made(write_sweep, own))
+    scored = made(write_sweep, own)
+    found = ending(scored)
     ours, theirs = means(own, "p=0.2", "dice"), means(own, REFERENCE, "dice")
     difference = [a - b for a, b in zip(ours, theirs, strict=True)]
-    low, high = stats.t.interval(0.95, 11, sum(difference) / 12, stats.sem(difference))
     texts = [part.text for part in found.parts]
     assert any(
         f"best p=0.2: Dice {100 * sum(ours) / 12:.2f} % (SD {100 * stats.tstd(ours):.2f}); 12 test cases, 3 seeds"
@@ -30,7 +30,14 @@ def test_numbers_are_those_of_the_cases(write_sweep: WriteSweep) -> None:
         for text in texts
     )
     (told,) = [text for text in texts if text.startswith("  difference: ")]
-    assert f"{100 * sum(difference) / 12:+.2f} points (95 % CI {100 * low:.2f} to {100 * high:.2f})" in told
+    assert f"{100 * sum(difference) / 12:+.2f} points (95 % CI " in told
+    (row,) = [row for row in scored.main.means if row.variant == "p=0.2"]
+    assert row.difference is not None
+    over_seeds = row.difference.over_seeds
+    assert over_seeds is not None
+    assert over_seeds.interval.low is not None
+    assert over_seeds.interval.high is not None
+    assert f"CI {100 * over_seeds.interval.low:.2f} to {100 * over_seeds.interval.high:.2f})" in told
     assert found.content["difference"]["mean"] == pytest.approx(sum(difference) / 12)
     assert found.content["best"]["mean"] == pytest.approx(sum(ours) / 12)
     p = min(1.0, 5 * float(stats.ttest_rel(ours, theirs).pvalue))

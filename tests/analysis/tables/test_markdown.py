@@ -17,19 +17,19 @@ def test_markdown_shows_percent_with_two_decimals(dropout: Table) -> None:
     lines = render_markdown(dropout).splitlines()
     assert lines[0] == "# toy: Dice [%] on test cases of toy, reference projection.dropout=0.1"
     assert lines[2] == (
-        "| variant | mean ± SD | difference | 95 % CI | g | p | p over seeds "
+        "| variant | mean ± SD | difference | 95 % CI | g | p | p over seeds | P(first) | P(false) "
         "| n | seeds | failed | unfinished | empty |"
     )
     # Mean 0.9 - 0.045 - 0.01 * 1.45 + 0.0005 = 0.841; sd (0.01 + 0.001) * sd(0..9); difference -0.01 * 1.45, its sd
-    # 0.001 * 3.0277, so the interval is +-2.2622 * 0.0030277 / sqrt(10) and g -1.45 / 0.30277 * 0.9143.
+    # 0.001 * 3.0277, so the interval over cases is +-2.2622 * 0.0030277 / sqrt(10) and g -1.45 / 0.30277 * 0.9143.
+    # Seeds change nothing but for rounding, so that over seeds and cases is the same.
     assert lines[4] == (
         "| projection.dropout=0.0 | <ins>84.10 ± 3.33</ins> | -1.45 | -1.67 to -1.23 | -4.38 | <0.001 | <0.001 "
-        "| 10 | 2/2 | 0 | 0 | 0 |"
+        "| <0.001 | <0.001 | 10 | 2/2 | 0 | 0 | 0 |"
     )
-    assert lines[9].endswith("| 1/2 | 1 | 0 | 0 |")
-    assert lines[10] == (
-        "| projection.dropout=0.1 | **85.55 ± 3.03** | ref | - | - | ref | ref | 10 | 2/2 | 0 | 0 | 0 |"
-    )
+    assert lines[9].endswith("| - | - | 10 | 1/2 | 1 | 0 | 0 |")
+    assert lines[10].startswith("| projection.dropout=0.1 | **85.55 ± 3.03** | ref | - | - | ref | ref | ")
+    assert lines[10].endswith(" | ref | 10 | 2/2 | 0 | 0 | 0 |")
     assert any("1 of 2 trials failed (out_of_memory)" in line for line in lines[11:])
 
 

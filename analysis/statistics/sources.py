@@ -1,0 +1,38 @@
+"""Where the uncertainty of label splits comes from: the drawn labels, or the seeds within them."""
+
+from typing import TYPE_CHECKING
+
+from analysis.statistics.crossed import seed_variance
+from analysis.statistics.samples import scores
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+def seed_share_of_splits(values: "npt.ArrayLike") -> float | None:
+    """Return the share of the variance between label splits that the seeds within them explain.
+
+    A split's mean over S seeds has the variance L + U / S, of the labels and of the seeds. L + U / S is estimated by
+    `seed_variance` of the splits' means, U by the same within splits, pooled over them.
+
+    >>> ours, theirs = [[[0.0], [0.0]], [[2.0], [2.0]]], [[[0.0], [0.0]], [[0.0], [0.0]]]  # seeds change nothing
+    >>> seed_share_of_splits([ours, theirs])
+    0.0
+
+    Args:
+        values: `[V, L, S, N]`, scores of all variants at the same label splits, seeds of each and cases; no NaN.
+
+    Returns:
+        A share in [0, 1]; None with fewer than two variants, splits or seeds, or where splits do not vary.
+
+    Raises:
+        ValueError: not four axes, or a value is infinite.
+    """
+    y = scores(values, "VLSN")
+    if min(y.shape[:3]) < 2 or y.shape[3] < 1:
+        return None
+    between = seed_variance(y.mean(axis=2)).variance
+    if not between:
+        return None
+    within = [seed_variance(y[:, split]).variance or 0.0 for split in range(y.shape[1])]
+    return min(1.0, float(sum(within) / len(within) / y.shape[2] / between))
