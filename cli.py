@@ -14,7 +14,7 @@ import typer
 from analysis.errors import AnalysisError
 from simcvd.errors import STORAGE_FAILS, STORAGE_FULL, UserError
 from simcvd.training.interruption import ignore_signals, interrupt_on_signals
-from sweeps.commands import cluster, data, lists, model, report, results, sweep, trial, tune
+from sweeps.commands import cluster, data, lists, model, report, results, sweep, train, trial, tune
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 from sweeps.commands.guidance.group import GuidedGroup
 from sweeps.commands.guidance.grouping import GroupedCommand
@@ -84,7 +84,7 @@ _LONG = (sweep.sweep, tune.tune)
 """Commands with so many options that --help groups them."""
 for command in (
     data.inspect,
-    trial.train,
+    train.train,
     trial.evaluate,
     trial.predict,
     model.export,

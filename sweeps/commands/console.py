@@ -97,10 +97,16 @@ def print_columns(rows: Sequence[Sequence[Any]]) -> None:
 
 
 class ProgressLine:
-    """A bar with rate and time left on a terminal, elsewhere a plain line now and then; on standard error."""
+    """A bar with rate and time left on a terminal, elsewhere a plain line now and then; on standard error.
 
-    def __init__(self, what: str, unit: str) -> None:
-        self._what, self._unit = what, unit
+    Args:
+        what: what is done, such as `training`.
+        unit: what is counted, in the plural.
+        total: how many there are, where that is known from the start.
+    """
+
+    def __init__(self, what: str, unit: str, total: int | None = None) -> None:
+        self._what, self._unit, self._total = what, unit, total
         self._bar: Bar | None = None
         self._first: tuple[float, int] | None = None
         self._next_line = time.monotonic() + _FIRST_LINE_S
@@ -119,7 +125,7 @@ class ProgressLine:
             )
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
             self._bar.start()
-            self._bar.add_task(self._what, total=None, pace="")
+            self._bar.add_task(self._what, total=self._total, pace="")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,12 +135,25 @@ class ProgressLine:
     def __call__(self, done: int, total: int, *_: object) -> None:
         """Show that `done` of `total` are done."""
         now = time.monotonic()
+        self._total = total
         pace = self._pace(now, done, total)
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, total=total, pace=pace)
         elif now >= self._next_line:
-            typer.echo(f"{self._what}: {done} of {total} {self._unit}{pace and ', '}{pace}", err=True)
+            self._print(done, pace)
             self._next_line = now + _NEXT_LINE_S
+
+    def doing(self, activity: str, done: int = 0) -> None:
+        """Say what is done while nothing is counted: beside the bar, elsewhere in a line at once."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, pace=activity)
+        else:
+            self._print(done, activity)
+            self._next_line = time.monotonic() + _FIRST_LINE_S
+
+    def _print(self, done: int, remark: str) -> None:
+        of = "" if self._total is None else f" of {self._total}"
+        typer.echo(f"{self._what}: {done}{of} {self._unit}{remark and ', '}{remark}", err=True)
 
     def say_once(self, sentence: str) -> None:
         """Print a sentence above the bar."""

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,12 +112,16 @@ def phantom_or_look(runs: Path, held: ExitStack, *, looks: bool) -> Path:
     return phantom(Path(held.enter_context(TemporaryDirectory())) if elsewhere else runs)
 
 
-def phantom(runs: Path) -> Path:
-    """Return the built-in data set, made where it is not there yet."""
+def _tell(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+def phantom(runs: Path, tell: Callable[[str], None] = _tell) -> Path:
+    """Return the built-in data set, made where it is not there yet, which `tell` is told."""
     from simcvd.data.phantom import write_phantom
 
     folder = runs / PHANTOM_FOLDER
     if not folder.exists():
-        typer.echo(f"No DATASET given: making the built-in phantom set in {folder}.", err=True)
+        tell(f"No DATASET given: making the built-in phantom set in {folder}.")
     write_phantom(folder)
     return folder

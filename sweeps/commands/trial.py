@@ -1,4 +1,4 @@
-"""`simcvd train`, `evaluate` and `predict`: one trial, without Ray."""
+"""`simcvd evaluate` and `simcvd predict`: what one trial or model scores and segments, without Ray."""
 
 import itertools
 import json
@@ -7,29 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from simcvd.errors import UserError
-from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, print_columns, print_json
-from sweeps.commands.guidance.completion import complete_methods
-from sweeps.commands.options import (
-    PHANTOM_PRESET,
-    RUNS,
-    ChangesOption,
-    DatasetArgument,
-    DeviceOption,
-    JsonOption,
-    PresetOption,
-    RetryOption,
-    RunsOption,
-    assignments,
-    phantom,
-)
-
-if TYPE_CHECKING:
-    from simcvd.config import TrialConfig
+from sweeps.commands.console import FAILED, ProgressLine, end, print_columns, print_json
+from sweeps.commands.options import DeviceOption, JsonOption
 
 METRICS = ("dice", "jaccard", "hd95_vox", "asd_vox", "hd95_mm", "asd_mm")
 
@@ -43,92 +27,6 @@ class Split(StrEnum):
 
     val = "val"
     test = "test"
-
-
-def train(
-    dataset: DatasetArgument = None,
-    runs: RunsOption = RUNS,
-    method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="See simcvd methods.", autocompletion=complete_methods)
-    ] = None,
-    preset: PresetOption = None,
-    config_file: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="All settings; a trial's config.yaml reproduces it.")
-    ] = None,
-    changes: ChangesOption = None,
-    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of weights, order and draws.")] = None,
-    device: DeviceOption = "auto",
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="CPU threads. Default: torch's choice.")
-    ] = None,
-    retry_failed: RetryOption = False,
-    print_config: Annotated[
-        bool,
-        typer.Option("--print-config", help="Print all settings as YAML for --config, and train nothing."),
-    ] = False,
-) -> None:
-    """Train and score one trial, without Ray.
-
-    The same command again continues what was cut off.
-    """
-    import yaml
-
-    from simcvd.config import trial_id
-    from simcvd.data.store import open_info
-    from simcvd.methods.registry import check_known
-    from simcvd.training.environment import choose_device
-    from simcvd.training.interruption import stop_on_signals
-    from simcvd.training.precision import choose_precision
-    from sweeps.definition.expand import TrialSpec
-    from sweeps.preflight.trials import check_trials
-    from sweeps.status.trial import read_trial, trial_folder
-    from sweeps.storage.location import refuse_store
-    from sweeps.trial.execute import execute_trial
-    from sweeps.trial.terms import Contact, Device, Terms
-
-    refuse_store(runs, "train")
-    # Settings before data: a wrong one is told before the phantom set is made.
-    config = _settings(config_file, preset, dataset, changes, {"method": method, "seed": seed})
-    check_known(config.method)
-    if print_config:
-        typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
-        return
-    choose_precision(config.training.precision, choose_device(device))
-    dataset = dataset or phantom(runs)
-    info = open_info(dataset)
-    identity = trial_id(config, info.digest)
-    check_trials(dataset, [TrialSpec(identity, config, config.method, config.seed)], workers=1)
-    folder = trial_folder(runs, identity)
-    typer.echo(f"{config.method}, seed {config.seed}, {config.training.steps} steps on {info.name}: {folder}", err=True)
-    with ProgressLine("training", "steps") as progress, stop_on_signals() as asked_to_stop:
-
-        def report(numbers: Mapping[str, Any]) -> None:
-            progress(numbers["step"], numbers["steps"])
-            if numbers["step"] == numbers["steps"]:
-                progress.say_once("Trained; scoring the validation and test cases.")
-
-        def should_stop() -> bool:
-            if asked_to_stop():
-                progress.say_once("Stopping: a checkpoint is written first; press Ctrl-C again to leave at once.")
-            return asked_to_stop()
-
-        status = execute_trial(
-            config,
-            dataset,
-            runs,
-            trial_id=identity,
-            device=Device(device, threads=threads),
-            contact=Contact(report, should_stop, progress.say_once),
-            terms=Terms(retry_failed=retry_failed),
-        )
-    if status.state == "interrupted":
-        end(status.message or "Interrupted; run the same command again to continue.", INTERRUPTED)
-    if status.state == "failed":
-        advice = "--retry-failed runs it again" if status.skipped else f"more in {folder / 'failure.txt'}"
-        end(f"The trial failed ({status.kind}): {str(status.message).rstrip('.')}; {advice}.", FAILED)
-    trial = read_trial(runs, identity)
-    score = "" if trial.dice is None else f", {trial.dice_split} Dice {trial.dice:.4f}"
-    typer.echo(f"{'Finished before' if status.skipped else 'Finished'}: {folder}, {status.steps} steps{score}")
 
 
 def evaluate(
@@ -226,34 +124,6 @@ def predict(
     )
     if bad:
         end("\n".join(f"{predicted.problem}." for predicted in bad), FAILED)
-
-
-def _settings(
-    file: Path | None,
-    preset: str | None,
-    dataset: Path | None,
-    changes: Sequence[str] | None,
-    named: Mapping[str, Any],
-) -> "TrialConfig":
-    """Return a trial's settings; an option of its own wins over `--set`, which wins over file or preset.
-
-    The data set's plan or preset stands in where neither is given; without a data set the phantom's does.
-    """
-    from simcvd.config import DEFAULT_PRESET, apply_settings, from_file, load_preset
-    from simcvd.data.store import open_info
-    from sweeps.definition.changes import Changes
-
-    if file is not None and preset is not None:
-        raise UserError(f"--config {file} holds all settings, so --preset {preset} can't be given as well; drop one.")
-    if file is not None:
-        base = from_file(file)
-    else:
-        start = Changes(preset=preset or (PHANTOM_PRESET if dataset is None else None))
-        if dataset is not None:
-            start = start.on_dataset(dataset, open_info(dataset).preset)
-        base = load_preset(start.preset or DEFAULT_PRESET, start.plan)
-    given = {key: value for key, value in named.items() if value is not None}
-    return apply_settings(base, assignments(changes) | given)
 
 
 def _recorded_scores(trial: Path, split: Split) -> list[dict[str, Any]]:

@@ -1,3 +1,4 @@
+import io
 import json
 import sys
 from types import SimpleNamespace
@@ -65,6 +66,39 @@ def test_progress_beside_a_terminal_is_a_line_now_and_then_with_its_pace(capsys,
         "training: 230 of 430 steps, 10 steps/s, 20 s left",
         "Stopping.",
     ]
+
+
+def test_what_is_done_before_anything_is_counted_is_said_at_once_and_counts_as_no_time(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("sweeps.commands.console.time", SimpleNamespace(monotonic=lambda: now[0]))
+    with ProgressLine("training", "steps", 430) as progress:
+        progress.doing("building the network")
+        for seconds, done in ((60, 10), (70, 110)):
+            now[0] = seconds
+            progress(done, 430)
+        progress.doing("scoring", 430)
+    assert capsys.readouterr().err.splitlines() == [
+        "training: 0 of 430 steps, building the network",
+        "training: 10 of 430 steps",
+        "training: 110 of 430 steps, 10 steps/s, 32 s left",
+        "training: 430 of 430 steps, scoring",
+    ]
+
+
+def test_a_bar_shows_its_total_and_what_is_done_from_the_start(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    out = Terminal()
+    monkeypatch.setattr(sys, "stderr", out)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    with ProgressLine("training", "steps", 430) as progress:
+        progress.doing("building the network")
+    assert "0/430" in out.getvalue()
+    assert "building the network" in out.getvalue()
+    assert "?" not in out.getvalue().replace("\x1b[?", "")
 
 
 def test_lines_are_broken_at_the_terminals_width_under_their_text(capsys, monkeypatch):
