@@ -7,8 +7,9 @@ from pathlib import Path
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate
 from analysis.runs.search_section import SearchSection
-from analysis.runs.sweep import PlannedVariant, Sweep, read_sweep, write_sweep
+from analysis.runs.sweep import PlannedVariant, Sweep, given_file, read_sweep, write_sweep
 from simcvd.config import TrialConfig
+from simcvd.files import write_file
 from simcvd.nested import dotted
 from sweeps.definition.expand import TrialSpec, Variant, all_trials, expand
 from sweeps.preflight.precision import recorded_precisions
@@ -142,6 +143,7 @@ def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: S
         overrides=dotted(request.changes.overrides),
         with_test=request.with_test,
         sides=sweep.test,
+        preset=request.changes.preset,
         variants=tuple(_row(variant) for variant in variants),
     )
     try:
@@ -149,6 +151,11 @@ def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: S
     except AnalysisError:  # there is none, or it is damaged
         before = []
     write_sweep(request.runs, resolved, search)
+    given = given_file(request.runs, sweep.name)
+    if request.given is None:
+        given.unlink(missing_ok=True)  # of another sweep that was called so
+    else:
+        write_file(given, request.given)
     return not set(before) <= set(resolved.trial_ids)
 
 

@@ -61,6 +61,7 @@ class SweepRequest:
             `dataset` is in an object store.
         study: database URL for a search's study in place of its journal file.
         with_test: score the test cases of each trial; without, trials end `validated` and no test case is looked at.
+        given: text of the sweep file, where it is the user's own.
     """
 
     sweep: SweepFile
@@ -74,6 +75,7 @@ class SweepRequest:
     cache: Path | None = None
     study: str | None = None
     with_test: bool = True
+    given: str | None = None
 
     def terms(self, engine: Engine | None, deadline: float | None) -> Terms:
         """Return what is wanted of each trial.

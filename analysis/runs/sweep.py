@@ -17,6 +17,7 @@ from simcvd.files import write_file
 from simcvd.nearest import did_you_mean
 
 SWEEP_FILE: Final = "sweep.yaml"
+GIVEN_FILE: Final = "given.yaml"
 Sides = Literal["two-sided", "one-sided"]
 """What a test asks for: any difference, or the reference being better, as the paper's tests do."""
 
@@ -69,6 +70,7 @@ class Sweep:
         label_splits: `label_split`, `labeled` and `cases` of each draw of the labelled cases.
         with_test: whether its trials' test cases are scored; not where they only choose.
         sides: what its tests ask for.
+        preset: that the command named, in place of the data set's own.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Sweep:
     label_splits: tuple[Mapping[str, Any], ...] = ()
     with_test: bool = True
     sides: Sides = "two-sided"
+    preset: str | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -106,6 +109,11 @@ class Sweep:
 def sweep_file(runs: Path, name: str) -> Path:
     """Return the file of a sweep, whether it is there or not."""
     return runs / "sweeps" / name / SWEEP_FILE
+
+
+def given_file(runs: Path, name: str) -> Path:
+    """Return the copy of the sweep file that the command was given; not there where the sweep is built in."""
+    return runs / "sweeps" / name / GIVEN_FILE
 
 
 def sweep_names(runs: Path) -> list[str]:
@@ -203,6 +211,7 @@ def _content(sweep: Sweep) -> dict[str, Any]:
         "seeds": list(dict.fromkeys(replicate.seed for replicate in sweep.variants[0].trials)),
         **({"label_splits": [dict(each) for each in sweep.label_splits]} if sweep.label_splits else {}),
         **({} if sweep.with_test else {"with_test": False}),
+        **({} if sweep.preset is None else {"preset": sweep.preset}),
         "published": sweep.published,
         "overrides": sweep.overrides,
         "variants": [
@@ -254,6 +263,7 @@ def _parse(runs: Path, name: str, content: Any) -> Sweep:
         label_splits=tuple(content.get("label_splits") or ()),
         with_test=content.get("with_test", True) is not False,
         sides="one-sided" if content.get("test") == "one-sided" else "two-sided",
+        preset=_word(content.get("preset")),
     )
 
 

@@ -86,7 +86,7 @@ def sweep(
     What is finished is not run again, what was cut off continues. A verdict comes last.
     """
     from sweeps.commands.cluster import on_cluster
-    from sweeps.definition.catalogue import load_sweep, parse_label_splits, parse_seeds
+    from sweeps.definition.catalogue import is_path, load_sweep, parse_label_splits, parse_seeds
     from sweeps.definition.changes import Changes
     from sweeps.request import Budget, SweepRequest, parse_duration
     from sweeps.resources.request import ResourceRequest, check_request
@@ -119,6 +119,7 @@ def sweep(
         hang_timeout_s=None if hang_timeout.strip() == "0" else parse_duration(hang_timeout, "--hang-timeout"),
         cache=cache,
         study=storage,
+        given=Path(name).read_text() if is_path(name) else None,
     )
     if down_when_done and cluster is None:
         raise UserError("--down-when-done is for --cluster; drop it.")
