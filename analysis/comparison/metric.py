@@ -8,6 +8,7 @@ from typing import Final
 from analysis.errors import AnalysisError
 from analysis.runs.sweep import hint
 from analysis.statistics import Alternative
+from simcvd.metrics.names import SURFACE_DICES, TOLERANCES_MM
 
 MISSING: Final = "-"
 
@@ -64,6 +65,10 @@ METRIC_BY_NAME: Final = {
         Metric("hd95_mm", "HD95", "mm", 1.0, False),
         Metric("asd_mm", "ASD", "mm", 1.0, False),
         Metric("assd_mm", "ASSD", "mm", 1.0, False),
+        *(
+            Metric(name, f"NSD {mm} mm", "%", 100.0, True)
+            for name, mm in zip(SURFACE_DICES, TOLERANCES_MM, strict=True)
+        ),
     )
 }
 

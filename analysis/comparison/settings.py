@@ -1,9 +1,11 @@
 """Which settings set the variants of a sweep apart, read from the trials' records, and what they are called."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.runs.records import SETTING_PREFIX
+from analysis.runs.sweep import PlannedVariant
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,9 +32,23 @@ _SEED: Final = f"{SETTING_PREFIX}seed"
 _LABEL_SPLIT: Final = f"{SETTING_PREFIX}data.label_split"
 
 
-def setting_label(key: str) -> str:
-    """Return what an axis calls a setting: the paper's words, else its dotted key."""
-    return LABELS.get(key, key)
+def setting_label(key: str, labels: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return what an axis calls a setting: the sweep's own label, else the paper's words, else its dotted key."""
+    return labels.get(key, LABELS.get(key, key))
+
+
+def shown_names(variants: Sequence[PlannedVariant], labels: Mapping[str, str]) -> dict[str, str]:
+    """Return what figures call each variant: `p = 0.1` for `dropout=0.1` where the sweep's labels say so.
+
+    Only what a row's name writes as `key=value`, with a key that the row sets, is written anew; names that people gave
+    stay. Where two rows would be called the same, all keep their names.
+
+    >>> row = PlannedVariant("dropout=0.1, pool_size=8", {}, settings={"projection.dropout": 0.1})
+    >>> shown_names([row], {"projection.dropout": "p"})
+    {'dropout=0.1, pool_size=8': 'p = 0.1, pool_size=8'}
+    """
+    found = {variant.name: ", ".join(_shown_parts(variant, labels)) for variant in variants}
+    return found if len(set(found.values())) == len(found) else {name: name for name in found}
 
 
 def as_number(value: Any) -> float | None:
@@ -82,12 +98,19 @@ def varying_keys(settings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(key for key in keys if len({own[key] for own in known}) > 1)
 
 
-def choice_words(choice: Choice, choices: Sequence[Choice]) -> str:
+def choice_words(choice: Choice, choices: Sequence[Choice], labels: Mapping[str, str] = MappingProxyType({})) -> str:
     """Name a choice of settings by those that differ between the choices; a method by its name alone."""
     differing = [(key, value) for key, value in choice if len({dict(other).get(key) for other in choices}) > 1]
     if [key for key, _ in differing] == ["method"]:
         return str(differing[0][1])
-    return ", ".join(f"{key.rsplit('.', 1)[-1]} = {value}" for key, value in differing)
+    return ", ".join(f"{labels.get(key, key.rsplit('.', 1)[-1])} = {value}" for key, value in differing)
+
+
+def _shown_parts(variant: PlannedVariant, labels: Mapping[str, str]) -> Iterator[str]:
+    own = {word: labels[key] for key in variant.settings if key in labels for word in (key, key.rsplit(".", 1)[-1])}
+    for part in variant.name.split(", "):
+        key, equals, value = part.partition("=")
+        yield f"{own[key]} = {value}" if equals and key in own else part
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.runs.parquet import is_missing, read_files, write_rows
-from simcvd.metrics.names import DISTANCES, METRICS
+from simcvd.metrics.names import DISTANCES, METRICS, OVERLAPS, SURFACE_DICES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +26,12 @@ CASE_SCHEMA: Final[Mapping[str, str]] = {
     "case_id": "string",
     "class_id": "int64",
     "class_name": "string",
-    **dict.fromkeys(METRICS, "double"),
+    **dict.fromkeys((*OVERLAPS, *DISTANCES), "double"),
     "predicted_voxels": "int64",
     "reference_voxels": "int64",
     "empty_prediction": "bool",
     "empty_reference": "bool",
+    **dict.fromkeys(SURFACE_DICES, "double"),
 }
 """Columns and Arrow types of a case file: one row per split, case and foreground class."""
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simcvd.labels import IGNORED
+from simcvd.metrics.names import SURFACE_DICES, TOLERANCES_MM
 from simcvd.metrics.overlap import counts, dice_of_counts, jaccard_of_counts
 from simcvd.metrics.surface import surface_distances
 
@@ -14,8 +15,8 @@ from simcvd.metrics.surface import surface_distances
 class ClassScore:
     """Scores of one foreground class in one case; NaN means missing.
 
-    Distances are missing, never 0, where the prediction or the reference is empty; Dice and Jaccard are 0 if one of the
-    two is empty and missing if both are.
+    Distances are missing, never 0, where the prediction or the reference is empty; Dice, Jaccard and the surface Dice
+    are 0 if one of the two is empty and missing if both are.
 
     Attributes:
         dice: in [0, 1].
@@ -26,6 +27,11 @@ class ClassScore:
         hd95_mm: `hd95_vox` in millimetres, by the case's spacing.
         asd_mm: `asd_vox` in millimetres.
         assd_mm: `assd_vox` in millimetres.
+        nsd_1mm: surface Dice, the share of both surfaces within 1 mm of the other one, in [0, 1]; the others likewise.
+        nsd_2mm: within 2 mm.
+        nsd_3mm: within 3 mm.
+        nsd_4mm: within 4 mm.
+        nsd_5mm: within 5 mm.
         predicted_voxels: size of the predicted mask.
         reference_voxels: size of the reference mask.
         empty_prediction: nothing was predicted.
@@ -40,6 +46,11 @@ class ClassScore:
     hd95_mm: float
     asd_mm: float
     assd_mm: float
+    nsd_1mm: float
+    nsd_2mm: float
+    nsd_3mm: float
+    nsd_4mm: float
+    nsd_5mm: float
     predicted_voxels: int
     reference_voxels: int
     empty_prediction: bool
@@ -77,7 +88,7 @@ def score_case(
     scores = []
     for class_id in range(1, classes + 1):
         masks = prediction == class_id, reference == class_id
-        voxels, millimetres = surface_distances(*masks, [(1.0, 1.0, 1.0), spacing_mm], threads)
+        voxels, millimetres = surface_distances(*masks, [(1.0, 1.0, 1.0), spacing_mm], threads, TOLERANCES_MM)
         common, predicted, present = counts(*masks)
         scores.append(
             ClassScore(
@@ -89,6 +100,7 @@ def score_case(
                 hd95_mm=millimetres.hd95,
                 asd_mm=millimetres.asd,
                 assd_mm=millimetres.assd,
+                **_surface_dices(millimetres.nsd, predicted + present),
                 predicted_voxels=predicted,
                 reference_voxels=present,
                 empty_prediction=predicted == 0,
@@ -96,3 +108,9 @@ def score_case(
             )
         )
     return scores
+
+
+def _surface_dices(found: tuple[float, ...], voxels: int) -> dict[str, float]:
+    """Name the surface Dices; where a mask is empty, they are 0, or missing if both are."""
+    known = found or (0.0 if voxels else float("nan"),) * len(SURFACE_DICES)
+    return dict(zip(SURFACE_DICES, known, strict=True))

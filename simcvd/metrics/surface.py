@@ -1,4 +1,4 @@
-"""Distances between the surfaces of two masks (sec. IV): HD95, ASD, ASSD.
+"""Distances between the surfaces of two masks (sec. IV): HD95, ASD, ASSD, and how much of them lies close: NSD.
 
 A mask's surface is its voxels with a background face-neighbour; what lies beyond the volume's border is background.
 """
@@ -19,17 +19,23 @@ class SurfaceDistances(NamedTuple):
         hd95: 95th percentile of the distances of both directions, pooled.
         asd: mean distance from the prediction's surface to the reference's, as the field's public code reports it.
         assd: mean of the distances of both directions, pooled.
+        nsd: for each tolerance, the share of both surfaces' voxels that lie within it of the other surface, in [0, 1]:
+            the normalised surface Dice (Nikolov et al. 2021, J Med Internet Res 23, e26151) of voxels, as in MONAI;
+            nothing if a mask is empty.
     """
 
     hd95: float
     asd: float
     assd: float
+    nsd: tuple[float, ...] = ()
 
 
 CROWDED = 1 / 8
 """Share of surface voxels above which a distance transform of the box is faster than a search tree over the surface."""
 
 _UNIT = (1.0, 1.0, 1.0)
+_ROUNDING = 1e-6
+"""Share of a tolerance by which rounding may lengthen a distance that is equal to it."""
 
 MISSING = SurfaceDistances(float("nan"), float("nan"), float("nan"))
 
@@ -39,6 +45,7 @@ def surface_distances(
     reference: NDArray[np.bool_],
     spacings: Sequence[tuple[float, float, float]] = (_UNIT,),
     threads: int = 1,
+    tolerances: Sequence[float] = (),
 ) -> list[SurfaceDistances]:
     """Measure the distances between the masks' surfaces, once per spacing.
 
@@ -55,6 +62,7 @@ def surface_distances(
         reference: mask `[X, Y, Z]`.
         spacings: voxel sizes along X, Y and Z; `(1, 1, 1)` measures in voxels.
         threads: threads of the search.
+        tolerances: of the surface Dice, in the unit of each spacing.
 
     Returns:
         The distances for each of `spacings`.
@@ -78,7 +86,8 @@ def surface_distances(
         there, back = known[grid]
         both = np.concatenate([there, back])
         hd95, asd, assd = np.percentile(both, 95), there.mean(), both.mean()
-        results.append(SurfaceDistances(float(hd95 * size), float(asd * size), float(assd * size)))
+        near = tuple(float((both * size <= limit * (1 + _ROUNDING)).mean()) for limit in tolerances)
+        results.append(SurfaceDistances(float(hd95 * size), float(asd * size), float(assd * size), near))
     return results
 
 

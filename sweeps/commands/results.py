@@ -118,7 +118,9 @@ def tables(
     form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = TableFormat.terminal,
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ...; repeatable. Default: the sweep's own."),
+        typer.Option(
+            metavar="NAME", help="dice, jaccard, hd95_mm, nsd_2mm, ...; repeatable. Default: the sweep's own."
+        ),
     ] = None,
     reference: ReferenceOption = None,
     one_sided: OneSidedOption = None,
@@ -221,7 +223,7 @@ def figures(
     named: SweepArgument,
     runs: NamedRunsOption = RUNS,
     metric: Annotated[
-        str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, asd_mm, ... Default: the sweep's own.")
+        str | None, typer.Option(metavar="NAME", help="dice, jaccard, hd95_mm, nsd_2mm, ... Default: the sweep's own.")
     ] = None,
     reference: ReferenceOption = None,
     one_sided: OneSidedOption = None,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simcvd.data.store import Grid, Origin, Splits, build_info, write_case, write_info
+from simcvd.metrics.names import DISTANCES, SURFACE_DICES
 from sweeps.channel.folder_channel import FolderChannel
 from sweeps.on_ray.job import Job
 from sweeps.resources.ray_session import ray_is_running, ray_session
@@ -59,7 +60,7 @@ def make_engine() -> MakeEngine:
         def score(case_id, dice):
             from types import SimpleNamespace
 
-            missing = dict.fromkeys(("hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"))
+            missing = dict.fromkeys((*DISTANCES, *SURFACE_DICES))
             voxels = {
                 "predicted_voxels": 60,
                 "reference_voxels": 64,

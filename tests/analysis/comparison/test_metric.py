@@ -2,7 +2,7 @@ import pytest
 
 from analysis.comparison.metric import METRIC_BY_NAME, find_metric, joined, labels, shown
 from analysis.errors import AnalysisError
-from simcvd.metrics.names import METRICS, OVERLAPS
+from simcvd.metrics.names import METRICS, OVERLAPS, SURFACE_DICES
 
 
 def test_every_metric_that_is_computed_is_shown() -> None:
@@ -11,9 +11,9 @@ def test_every_metric_that_is_computed_is_shown() -> None:
 
 
 def test_of_overlaps_more_is_better_and_they_are_shares() -> None:
-    assert tuple(name for name in METRICS if find_metric(name).higher_is_better) == OVERLAPS
-    assert {find_metric(name).alternative for name in OVERLAPS} == {"reference higher"}
-    assert {find_metric(name).scale for name in OVERLAPS} == {100.0}
+    assert tuple(name for name in METRICS if find_metric(name).higher_is_better) == (*OVERLAPS, *SURFACE_DICES)
+    assert {find_metric(name).alternative for name in (*OVERLAPS, *SURFACE_DICES)} == {"reference higher"}
+    assert {find_metric(name).scale for name in (*OVERLAPS, *SURFACE_DICES)} == {100.0}
 
 
 @pytest.mark.parametrize(

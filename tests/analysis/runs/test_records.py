@@ -13,7 +13,8 @@ Make = Callable[..., dict[str, Any]]
 def test_case_columns_are_those_of_the_published_format() -> None:
     words = (
         "trial_id config_hash method seed label_split dataset split case_id class_id class_name dice jaccard hd95_vox "
-        "asd_vox assd_vox hd95_mm asd_mm assd_mm predicted_voxels reference_voxels empty_prediction empty_reference"
+        "asd_vox assd_vox hd95_mm asd_mm assd_mm predicted_voxels reference_voxels empty_prediction empty_reference "
+        "nsd_1mm nsd_2mm nsd_3mm nsd_4mm nsd_5mm"
     )
     assert list(CASE_SCHEMA) == words.split()
 

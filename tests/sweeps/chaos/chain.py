@@ -30,8 +30,9 @@ def make_chain(fault: Fault | None = None) -> Engine:
         sizes = {"predicted_voxels": 60, "reference_voxels": 64}
         empty = {"empty_prediction": False, "empty_reference": False}
         named = {"case_id": case_id, "class_id": 1, "class_name": "box"}
+        near = {f"nsd_{limit}mm": dice for limit in (1, 2, 3, 4, 5)}
         distances = {name: 10 * (1 - dice) + index for index, name in enumerate(names)}
-        return SimpleNamespace(dice=dice, jaccard=dice / (2 - dice), **named, **distances, **sizes, **empty)
+        return SimpleNamespace(dice=dice, jaccard=dice / (2 - dice), **named, **distances, **near, **sizes, **empty)
 
     def train(config, dataset, trial_dir, *, should_stop, **others):
         import json

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from simcvd.config import TrialConfig, load_preset
+from simcvd.metrics.names import DISTANCES, SURFACE_DICES
 from sweeps.definition.search_space import Space, Strategy
 from sweeps.search.plan import SearchPlan
 from sweeps.trial.engine import Engine
@@ -41,7 +42,7 @@ def make_engine() -> Callable[..., Engine]:
         def score(case_id, dice):
             from types import SimpleNamespace
 
-            missing = dict.fromkeys(("hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"))
+            missing = dict.fromkeys((*DISTANCES, *SURFACE_DICES))
             voxels = {
                 "predicted_voxels": 60,
                 "reference_voxels": 64,

@@ -21,6 +21,7 @@ from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.data.phantom import write_phantom
 from simcvd.data.store import open_info, write_info
 from simcvd.errors import DataError
+from simcvd.metrics.names import DISTANCES, SURFACE_DICES
 from simcvd.training.distributed import rank_and_workers
 from simcvd.training.run import TrainingFailed
 from sweeps.status.trial import trial_folder
@@ -77,7 +78,7 @@ def scorer(before: Hook = lambda case: None, *, aware: bool = True, scored: list
             if scored is not None:
                 scored.append(case)
             on_case(case, np.full((2, 3, number + 4), number, np.uint8))
-            missing = dict.fromkeys(("hd95_vox", "asd_vox", "assd_vox", "hd95_mm", "asd_mm", "assd_mm"))
+            missing = dict.fromkeys((*DISTANCES, *SURFACE_DICES))
             sizes = {"predicted_voxels": 60, "reference_voxels": 64}
             known = {"case_id": case, "empty_prediction": False, "empty_reference": False, **missing, **sizes}
             rows += [
