@@ -85,13 +85,15 @@ def status(
     from sweeps.status.failures import failure_lines
     from sweeps.status.sweep import read_status
     from sweeps.storage.location import brought
+    from sweeps.tuning.record import stage_sweeps
 
     folder = brought(named)
     whole = any((folder / part).is_dir() for part in ("sweeps", "trials"))
     runs, name = (folder, None) if whole else sweep_at(folder)
     if name is not None and not (runs / "sweeps" / name).is_dir():
         raise UserError(f"There are no runs in {folder}; expected a folder that `simcvd train` or `simcvd sweep` made.")
-    states = read_status(runs, name)
+    names = [None] if name is None else stage_sweeps(runs, name) or [name]
+    states = [state for each in names for state in read_status(runs, each)]
     if as_json:
         from sweeps.show.events import status_fields
 

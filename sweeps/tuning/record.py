@@ -9,9 +9,11 @@ from typing import Any, Final, Self
 
 from pydantic import TypeAdapter
 
+from analysis.runs.sweep import sweep_file
 from simcvd.errors import UserError
 from simcvd.files import write_file
 from sweeps.definition.sweep_file import SweepFile
+from sweeps.tuning.request import STAGES, stage_name
 from sweeps.tuning.schedule import Schedule
 
 _FILE: Final = "tune.json"
@@ -76,6 +78,13 @@ def read_record(folder: Path) -> TuneRecord | None:
     if min(made.steps, made.seeds) < 1 or min(made.folds, made.finals, made.trials) < 0 or made.trials == 1:
         raise _damaged(path, ValueError("its schedule can't be"))
     return found
+
+
+def stage_sweeps(runs: Path, name: str) -> list[str]:
+    """Return the sweeps of a tuning's stages that have begun; nothing where `name` is none."""
+    if not (runs / "sweeps" / name / _FILE).is_file():
+        return []
+    return [own for stage in STAGES if sweep_file(runs, own := stage_name(name, stage)).is_file()]
 
 
 def closing(sweep: SweepFile) -> str:

@@ -54,7 +54,7 @@ class TuneRequest:
 
     def stage_name(self, stage: str) -> str:
         """Return the name of a stage's sweep."""
-        return fitting_name(f"{self.name}-{stage}")
+        return stage_name(self.name, stage)
 
     @property
     def compares_methods(self) -> bool:
@@ -81,3 +81,8 @@ class TuneRequest:
             "gpu_hours": self.base.budget.gpu_hours,
         }
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def stage_name(name: str, stage: Stage) -> str:
+    """Return the name of the sweep of a tuning's stage."""
+    return fitting_name(f"{name}-{stage}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from simcvd.errors import UserError
-from sweeps.tuning.record import TuneRecord, closing, read_record, write_record
+from sweeps.tuning.record import TuneRecord, closing, read_record, stage_sweeps, write_record
 from sweeps.tuning.schedule import Schedule, StagePlan
 from sweeps.tuning.stages import confirm_sweep
 
@@ -65,3 +65,13 @@ def test_a_damaged_record_says_what_to_do(tmp_path: Path, text: str) -> None:
     (tmp_path / "tune.json").write_text(text)
     with pytest.raises(UserError, match=r"tune\.json is damaged .* delete it"):
         read_record(tmp_path)
+
+
+def test_the_sweeps_of_its_stages_that_have_begun_are_named_in_order(tmp_path: Path) -> None:
+    for name in ("mine-search", "mine-baseline", "mine-other", "sweep"):
+        (tmp_path / "sweeps" / name).mkdir(parents=True)
+        (tmp_path / "sweeps" / name / "sweep.yaml").touch()
+    assert stage_sweeps(tmp_path, "mine") == []
+    write_record(tmp_path / "sweeps" / "mine", RECORD)
+    assert stage_sweeps(tmp_path, "mine") == ["mine-baseline", "mine-search"]
+    assert stage_sweeps(tmp_path, "sweep") == []
