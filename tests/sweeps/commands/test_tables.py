@@ -121,6 +121,37 @@ def test_tests_can_be_one_sided(runs: Path) -> None:
     assert "two-sided t-test" in tables(runs, "eight")
 
 
+def test_a_margin_judges_what_matters(runs: Path) -> None:
+    text = tables(runs, "eight", "--metric", "dice", "--margin", "1", "--format", "md")
+    assert "| \N{PLUS-MINUS SIGN}1 |" in text
+    assert "| worse |" in text
+    assert "equivalent is wholly within 1 of the reference (in points)" in text
+
+
+def test_probabilities_stand_in_a_table_of_one_metric(runs: Path) -> None:
+    text = tables(runs, "eight", "--metric", "dice", "--format", "md")
+    assert "| P(first) | P(false) |" in text
+    assert "P(first)" not in tables(runs, "eight", "--metric", "dice", "--metric", "hd95_vox", "--format", "md")
+
+
+def test_scores_can_be_had_a_row_a_case(runs: Path) -> None:
+    lines = tables(runs, "eight", "--metric", "dice", "--format", "cases").splitlines()
+    assert lines[0].startswith("case,")
+    assert len(lines) == 13
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--margin", "0", "--metric", "dice"), "--margin is 0, expected a number above 0"),
+        (("--margin", "1", "--metric", "dice", "--metric", "hd95_vox"), "--margin is for one metric"),
+        (("--format", "cases", "--metric", "dice", "--metric", "hd95_vox"), "choose one with --metric"),
+    ],
+)
+def test_what_means_nothing_is_refused(runs: Path, options: tuple[str, ...], why: str) -> None:
+    assert why in tables(runs, "eight", *options, code=2)
+
+
 def test_stars_and_intervals_can_be_chosen(runs: Path) -> None:
     text = tables(runs, "eight", "--significance", "stars", "--spread", "ci", "--format", "md")
     values = [statistics.fmean(78 + 0.2 * ((3 * case + 5 + seed) % 7) for seed in (0, 1)) for case in range(12)]
