@@ -144,6 +144,7 @@ def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: S
         with_test=request.with_test,
         sides=sweep.test,
         preset=request.changes.preset,
+        labels=sweep.labels,
         variants=tuple(_row(variant) for variant in variants),
     )
     try:

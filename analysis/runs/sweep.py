@@ -71,6 +71,7 @@ class Sweep:
         with_test: whether its trials' test cases are scored; not where they only choose.
         sides: what its tests ask for.
         preset: that the command named, in place of the data set's own.
+        labels: what figures call settings, by dotted key.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Sweep:
     with_test: bool = True
     sides: Sides = "two-sided"
     preset: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -212,6 +214,7 @@ def _content(sweep: Sweep) -> dict[str, Any]:
         **({"label_splits": [dict(each) for each in sweep.label_splits]} if sweep.label_splits else {}),
         **({} if sweep.with_test else {"with_test": False}),
         **({} if sweep.preset is None else {"preset": sweep.preset}),
+        **({"labels": dict(sweep.labels)} if sweep.labels else {}),
         "published": sweep.published,
         "overrides": sweep.overrides,
         "variants": [
@@ -264,6 +267,7 @@ def _parse(runs: Path, name: str, content: Any) -> Sweep:
         with_test=content.get("with_test", True) is not False,
         sides="one-sided" if content.get("test") == "one-sided" else "two-sided",
         preset=_word(content.get("preset")),
+        labels={str(key): str(label) for key, label in (content.get("labels") or {}).items()},
     )
 
 

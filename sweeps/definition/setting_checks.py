@@ -31,6 +31,10 @@ def setting_problems(content: Mapping[str, Any]) -> _Found:
             yield from _check(off.key, off.value, ("ablation", "terms", *off.path))
     yield from _of_search(content.get("search"), content.get("strategy"))
     yield from _of_mapping(content.get("reference"), ("reference",))
+    if isinstance(labels := content.get("labels"), Mapping):
+        for key in labels:
+            if str(key) not in dotted_keys():
+                yield from _check(str(key), None, ("labels", key))
 
 
 def _check(key: str, value: Any, path: KeyPath) -> _Found:

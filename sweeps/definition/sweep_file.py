@@ -68,6 +68,9 @@ class SweepFile(SweepModel):
         description="What the paired tests ask for: any difference, or the reference being better (`one-sided`, as in "
         "the paper).",
     )
+    labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        {}, description="What figures call a setting, by dotted key, such as `p`; no two alike."
+    )
     published: str | None = Field(None, description="Key of the published table that belongs to this sweep.")
 
     @model_validator(mode="before")
@@ -91,6 +94,13 @@ class SweepFile(SweepModel):
     @classmethod
     def _dotted(cls, value: dict[str, Any]) -> dict[str, Any]:
         return dotted(value)
+
+    @field_validator("labels")
+    @classmethod
+    def _no_label_twice(cls, value: dict[str, str]) -> dict[str, str]:
+        if len(set(value.values())) < len(value):
+            raise ValueError("two settings are called the same")
+        return value
 
     @field_validator("seeds", "label_splits")
     @classmethod

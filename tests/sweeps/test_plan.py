@@ -124,6 +124,15 @@ def test_what_the_tests_ask_for_is_written_where_it_is_not_both_sides(dataset: P
         assert written.get("test") == (None if sides == "two-sided" else sides)
 
 
+def test_labels_are_written_where_there_are_any(dataset: Path, tmp_path: Path) -> None:
+    for labels in ({}, {"loss.sdm": "w"}):
+        sweep = SweepFile.model_validate({"name": "mine", "axes": {"loss.sdm": [0.0, 0.1]}, "labels": labels})
+        request = asked(sweep, dataset, tmp_path)
+        write_resolved(request, plan_sweep(request).variants)
+        assert read_sweep(tmp_path, "mine").labels == labels
+        assert ("labels" in yaml.safe_load(sweep_file(tmp_path, "mine").read_text())) == bool(labels)
+
+
 def test_a_sweep_that_named_other_trials_before_is_told(dataset: Path, tmp_path: Path) -> None:
     request = asked(_sweep(), dataset, tmp_path)
     more = asked(_sweep(), dataset, tmp_path, seeds=[0, 1])

@@ -49,6 +49,10 @@ from sweeps.definition.catalogue import load_sweep
             "line 3, ablation.terms.0: is 0: input should be greater than or equal to 1",
         ),
         (["ablation:", "  terms:", "    A: {loss.smd: 0}"], "line 4, ablation.terms.A.loss.smd: unknown setting"),
+        (
+            ["axes: {loss.sdm: [0, 1]}", "labels: {loss.smd: w}"],
+            "line 3, labels.loss.smd: unknown setting, did you mean loss.sdm?",
+        ),
         (["search:", "  loss.smd: {uniform: [0, 1]}"], "line 3, search.loss.smd: unknown setting"),
         (
             ["search:", "  projection.dropout: {uniform: [0, 1]}"],

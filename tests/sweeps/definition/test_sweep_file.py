@@ -1,3 +1,6 @@
+import pytest
+from pydantic import ValidationError
+
 from sweeps.definition.changes import Changes
 from sweeps.definition.expand import expand
 from sweeps.definition.sweep_file import SweepFile
@@ -8,6 +11,12 @@ def test_nested_settings_become_dotted() -> None:
     sweep = SweepFile.model_validate({"name": "mine", "base": {"training": {"steps": 5}}, "variants": rows})
     assert sweep.base == {"training.steps": 5}
     assert sweep.swept == {"loss.sdm"}
+
+
+def test_two_settings_can_not_be_called_the_same() -> None:
+    axes = {"loss.sdm": [0, 1], "loss.contrast": [0, 1]}
+    with pytest.raises(ValidationError, match="two settings are called the same"):
+        SweepFile.model_validate({"name": "mine", "axes": axes, "labels": dict.fromkeys(axes, "w")})
 
 
 def test_a_name_that_no_folder_can_have_is_cut() -> None:
