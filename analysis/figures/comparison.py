@@ -1,7 +1,7 @@
 """What the figures of a sweep are drawn from: one value per variant and case, and pairs with the reference."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from analysis.comparison.aggregate import FOREGROUND, Pairs, Scores, case_values, replicate_values
@@ -9,7 +9,7 @@ from analysis.comparison.difference import Difference
 from analysis.comparison.metric import Metric
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
-from analysis.comparison.settings import settings_of, varying_keys
+from analysis.comparison.settings import settings_of, shown_names, varying_keys
 from analysis.errors import AnalysisError
 from analysis.runs.replicate import Replicate, have_splits, luck
 from analysis.runs.sweep import Sides, hint
@@ -23,7 +23,7 @@ class VariantValues:
     """A variant's value on each case.
 
     Attributes:
-        name: the variant's name.
+        name: what figures call the variant.
         values: all finished replicates averaged per case, `[N]` on the comparison's cases; NaN is missing.
         settings: every setting as resolved, by dotted key; empty where no trial has a record.
         by_replicate: each scored replicate's own values, `[N]`.
@@ -60,7 +60,7 @@ class PairedCases:
     """A variant against the reference: cases and replicates that both have, complete pairs only.
 
     Attributes:
-        variant: the variant's name.
+        variant: what figures call the variant.
         cases: ids of the cases, in the order of the difference's values.
         left_out: cases scored on either side that make no pair.
         difference: of the ablation table.
@@ -88,6 +88,8 @@ class Comparison:
         pairs: every other variant against it; empty without one.
         varying: dotted keys of the settings that set the variants apart.
         sides: what the tests ask for.
+        labels: what the sweep calls settings, by dotted key.
+        classes: name of each foreground class by its id, in rising order.
     """
 
     sweep: str
@@ -101,6 +103,8 @@ class Comparison:
     pairs: tuple[PairedCases, ...]
     varying: tuple[str, ...] = ()
     sides: Sides = "two-sided"
+    labels: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def scored(self) -> tuple[VariantValues, ...]:
@@ -127,7 +131,8 @@ class Comparison:
         """Name the metric, the class and the cases, for a caption."""
         metric = self.metric
         of_class = f" of {self.class_name}" if self.class_name else ""
-        return f"{metric.label} [{metric.unit}]{of_class} on {len(self.cases)} {self.split} cases of {self.dataset}"
+        cases = f"{len(self.cases)} {self.split} case{'' if len(self.cases) == 1 else 's'}"
+        return f"{metric.heading}{of_class} on {cases} of {self.dataset}"
 
     def remarks(self) -> list[str]:
         """Say what is missing, in sentences: trials, and cases without a value."""
@@ -164,6 +169,7 @@ def comparison_of(scored: ScoredSweep, class_name: str | None = None) -> Compari
     column = FOREGROUND if class_name is None else classes.index(class_name)
     class_id = None if class_name is None else list(scored.classes)[column]
     rows = [row for row in own.rows if row.class_id == class_id]
+    called = shown_names(sweep.variants, sweep.labels)
     settings = settings_of(scored.trials, {variant.name: list(variant.trials.values()) for variant in sweep.variants})
     return Comparison(
         sweep=sweep.name,
@@ -172,21 +178,25 @@ def comparison_of(scored: ScoredSweep, class_name: str | None = None) -> Compari
         metric=own.metric,
         class_name=class_name,
         cases=scored.cases,
-        variants=tuple(_variant(row, own.scores[row.variant], settings[row.variant], column) for row in rows),
-        reference=scored.reference,
+        variants=tuple(
+            _variant(called[row.variant], row, own.scores[row.variant], settings[row.variant], column) for row in rows
+        ),
+        reference=None if scored.reference is None else called[scored.reference],
         pairs=tuple(
-            _paired(row.variant, own.pairs[row.variant], row.difference, column)
+            _paired(called[row.variant], own.pairs[row.variant], row.difference, column)
             for row in rows
             if row.difference is not None
         ),
         sides=scored.sides,
         varying=varying_keys(settings.values()),
+        labels=sweep.labels,
+        classes=scored.classes,
     )
 
 
-def _variant(row: Row, scores: Scores[Replicate], settings: Mapping[str, Any], column: int) -> VariantValues:
+def _variant(name: str, row: Row, scores: Scores[Replicate], settings: Mapping[str, Any], column: int) -> VariantValues:
     return VariantValues(
-        name=row.variant,
+        name=name,
         values=case_values(scores)[:, column],
         settings=settings,
         by_replicate=dict(zip(scores.runs, replicate_values(scores)[:, :, column], strict=True)),

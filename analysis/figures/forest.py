@@ -1,10 +1,17 @@
-"""Forest plot of an ablation: each variant's mean difference to the reference with its intervals, n and p."""
+"""Forest plot of an ablation: each variant's mean difference to the reference with its intervals, n and p.
+
+Each line stands beside the p that says the same: below 0.05 where the line leaves out 0. A table's p, adjusted for the
+number of comparisons by Holm's method, asks for more than its line shows, so it has a column of its own.
+"""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from analysis.comparison.difference import Difference
 from analysis.comparison.metric import shown_p
 from analysis.comparison.verdict import one_training
+from analysis.figures.canvas.legend import legend_below
 from analysis.figures.canvas.rows import columns, row_chart
 from analysis.figures.canvas.style import (
     BLACK,
@@ -13,7 +20,7 @@ from analysis.figures.canvas.style import (
     SMALL_PT,
     TWO_COLUMNS_MM,
     VERMILLION,
-    axis_label,
+    difference_label,
     style,
     wrapped,
 )
@@ -26,17 +33,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_BESIDE_ZERO: Final = 0.16
 _FAR: Final = 8.0
 """An interval that reaches so many times as far as the median one is an arrow at the edge, its numbers beside it."""
 _OVER_CASES: Final[dict[str, Any]] = {"color": BLACK, "linewidth": 1.6, "solid_capstyle": "butt", "zorder": 2}
 _OVER_SEEDS: Final[dict[str, Any]] = {"color": BLACK, "linewidth": 0.6, "marker": "|", "markersize": 4}
+_NARROW_MM: Final = 120.0
+"""In a figure below this width there is room beside the rows for p alone, over seeds and cases where there is such."""
 
 
 def forest_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
     """Draw one row a variant: square at the mean difference, lines over its intervals.
 
-    Thick: over cases; thin, where two seeds or more are shared: over seeds and cases. A filled square: the widest of
-    them excludes 0.
+    Thick: over cases; thin, where two seeds or more are shared: over seeds and cases.
 
     Raises:
         ValueError: there is no reference or no pair.
@@ -44,7 +53,7 @@ def forest_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
     if not data.paired:
         raise ValueError("there is no case that a variant and the reference share")
     with style():
-        figure, axes = row_chart([pairs.variant for pairs in data.pairs], width_mm, 5.0, 17)
+        figure, axes = row_chart([pairs.variant for pairs in data.pairs], width_mm, 5.0, 20)
         axes.axvline(0, color=GREY, linewidth=0.7, zorder=0)
         outside = _beyond(data)
         across = axes.get_yaxis_transform()
@@ -58,7 +67,8 @@ def forest_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
             else:
                 _draw(axes, row, pairs, mean, data.metric.scale)
         axes.margins(x=0.08)
-        axes.set_xlabel(wrapped(f"{axis_label(data.metric)}, difference to {data.reference}", 0.6 * width_mm))
+        _room_around_zero(axes)
+        axes.set_xlabel(wrapped(difference_label(data.metric, str(data.reference)), 0.6 * width_mm))
         for text, align, offset in zip(_directions(data), ("right", "left"), ((-3, 2), (3, 2)), strict=True):
             axes.annotate(
                 text,
@@ -71,7 +81,12 @@ def forest_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
                 fontsize=SMALL_PT,
                 color=GREY,
             )
-        columns(axes, _numbers(data))
+        columns(axes, _numbers(data, width_mm < _NARROW_MM))
+        if _over_seeds(data):
+            level = f"{100 * LEVEL:g} % CI over"
+            axes.plot([], [], **_OVER_CASES, label=f"{level} cases")
+            axes.plot([], [], **_OVER_SEEDS, label=f"{level} {data.chance} and cases")
+            legend_below(figure, axes, 2 if width_mm >= _NARROW_MM else 1)
     return figure
 
 
@@ -80,21 +95,28 @@ def forest_caption(data: Comparison) -> str:
     metric, level = data.metric, f"{100 * LEVEL:g} %"
     better = "higher" if metric.higher_is_better else "lower"
     alternative = f"is {better}" if data.sides == "one-sided" else "differs"
-    tests = sum(pairs.difference.p_holm is not None for pairs in data.pairs)
-    several = f", adjusted by Holm's method for {tests} comparisons" if tests > 1 else ""
+    tests = _tests(data)
     text = (
         f"{data.subject()}: difference to {data.reference}, mean over n matched cases ({data.luck} averaged per case) "
         f"with its {level} t interval over cases, which takes the trained networks as they are. "
     )
     if _over_seeds(data):
-        text += (
-            f"Thin line: {level} interval over {data.chance} and cases. Filled: the widest interval excludes 0. "
-            f"p: paired {data.sides} t-test over cases; p over {data.chance}: the same comparison tested over "
-            f"{data.chance} and cases; "
+        text += f"Thin line: {level} interval over {data.chance} and cases, whose limits stand in brackets. "
+    if tests:
+        text += f"p: paired {data.sides} t-test over cases; "
+        if _over_seeds(data):
+            text += f"over {data.chance}: the same comparison tested over {data.chance} and cases; "
+        text += f"alternative: the {metric.label} of {data.reference} {alternative}."
+        below = (
+            "0.05 where its line leaves out 0"
+            if data.sides == "two-sided"
+            else ("0.025 where its line leaves out 0 on the side of the alternative")
         )
-    else:
-        text += f"Filled: the interval excludes 0. p: paired {data.sides} t-test over cases; "
-    text += f"alternative: the {metric.label} of {data.reference} {alternative}{several}."
+        which = "p alone" if tests > 1 else "p"
+        text += f" {which} is below {below}"
+        if tests > 1:
+            text += f"; p Holm, that of the tables, is adjusted by Holm's method for {tests} comparisons"
+        text += "."
     if all(one_training(pairs.difference.replicates) for pairs in data.paired):
         text += " One seed each: another training could undo a difference."
     if outside := _beyond(data):
@@ -108,26 +130,59 @@ def forest_caption(data: Comparison) -> str:
 
 
 def _draw(axes: "Axes", row: int, pairs: PairedCases, mean: float, scale: float) -> None:
-    low, high = ends(_widest(pairs))
     axes.plot([scale * end for end in ends(pairs.difference.interval)], [row, row], **_OVER_CASES)
-    if _seed_interval(pairs) is not None:
-        axes.plot([scale * low, scale * high], [row, row], **_OVER_SEEDS)
-    clear = low < high and (low > 0 or high < 0)
-    fill = BLUE if clear else "white"
-    axes.plot([scale * mean], [row], "s", markersize=4.5, markerfacecolor=fill, markeredgecolor=BLUE, zorder=3)
+    over_seeds = _seed_interval(pairs)
+    if over_seeds is not None:
+        axes.plot([scale * end for end in ends(over_seeds)], [row, row], **_OVER_SEEDS)
+    axes.plot([scale * mean], [row], "s", markersize=4.5, color=BLUE, markeredgewidth=0, zorder=3)
 
 
-def _numbers(data: Comparison) -> dict[str, list[str]]:
-    """Return the columns beside the rows."""
+def _room_around_zero(axes: "Axes") -> None:
+    """Leave room for the words on both sides of 0."""
+    low, high = axes.get_xlim()
+    room = _BESIDE_ZERO * (high - low)
+    axes.set_xlim(min(low, -room), max(high, room))
+
+
+def _numbers(data: Comparison, narrow: bool) -> dict[str, list[str]]:
+    """Return the columns beside the rows; in a narrow figure p alone, that of the widest line."""
     differences = [pairs.difference for pairs in data.pairs]
+    unit = data.metric.difference_unit
     found = {
-        f"difference [{100 * LEVEL:g} % CI]": [_written(own.interval, data.metric.scale) for own in differences],
-        "n": [str(own.test.n) for own in differences],
-        "p": [shown_p(own.p_holm) for own in differences],
+        f"difference{f' in {unit}' if unit else ''}\n[{100 * LEVEL:g} % CI]": [
+            _written(own.shown_interval, data.metric.scale) for own in differences
+        ],
+        "\nn": [str(own.test.n) for own in differences],
     }
+    p_columns = (
+        {}
+        if narrow and _over_seeds(data)
+        else _p_columns(data, "over cases" if _over_seeds(data) else "", lambda own: (own.test.p, own.p_holm))
+    )
     if _over_seeds(data):
-        found[f"p over {data.chance}"] = [shown_p(own.over_seeds_holm) for own in differences]
-    return found
+        p_columns |= _p_columns(
+            data,
+            f"over {data.chance}",
+            lambda own: (own.over_seeds.p if own.over_seeds else None, own.over_seeds_holm),
+        )
+    if narrow:
+        return p_columns
+    return found | p_columns
+
+
+def _p_columns(
+    data: Comparison, over: str, of: "Callable[[Difference], tuple[float | None, float | None]]"
+) -> dict[str, list[str]]:
+    """Return p as its line has it and as the tables have it; once where there is one comparison."""
+    pairs_of_p = [of(pairs.difference) for pairs in data.pairs]
+    adjusted = [shown_p(holm) for _, holm in pairs_of_p]
+    if _tests(data) < 2:
+        return {f"{over}\np": adjusted}
+    return {f"{over}\np alone": [shown_p(alone) for alone, _ in pairs_of_p], f"{over}\np Holm": adjusted}
+
+
+def _tests(data: Comparison) -> int:
+    return sum(pairs.difference.p_holm is not None for pairs in data.pairs)
 
 
 def _seed_interval(pairs: PairedCases) -> Interval | None:

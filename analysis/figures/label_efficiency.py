@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from analysis.comparison.metric import Metric
 from analysis.comparison.settings import Choice, as_number, choice_words, setting_label
-from analysis.figures.canvas.legend import legend_right
+from analysis.figures.canvas.legend import legend_below, legend_right
 from analysis.figures.canvas.scale import scale_axis
 from analysis.figures.canvas.style import GREY, TWO_COLUMNS_MM, axis_label, line_style, new_figure, style
 from analysis.figures.comparison import Comparison, VariantValues
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SETTING: Final = "data.labeled"
+_NARROW_MM: Final = 120.0
 _ASIDE_PT: Final = 1.4
 """Lines stand aside of each other by this much, so that their intervals can be seen."""
 
@@ -108,18 +109,23 @@ def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None 
 
 
 def label_efficiency_figure(data: LabelEfficiency, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
-    """Draw one line a method with its intervals, legend beside; a method on all labels is a level."""
+    """Draw one line a method with its intervals, legend beside, or below in a column; all labels are a level."""
     with style():
-        figure = new_figure(width_mm, 0.4 * width_mm)
+        narrow = width_mm < _NARROW_MM
+        figure = new_figure(width_mm, (0.64 if narrow else 0.4) * width_mm)
         axes = figure.add_subplot()
         drawn = [_draw_line(axes, line, place, data.metric.scale) for place, line in enumerate(data.lines)]
         counts = sorted({count for line in data.lines for count in line.points})
-        scale_axis(axes, [float(count) for count in counts], 0.6 * width_mm)
+        scale_axis(axes, [float(count) for count in counts], width_mm - 20 if narrow else 0.6 * width_mm)
         for place, artists in enumerate(drawn):
             _move_aside(axes, artists, _ASIDE_PT * (place - (len(drawn) - 1) / 2))
         axes.set_xlabel(setting_label(SETTING))
         axes.set_ylabel(axis_label(data.metric))
-        legend_right(figure, axes, 0.32 * width_mm, last=[_level_name(line) for line in data.lines])
+        levels = [_level_name(line) for line in data.lines]
+        if narrow:
+            legend_below(figure, axes, 2, last=levels)
+        else:
+            legend_right(figure, axes, 0.32 * width_mm, last=levels)
     return figure
 
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
-from analysis.comparison.metric import Metric
+from analysis.comparison.metric import Metric, points
 from analysis.figures.canvas.style import (
     BLACK,
     BLUE,
+    COLOUR_NAMES,
     GREY,
+    ONE_COLUMN_MM,
     PAGE_MM,
     SMALL_PT,
     TWO_COLUMNS_MM,
@@ -28,16 +30,23 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS: Final = 4
+_PANEL_MM: Final = 44.0
+"""Least width of a panel: four stand in a page, two in a column."""
+_FEW_PANELS: Final = 3
+_LEAST_ROW_MM: Final = 22.0
 _LABEL_MM: Final = 19.0
 """Room for the names of the worst and the best case beside a panel."""
 
 
-def paired_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure":
+def paired_figure(data: Comparison, width_mm: float | None = None) -> "Figure":
     """Draw a panel for each variant: reference on the left, variant on the right, a line a case.
 
-    A solid blue line is a case on which the variant is better, a dashed red one a case on which it is worse. The cases
-    with the best and the worst difference are named, the black line joins the means.
+    A solid blue line is a case on which the variant is better, a dashed orange-red one a case on which it is worse.
+    The cases with the best and the worst difference are named, the black line joins the means.
+
+    Args:
+        data: the comparison.
+        width_mm: of the figure; None takes a column for one or two panels, else a page.
 
     Raises:
         ValueError: there is no reference or no pair.
@@ -46,12 +55,14 @@ def paired_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
     if not panels:
         raise ValueError("there is no case that a variant and the reference share")
     with style():
-        rows, columns = panel_grid(len(panels), COLUMNS)
-        panel_mm = width_mm / COLUMNS
+        width = width_mm or (ONE_COLUMN_MM if len(panels) < _FEW_PANELS else TWO_COLUMNS_MM)
+        rows, columns = panel_grid(len(panels), max(1, int(width // _PANEL_MM)))
+        panel_mm = width / columns
         titles = [wrapped(pairs.variant, panel_mm - 6) for pairs in panels]
         lines = max(title.count("\n") + 1 for title in titles)
-        height = min(rows * (40 + lines * line_height_mm()) + 10, PAGE_MM)
-        figure = new_figure(panel_mm * columns + (8 if columns < COLUMNS else 0), height)
+        above = lines * line_height_mm()
+        height = max(min(rows * (40 + above) + 10, PAGE_MM), rows * (_LEAST_ROW_MM + above))
+        figure = new_figure(width, height)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
         for axes in grid.flat[len(panels) :]:
             axes.set_axis_off()
@@ -72,20 +83,20 @@ def paired_caption(data: Comparison) -> str:
     """Say what the figure shows, name the extreme cases in full, and say what is missing."""
     text = (
         f"{data.subject()}, case by case ({data.luck} averaged): the reference ({data.reference}) on the left of each "
-        "panel, the variant on the right. Solid blue: the variant is better; dashed red: worse; black: means."
+        f"panel, the variant on the right. Solid {COLOUR_NAMES[BLUE]}: the variant is better; dashed "
+        f"{COLOUR_NAMES[VERMILLION]}: worse; black: means."
     )
     parts = [text]
-    scale, unit = data.metric.scale, data.metric.unit
     for pairs in data.pairs:
         if not len(pairs.cases):
             parts.append(f"{pairs.variant}: no pair, not drawn.")
             continue
         worst, best = extremes(pairs, data.metric)
-        change = [scale * value for value in pairs.difference.values]
+        change = [points(value, data.metric) for value in pairs.difference.values]
         n = f"{len(pairs.cases)}" + (f", {pairs.left_out} without a pair left out" if pairs.left_out else "")
         parts.append(
-            f"{pairs.variant}: n = {n}; best {pairs.cases[best]} ({change[best]:+.2f} {unit}), "
-            f"worst {pairs.cases[worst]} ({change[worst]:+.2f} {unit})."
+            f"{pairs.variant}: n = {n}; best {pairs.cases[best]} ({change[best]}), "
+            f"worst {pairs.cases[worst]} ({change[worst]})."
         )
     return " ".join([*parts, *data.remarks()])
 

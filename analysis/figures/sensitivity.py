@@ -1,7 +1,13 @@
-"""How a metric depends on one setting: mean over cases with its confidence band, seeds as points."""
+"""How a metric depends on one setting: mean over cases, how sure its differences are, seeds as points.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+The band must not hold what makes some cases hard for every value alike: with cases from 60 to 95 % it would be ten
+points wide where differences are known to half a point. So it is that of the paired differences to the reference
+(Franz and Loftus 2012, Psychonomic Bulletin and Review 19, 395-404) and, without a reference, the within-case interval
+of Cousineau and Morey, see `within_cases`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from analysis.comparison.metric import Metric
@@ -22,7 +28,7 @@ from analysis.figures.canvas.style import (
     wrapped,
 )
 from analysis.figures.comparison import Comparison, VariantValues
-from analysis.figures.interval import LEVEL, case_interval, ends
+from analysis.figures.interval import LEVEL, case_interval, ends, moved, within_cases
 from analysis.statistics import Interval
 
 if TYPE_CHECKING:
@@ -41,7 +47,7 @@ class Point:
     Attributes:
         setting: the value.
         variant: the variant that has it.
-        interval: of the metric over cases, stored unit.
+        interval: around the mean over cases, as the figure's band has it; n counts the cases of the mean; stored unit.
         seeds: mean over cases of each replicate alone.
     """
 
@@ -68,18 +74,31 @@ class Sensitivity:
         metric: what the points' intervals are of.
         curves: one for each choice of the other settings.
         reference: name of the reference's variant, if any.
+        level: mean of the reference over cases, stored unit; None where the bands are not of differences to it.
         subject: the metric and the cases in words.
         remarks: what is missing, in sentences.
         luck: what is averaged per case: seeds, or seeds and label splits.
+        over: what the bands count as chance: cases, or seeds and cases.
+        tested: whether any difference has a p.
+        labels: what the sweep calls settings, by dotted key.
     """
 
     setting: str
     metric: Metric
     curves: tuple[Curve, ...]
     reference: str | None
+    level: float | None
     subject: str
     remarks: tuple[str, ...] = ()
     luck: str = "seeds"
+    over: str = "cases"
+    tested: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def banded(self) -> bool:
+        """Whether any point has an interval."""
+        return any(point.interval.low is not None for curve in self.curves for point in curve.points)
 
 
 def sensitivities(comparison: Comparison) -> list[Sensitivity]:
@@ -97,16 +116,24 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
                 groups.setdefault(others, []).append(variant)
         wide = {rest: group for rest, group in groups.items() if sum(len(v.there) > 0 for v in group) >= FEWEST_VALUES}
         if 0 < len(wide) <= MOST_LINES:
-            curves = tuple(Curve(choice_words(rest, list(wide)), _points(group, key)) for rest, group in wide.items())
+            level, bands = _bands(comparison, [variant for group in wide.values() for variant in group])
+            curves = tuple(
+                Curve(choice_words(rest, list(wide), comparison.labels), _points(group, key, bands))
+                for rest, group in wide.items()
+            )
             found.append(
                 Sensitivity(
                     setting=key,
                     metric=comparison.metric,
                     curves=curves,
                     reference=comparison.reference,
+                    level=level,
                     subject=comparison.subject(),
                     remarks=tuple(comparison.remarks()),
                     luck=comparison.luck,
+                    over=f"{comparison.chance} and cases" if comparison.chance else "cases",
+                    tested=any(pairs.difference.test.p is not None for pairs in comparison.pairs),
+                    labels=comparison.labels,
                 )
             )
     return found
@@ -115,8 +142,7 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
 def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "Figure":
     """Draw a metric over a setting.
 
-    The axis is logarithmic where the values span a factor of eight or more and none is negative; 0 then stands left of
-    the smallest positive value, on a linear stretch. Every value drawn is labelled unless labels would touch.
+    How the values stand along the axis, `axis_of` decides. Every value drawn is labelled unless labels would touch.
     """
     with style():
         figure = new_figure(width_mm, 0.64 * width_mm)
@@ -124,8 +150,12 @@ def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "F
         scale = data.metric.scale
         single = len(data.curves) == 1
         for place, curve in enumerate(data.curves):
-            _draw_curve(axes, curve, scale, line_style(place), single)
+            _draw_curve(
+                axes, curve, scale, line_style(place), single, _band_word(data) if single and data.banded else None
+            )
         values = sorted({point.setting for curve in data.curves for point in curve.points})
+        if data.level is not None:
+            axes.axhline(scale * data.level, color=GREY, linewidth=0.6, linestyle=(0, (4, 2)), zorder=0)
         base = next((p for c in data.curves for p in c.points if p.variant == data.reference), None)
         if base is not None and base.interval.estimate is not None:
             axes.plot(
@@ -140,10 +170,10 @@ def sensitivity_figure(data: Sensitivity, width_mm: float = ONE_COLUMN_MM) -> "F
                 label="reference",
             )
         scale_axis(axes, values, width_mm - 20, None if base is None else base.setting)
-        axes.set_xlabel(wrapped(setting_label(data.setting), width_mm - 25))
+        axes.set_xlabel(wrapped(setting_label(data.setting, data.labels), width_mm - 25))
         axes.set_ylabel(axis_label(data.metric))
         _mark_missing(axes, data)
-        legend_below(figure, axes, 4 if single else 2, last=("seed", "reference", "no value"))
+        legend_below(figure, axes, 2, last=("seed", "reference", "no value"))
     return figure
 
 
@@ -152,21 +182,54 @@ def sensitivity_caption(data: Sensitivity) -> str:
     counts = sorted({p.interval.n for c in data.curves for p in c.points if p.interval.n})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     seeds = any(len(point.seeds) > 1 for curve in data.curves for point in curve.points)
-    text = (
-        f"{data.subject} against {data.setting}. Line: mean over n = {n} cases ({data.luck} averaged per case); "
-        f"band: {100 * LEVEL:g} % t interval of that mean over cases."
-    )
+    label = setting_label(data.setting, data.labels)
+    called = label if label == data.setting else f"{label} (`{data.setting}`)"
+    text = f"{data.subject} against {called}. Line: mean over n = {n} cases ({data.luck} averaged per case). "
+    if not data.banded:
+        text += "No band: there are too few cases for an interval."
+    elif data.level is not None:
+        text += (
+            f"Band: {100 * LEVEL:g} % interval of the paired difference to {data.reference} over {data.over}, around "
+            "the mean; the reference itself has none. "
+        )
+        text += (
+            "It leaves out the dashed line, the level of the reference, where the two-sided p is below 0.05 before it "
+            "is adjusted for the number of values."
+            if data.tested
+            else "Dashed: the level of the reference."
+        )
+    else:
+        text += (
+            f"Band: {100 * LEVEL:g} % within-case interval, in which what makes a case hard for all values alike is "
+            "taken out (Cousineau and Morey)."
+        )
     alone = "each seed with each label split alone" if data.luck != "seeds" else "each seed alone"
     text += f" Small points: {alone}." if seeds else " One seed."
     return " ".join([text, *data.remarks])
 
 
-def _points(group: Sequence[VariantValues], key: str) -> tuple[Point, ...]:
+def _bands(comparison: Comparison, shown: Sequence[VariantValues]) -> tuple[float | None, dict[str, Interval]]:
+    """Return the level of the reference, if the bands are of differences to it, and each variant's band."""
+    own = {variant.name: case_interval(variant.values) for variant in comparison.variants}
+    base = None if comparison.reference is None else own[comparison.reference].estimate
+    if base is None:
+        import numpy as np
+
+        found = within_cases(np.stack([variant.values for variant in shown]))
+        bands = {variant.name: interval for variant, interval in zip(shown, found, strict=True)}
+    else:
+        nothing = Interval(0, LEVEL, 0.0, None, None)
+        differences = {pairs.variant: pairs.difference.shown_interval for pairs in comparison.pairs}
+        bands = {v.name: moved(differences.get(v.name, nothing), own[v.name].estimate) for v in shown}
+    return base, {name: replace(band, n=own[name].n) for name, band in bands.items()}
+
+
+def _points(group: Sequence[VariantValues], key: str, bands: Mapping[str, Interval]) -> tuple[Point, ...]:
     points = [
         Point(
             setting=as_number(variant.settings[key]) or 0.0,
             variant=variant.name,
-            interval=case_interval(variant.values),
+            interval=bands[variant.name],
             seeds=variant.replicate_means,
         )
         for variant in group
@@ -174,16 +237,21 @@ def _points(group: Sequence[VariantValues], key: str) -> tuple[Point, ...]:
     return tuple(sorted(points, key=lambda point: point.setting))
 
 
-def _draw_curve(axes: "Axes", curve: Curve, scale: float, look: LineStyle, single: bool) -> None:
+def _band_word(data: Sensitivity) -> str:
+    of = "within cases" if data.level is None else "of the difference to the reference"
+    return f"{100 * LEVEL:g} % CI {of}"
+
+
+def _draw_curve(
+    axes: "Axes", curve: Curve, scale: float, look: LineStyle, single: bool, band: str | None = None
+) -> None:
     import numpy as np
 
     x = np.array([point.setting for point in curve.points])
     mean = scale * np.array([point.interval.estimate for point in curve.points], dtype=float)
     low, high = scale * np.array([ends(point.interval) for point in curve.points]).T
     colour = BLUE if single else look.colour
-    axes.fill_between(
-        x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1, label=f"{100 * LEVEL:g} % CI" if single else None
-    )
+    axes.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0, zorder=1, label=band)
     axes.plot(
         x, mean, color=colour, linestyle="-" if single else look.dashes, marker=look.marker, zorder=4,
         label="mean over cases" if single else curve.name,

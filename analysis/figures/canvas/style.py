@@ -6,19 +6,22 @@ printer, nothing is said by colour alone: markers, dashes, fillings or places sa
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from analysis.comparison.metric import Metric
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ONE_COLUMN_MM: Final = 88.0
-TWO_COLUMNS_MM: Final = 181.0
-"""They fit the columns of IEEE (88.9 and 182 mm), Elsevier (90 and 190 mm) and Nature (89 and 183 mm)."""
+Width = Literal["column", "page"]
+
+ONE_COLUMN_MM: Final = 89.0
+TWO_COLUMNS_MM: Final = 183.0
+"""Nature's column and page; those of IEEE are 88.9 and 182 mm wide, Elsevier's 90 and 190 mm."""
+WIDTHS_MM: Final[dict[Width, float]] = {"column": ONE_COLUMN_MM, "page": TWO_COLUMNS_MM}
 PAGE_MM: Final = 235.0
 """Height that a figure may have at most to leave its caption room on a page."""
 
@@ -28,13 +31,29 @@ DPI: Final = 300
 
 BLACK: Final = "#000000"
 BLUE: Final = "#0072B2"
-ICE: Final = "#C4E9FF"
-"""Light blue for lines on grey images: light in grey print, where vermillion is dark."""
 VERMILLION: Final = "#D55E00"
 GREEN: Final = "#009E73"
 ORANGE: Final = "#E69F00"
 PURPLE: Final = "#CC79A7"
+SKY: Final = "#56B4E9"
+YELLOW: Final = "#F0E442"
 GREY: Final = "#6E6E6E"
+
+COLOUR_NAMES: Final = {
+    BLACK: "black",
+    BLUE: "blue",
+    VERMILLION: "orange-red",
+    GREEN: "green",
+    ORANGE: "amber",
+    PURPLE: "pink",
+    SKY: "light blue",
+    YELLOW: "yellow",
+    GREY: "grey",
+}
+"""What people call them: captions take the words from here, so that they name what is seen."""
+
+CLASS_COLOURS: Final = (ORANGE, SKY, GREEN, PURPLE, YELLOW, VERMILLION, BLUE)
+"""Of the classes, in slices and surfaces alike: light enough to be seen on a grey image, unlike black and grey."""
 
 _COLOURS: Final = (BLUE, VERMILLION, GREEN, BLACK, PURPLE, ORANGE)
 _MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
@@ -96,6 +115,11 @@ def line_style(place: int) -> LineStyle:
     )
 
 
+def class_colours(classes: Iterable[int]) -> dict[int, str]:
+    """Return the colour of each class by its id, in rising order; beyond the palette they begin anew."""
+    return {label: CLASS_COLOURS[place % len(CLASS_COLOURS)] for place, label in enumerate(sorted(set(classes)))}
+
+
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the style of this module, whatever a user's matplotlibrc says, and leave settings as they were."""
@@ -115,10 +139,15 @@ def new_figure(width_mm: float, height_mm: float) -> "Figure":
     return Figure(figsize=(width_mm / 25.4, height_mm / 25.4), layout="constrained")
 
 
-def axis_label(metric: Metric, before: str = "") -> str:
+def axis_label(metric: Metric) -> str:
     """Return a metric with its unit, e.g. `Dice [%]`."""
-    unit = f" [{metric.unit}]" if metric.unit else ""
-    return f"{before}{metric.label}{unit}"
+    return metric.heading
+
+
+def difference_label(metric: Metric, reference: str) -> str:
+    """Return what a difference is of, with its unit, e.g. `Dice, difference to SimCVD [points]`."""
+    unit = f" [{metric.difference_unit}]" if metric.difference_unit else ""
+    return f"{metric.label}, difference to {reference}{unit}"
 
 
 def text_width_mm(text: str, size_pt: float = FONT_PT) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from analysis.comparison.metric import joined
+from analysis.comparison.settings import shown_names
 from analysis.errors import AnalysisError
 from analysis.figures.cases.case_slices import QualitativeCase
 from analysis.figures.comparison import Comparison, VariantValues
@@ -61,7 +62,8 @@ def read_cases_of_sweep(runs: Path, sweep: Sweep, comparison: Comparison, datase
     """
     if dataset is not None and not (dataset / "cases").is_dir():
         raise AnalysisError(f"There is no data set in {dataset}; give the folder that the sweep {sweep.name} ran on.")
-    planned = {variant.name: variant for variant in sweep.variants}
+    called = shown_names(sweep.variants, sweep.labels)
+    planned = {called[variant.name]: variant for variant in sweep.variants}
     masked = {own.name: _masked(runs, planned[own.name], own, comparison.cases) for own in comparison.variants}
     having = {name: trials for name, trials in masked.items() if trials}
     chosen_by = comparison.reference if comparison.reference is not None else next(iter(having), None)
@@ -111,7 +113,7 @@ def _masked(runs: Path, variant: PlannedVariant, own: VariantValues, cases: Sequ
         kept = set(masked_cases(runs, trial))
         scores = {case: value for case, value in zip(cases, values.tolist(), strict=True) if value == value}
         if shown := {case: value for case, value in scores.items() if case in kept}:
-            found.append(_Masked(variant.name, replicate, trial, shown))
+            found.append(_Masked(own.name, replicate, trial, shown))
     return found
 
 

@@ -1,22 +1,25 @@
 """Slices of single cases with contours, method beside method, as in Figures 2 and 3 of the paper."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from analysis.comparison.metric import METRIC_BY_NAME, Metric
 from analysis.figures.canvas.page import Page, scale_bar
-from analysis.figures.canvas.style import ICE, SMALL_PT, TWO_COLUMNS_MM, VERMILLION, axis_label, style
+from analysis.figures.canvas.style import GREY, SMALL_PT, axis_label, style
 from analysis.figures.cases.case_slices import PLANES, QualitativeCase, Slice, choose_slice
+from analysis.figures.cases.class_looks import classes_in_words, colours_of, swatches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from analysis.figures.cases.case_slices import Labels
+    from analysis.comparison.aggregate import Flags, Floats
 
-_REFERENCE: Final[dict[str, Any]] = {"color": ICE, "linestyle": (0, (2.5, 0.8)), "linewidth": 1.0}
+_FILLED: Final = 0.3
+"""How much of the reference's colour covers the image."""
 _EDGE_PT: Final = 0.7
-_PREDICTION: Final[dict[str, Any]] = {"color": VERMILLION, "linestyle": "-", "linewidth": 0.8}
+_LINE_PT: Final = 0.9
 
 
 def qualitative_figure(
@@ -24,19 +27,22 @@ def qualitative_figure(
     variants: Sequence[str] | None = None,
     planes: Sequence[str] = PLANES,
     metric: Metric = METRIC_BY_NAME["dice"],
-    width_mm: float = TWO_COLUMNS_MM,
+    classes: Mapping[int, str] = MappingProxyType({}),
+    width_mm: float | None = None,
 ) -> "Figure":
     """Draw a row for each case and plane, a column for each variant.
 
-    Solid red: the prediction; dashed blue: the reference; of several classes each has its contours. Grey values run
-    from the 1st to the 99th percentile of the slice. The bar gives the scale of a row, the number the case's score.
+    Line: the prediction; tinted area: the reference; each class in its colour, the same as in `surface_figure`. Grey
+    values run from the 1st to the 99th percentile of the slice. The bar gives the scale of a row, the number the case's
+    score.
 
     Args:
         cases: e.g. the best, the median and the worst.
         variants: columns; None takes all that any case has a prediction of.
         planes: rows of each case.
         metric: what `scores` are of.
-        width_mm: most that the figure may take; it is narrower where its height would leave the page.
+        classes: name of each class by its id.
+        width_mm: of the figure; None takes a column or a page, as the number of panels asks for.
 
     Raises:
         ValueError: there is no case or no variant.
@@ -46,25 +52,17 @@ def qualitative_figure(
         raise ValueError("expected one or more cases and variants")
     slices = [[choose_slice(case, plane) for plane in planes] for case in cases]
     with style():
-        from matplotlib.lines import Line2D
-        from matplotlib.patheffects import withStroke
-
+        colours = colours_of(cases, classes)
         shapes = [[cut.aspect for cut in cuts] for cuts in slices]
-        page = Page(names, shapes, [(case.role, case.name) for case in cases], width_mm)
+        page = Page(names, shapes, [(case.role, case.name) for case in cases], width_mm, _legend(colours, classes))
         rows = [(case, cut, cut is cuts[0]) for case, cuts in zip(cases, slices, strict=True) for cut in cuts]
         for row, (case, cut, first) in enumerate(rows):
             panels = page.row(row, cut.plane)
             for axes, name in zip(panels, names, strict=True):
-                _draw_panel(axes, case, cut, name)
+                _draw_panel(axes, case, cut, name, colours)
                 if first and name in case.scores:
                     _write_score(axes, case.scores[name], metric)
-            scale_bar(panels[0], "white", "black")
-        page.legend(
-            [
-                Line2D([], [], label=label, path_effects=[withStroke(linewidth=2, foreground="black")], **look)
-                for label, look in (("prediction", _PREDICTION), ("reference", _REFERENCE))
-            ]
-        )
+            scale_bar(panels[0])
     return page.figure
 
 
@@ -72,13 +70,15 @@ def qualitative_caption(
     cases: Sequence[QualitativeCase],
     planes: Sequence[str] = PLANES,
     metric: Metric = METRIC_BY_NAME["dice"],
+    classes: Mapping[int, str] = MappingProxyType({}),
     remarks: Sequence[str] = (),
 ) -> str:
     """Say what the figure shows: cases, slices (counted from 0) and which predictions are empty."""
     parts = [
-        "Solid red: prediction; dashed blue: reference; in each, every class has its contour. Planes are named after "
-        "the axes of the array, the first runs to the right, the second upwards; no orientation in the patient is "
-        "implied. Slices: those with the largest area of the reference, or, where it is empty, of the predictions.",
+        f"Line: prediction; tinted area: reference; {classes_in_words(colours_of(cases, classes), classes)}. "
+        "Planes are named after the axes of the array, the first runs to the right, the second upwards; no orientation "
+        "in the patient is implied. Slices: those with the largest area of the reference, or, where it is empty, of "
+        "the predictions.",
         *([f"Number: {axis_label(metric)} of the case."] if any(case.scores for case in cases) else []),
         *remarks,
     ]
@@ -91,16 +91,35 @@ def qualitative_caption(
     return " ".join(parts)
 
 
-def _draw_panel(axes: "Axes", case: QualitativeCase, cut: Slice, variant: str) -> None:
+def _legend(colours: Mapping[int, str], classes: Mapping[int, str]) -> list[Any]:
+    """Return what is prediction and what reference, then the classes, where there are several."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+    from matplotlib.patheffects import withStroke
+
+    colour = next(iter(colours.values())) if len(colours) == 1 else GREY
+    edge = [withStroke(linewidth=_LINE_PT + 2 * _EDGE_PT, foreground="black")]
+    return [
+        Line2D([], [], label="prediction", color=colour, linewidth=_LINE_PT, path_effects=edge),
+        Patch(label="reference", facecolor=colour, alpha=_FILLED, linewidth=0),
+        *swatches(colours, classes),
+    ]
+
+
+def _draw_panel(axes: "Axes", case: QualitativeCase, cut: Slice, variant: str, colours: Mapping[int, str]) -> None:
     import numpy as np
 
     image, sizes = cut.of(case.image), cut.sizes(case.spacing_mm)
     extent = (0.0, image.shape[0] * sizes[0], 0.0, image.shape[1] * sizes[1])
     low, high = (float(value) for value in np.percentile(image, (1, 99)))
     axes.imshow(image.T, origin="lower", extent=extent, cmap="gray", vmin=low, vmax=high, aspect="equal")
-    _outline(axes, cut.of(case.reference), sizes, _REFERENCE)
+    for label, colour in colours.items():
+        x, y, inside = _framed(cut.of(case.reference) == label, sizes)
+        if inside.any():
+            axes.contourf(x, y, inside.T, levels=[0.5, 1.5], colors=[colour], alpha=_FILLED)
     if variant in case.predictions:
-        _outline(axes, cut.of(case.predictions[variant]), sizes, _PREDICTION)
+        for label, colour in colours.items():
+            _outline(axes, cut.of(case.predictions[variant]) == label, sizes, colour)
     else:
         _write(axes, 0.5, 0.5, "no prediction", ha="center", va="center")
     left, right, bottom, top = cut.window_mm
@@ -108,26 +127,25 @@ def _draw_panel(axes: "Axes", case: QualitativeCase, cut: Slice, variant: str) -
     axes.set_ylim(bottom, top)
 
 
-def _outline(axes: "Axes", labels: "Labels", sizes: tuple[float, float], look: dict[str, Any]) -> None:
-    """Draw the border of every class; a frame of background closes those that touch the image's edge."""
-    import numpy as np
+def _outline(axes: "Axes", mask: "Flags", sizes: tuple[float, float], colour: str) -> None:
     from matplotlib.patheffects import AbstractPathEffect, withStroke
 
+    x, y, inside = _framed(mask, sizes)
+    if not inside.any():
+        return
     # On grey paper colours are greys, as the image is: a black edge keeps contours apart from it.
-    edge: list[AbstractPathEffect] = [withStroke(linewidth=look["linewidth"] + _EDGE_PT, foreground="black")]
-    padded = np.pad(labels, 1)
+    edge: list[AbstractPathEffect] = [withStroke(linewidth=_LINE_PT + _EDGE_PT, foreground="black")]
+    contour = axes.contour(x, y, inside.T, levels=[0.5], colors=[colour], linewidths=_LINE_PT)
+    contour.set_path_effects(edge)
+
+
+def _framed(mask: "Flags", sizes: tuple[float, float]) -> "tuple[Floats, Floats, Floats]":
+    """Return the middles of pixels in mm and a mask with a frame, which closes borders at the image's edge."""
+    import numpy as np
+
+    padded = np.pad(mask, 1).astype(np.float64)
     x, y = ((np.arange(length) - 0.5) * size for length, size in zip(padded.shape, sizes, strict=True))
-    for label in np.unique(labels[labels > 0]):
-        contour = axes.contour(
-            x,
-            y,
-            (padded == label).T.astype(float),
-            levels=[0.5],
-            colors=[look["color"]],
-            linewidths=look["linewidth"],
-            linestyles=[look["linestyle"]],
-        )
-        contour.set_path_effects(edge)
+    return x, y, padded
 
 
 def _write_score(axes: "Axes", score: float, metric: Metric) -> None:

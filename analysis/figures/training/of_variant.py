@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from analysis.figures.canvas.style import (
     BLUE,
     FONT_PT,
+    ONE_COLUMN_MM,
     TWO_COLUMNS_MM,
     VERMILLION,
     line_height_mm,
@@ -36,31 +37,30 @@ class Panel:
         unit: label of the vertical axis; empty for a number without unit.
         scale: factor from the logged to the shown value.
         courses: by what the legend calls them, one course a trial.
-        limits: of the vertical axis; None fits it to the values.
     """
 
     title: str
     unit: str
     scale: float
     courses: Mapping[str, tuple[Course, ...]]
-    limits: tuple[float, float] | None = None
 
 
 def panels(logs: Sequence[TrainingLog]) -> list[Panel]:
-    """Arrange what trials logged: loss terms, validation Dice of student and teacher, then the other numbers.
+    """Arrange what trials logged: validation Dice of student and teacher, loss terms, then the other numbers.
 
     A number `x` and its `x_constant`, the error of the best constant, share a panel. A loss term that is the same
     number as the error of its name (`sdm`) is shown there alone.
     """
-    found = [
-        Panel(f"{_words(name)} loss", "", 1.0, {"": _of(logs, "losses", name)})
-        for name in _names(logs, "losses")
-        if not _same(_of(logs, "losses", name), _of(logs, "diagnostics", f"{name}_error"))
-    ]
+    found = []
     scored = [name for name in _names(logs, "validation") if name.endswith("_dice")]
     if scored:
         courses = {name.removesuffix("_dice").replace("_", " "): _of(logs, "validation", name) for name in scored}
-        found.append(Panel("Validation", "Dice [%]", 100.0, courses, (0.0, 100.0)))
+        found.append(Panel("Validation", "Dice [%]", 100.0, courses))
+    found += [
+        Panel(title_of(name), "", 1.0, {"": _of(logs, "losses", name)})
+        for name in _names(logs, "losses")
+        if not _same(_of(logs, "losses", name), _of(logs, "diagnostics", f"{name}_error"))
+    ]
     named = _names(logs, "diagnostics")
     for name in named:
         if name.endswith(_CONSTANT) and name.removesuffix(_CONSTANT) in named:
@@ -82,12 +82,11 @@ def training_figure(logs: Sequence[TrainingLog], width_mm: float = TWO_COLUMNS_M
     if not shown:
         raise ValueError("the trials have logged nothing")
     with style():
-        wide = 3 if len(shown) <= _FEW else 4
-        rows, columns = panel_grid(len(shown), wide)
-        panel_mm = width_mm / wide
+        rows, columns = panel_grid(len(shown), 2 if width_mm < 1.5 * ONE_COLUMN_MM else 3 if len(shown) <= _FEW else 4)
+        panel_mm = width_mm / columns
         titles = [wrapped(panel.title, panel_mm - 14) for panel in shown]
         lines = max(title.count("\n") for title in titles)
-        figure = new_figure(panel_mm * columns, rows * (34 + lines * line_height_mm()) + 8)
+        figure = new_figure(width_mm, rows * (34 + lines * line_height_mm()) + 8)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
         for axes in grid.flat[len(shown) :]:
             axes.set_axis_off()
@@ -145,8 +144,6 @@ def _draw_panel(axes: "Axes", panel: Panel) -> None:
                 marker=marker if len(mean.steps) == 1 else None,
                 label=label,
             )
-    if panel.limits is not None:
-        axes.set_ylim(*panel.limits)
     if len(panel.courses) > 1:
         axes.legend(loc="lower left", bbox_to_anchor=(0, 0.98), ncols=2, borderaxespad=0, borderpad=0)
 
@@ -177,6 +174,11 @@ def _same(first: Sequence[Course], second: Sequence[Course]) -> bool:
         np.array_equal(a.steps, b.steps) and np.array_equal(a.values, b.values, equal_nan=True)
         for a, b in zip(first, second, strict=True)
     )
+
+
+def title_of(loss: str) -> str:
+    """Return what a panel of a loss term is called."""
+    return f"{_words(loss)} loss"
 
 
 def _words(name: str) -> str:

@@ -33,7 +33,7 @@ def test_squares_and_lines_are_differences_with_scipys_interval(make_comparison:
         assert intervals[row] == pytest.approx([expected.low, expected.high])
         difference = (100 * (values[name] - reference)).mean()
         assert float(np.asarray(squares[row].get_xdata())[0]) == pytest.approx(difference)
-    assert [line.get_markerfacecolor() == "white" for line in squares] == [False, True]
+    assert len({line.get_markerfacecolor() for line in squares}) == 1
 
 
 def test_numbers_stand_beside(make_comparison: Make) -> None:
@@ -49,7 +49,7 @@ def test_numbers_stand_beside(make_comparison: Make) -> None:
 def test_better_is_left_for_distances(make_comparison: Make) -> None:
     data = make_comparison({"ref": [5.0, 6.0], "a": [4.0, 4.5]}, metric="hd95_mm")
     (axes,) = forest_figure(data).axes
-    assert axes.get_xlabel() == "HD95 [mm], difference to ref"
+    assert axes.get_xlabel() == "HD95, difference to ref [mm]"
     sides = {text.get_text(): text.get_horizontalalignment() for text in axes.texts}
     assert (sides["← better"], sides["worse →"]) == ("right", "left")
     assert "two-sided t-test over cases; alternative: the HD95 of ref differs." in forest_caption(data)
@@ -63,7 +63,7 @@ def test_no_pair_and_one_pair_are_said(make_comparison: Make) -> None:
     texts = [text.get_text() for text in forest_figure(comparison).axes[0].texts]
     assert texts.count("no pair") == 1
     assert "+10.00 [-]" in texts
-    assert texts.count("-") == 3
+    assert texts.count("-") == 3, "p, p and the difference of none"
     caption = forest_caption(comparison)
     assert "one: 1 scored cases without a pair, left out." in caption
     assert "none: 1 of 1 trials failed (nan)." in caption
@@ -99,7 +99,35 @@ def test_p_is_that_of_scipy_after_holm(make_comparison: Make) -> None:
     assert "One seed each: another training could undo a difference." in forest_caption(data)
 
 
-def test_the_interval_over_seeds_is_a_thin_line_and_decides_on_the_filling(make_comparison: Make) -> None:
+def test_each_line_leaves_out_zero_exactly_where_the_p_beside_it_is_below_005(make_comparison: Make) -> None:
+    draw = np.random.default_rng(4)
+    reference = draw.normal(0.8, 0.05, 20)
+    values = {"ref": reference} | {f"v{k}": reference - draw.normal(k * 0.002, 0.02, 20) for k in range(9)}
+    data = make_comparison(values)
+    (axes,) = forest_figure(data).axes
+    by_head = {text.get_text().strip(): text.get_position()[0] for text in axes.texts}
+    assert {"p alone", "p Holm"} <= set(by_head)
+    column = {text.xy[1]: text.get_text() for text in axes.texts if text.get_position()[0] == by_head["p alone"]}
+    clear = 0
+    for row, pairs in enumerate(data.pairs):
+        low, high = pairs.difference.interval.low, pairs.difference.interval.high
+        assert low is not None
+        assert high is not None
+        shown = column[row]
+        assert (shown == "<0.001" or float(shown.lstrip(">")) < 0.05) == (low > 0 or high < 0)
+        clear += low > 0 or high < 0
+    assert 0 < clear < 9
+    assert "p alone is below 0.05 where its line leaves out 0; p Holm" in forest_caption(data)
+
+
+def test_a_narrow_figure_has_the_p_of_its_lines_alone(make_comparison: Make) -> None:
+    data = make_comparison({"ref": [0.80, 0.70, 0.90], "a": [0.85, 0.80, 0.90], "b": [0.8, 0.6, 0.8]})
+    texts = [text.get_text().strip() for text in forest_figure(data, 89.0).axes[0].texts]
+    assert {"p alone", "p Holm"} <= set(texts)
+    assert "n" not in texts
+
+
+def test_the_interval_over_seeds_is_a_thin_line_with_its_numbers(make_comparison: Make) -> None:
     draw = np.random.default_rng(1)
     reference = 0.8 + draw.normal(0, 0.05, (3, 20))
     ours = reference - 0.05 + draw.normal(0, 0.002, (3, 20)) + np.array([[-0.08], [0.0], [0.08]])
@@ -109,13 +137,14 @@ def test_the_interval_over_seeds_is_a_thin_line_and_decides_on_the_filling(make_
     values = {"ref": reference.mean(axis=0), "a": ours.mean(axis=0)}
     data = make_comparison(values, over_seeds={"a": crossed})
     (axes,) = forest_figure(data).axes
-    (thin,) = [line for line in axes.get_lines() if line.get_marker() == "|"]
+    (thin,) = [line for line in axes.get_lines() if line.get_marker() == "|" and len(line.get_xdata()) == 2]
     assert list(thin.get_xdata()) == pytest.approx([100 * crossed.interval.low, 100 * crossed.interval.high])
-    (square,) = [line for line in axes.get_lines() if line.get_marker() == "s"]
-    assert data.pairs[0].difference.interval.high < 0  # type: ignore[operator]
-    assert square.get_markerfacecolor() == "white"
-    assert "p over seeds" in {text.get_text() for text in axes.texts}
-    assert "Thin line: 95 % interval over seeds and cases." in forest_caption(data)
+    texts = {text.get_text().replace("\N{MINUS SIGN}", "-") for text in axes.texts}
+    assert {"over cases\np", "over seeds\np"} <= texts
+    assert any(f"[{100 * crossed.interval.low:+.2f}, {100 * crossed.interval.high:+.2f}]" in text for text in texts)
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["95 % CI over cases", "95 % CI over seeds and cases"]
+    assert "Thin line: 95 % interval over seeds and cases, whose limits stand in brackets." in forest_caption(data)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis.comparison.metric import find_metric
 from analysis.figures.comparison import Comparison
-from analysis.figures.interval import case_interval
+from analysis.figures.interval import case_interval, ends
 from analysis.figures.sensitivity import (
     Curve,
     Point,
@@ -49,10 +49,53 @@ def test_mean_band_and_seeds_are_those_of_the_cases(dropout: Comparison, lines_o
     corners = band.get_paths()[0].vertices
     for rate, values in by_rate.items():
         at = sorted({round(float(y), 9) for x, y in corners if x == pytest.approx(rate, abs=1e-12)})
-        low, high = stats.t.interval(0.95, 14, loc=values.mean(), scale=stats.sem(values))
-        assert (at[0], at[-1]) == pytest.approx((low, high))
+        expected = [values.mean(), values.mean()]
+        if rate != 0.1:
+            paired = stats.ttest_rel(values, by_rate[0.1]).confidence_interval(0.95)
+            expected = [by_rate[0.1].mean() + paired.low, by_rate[0.1].mean() + paired.high]
+        assert (at[0], at[-1]) == pytest.approx(tuple(expected))
+    level = next(line for line in axes.get_lines() if line.get_label().startswith("_") and len(line.get_xdata()) == 2)
+    assert list(level.get_ydata()) == pytest.approx([by_rate[0.1].mean()] * 2)
     assert axes.get_ylabel() == "Dice [%]"
     assert axes.get_xlabel() == "Dropout probability p of the projection head"
+
+
+def test_hard_and_easy_cases_do_not_widen_the_band(make_comparison: Make) -> None:
+    hard = np.linspace(0.3, 0.9, 12)
+    noise = np.random.default_rng(0).normal(0, 0.004, (3, 12))
+    for reference in ("1", None):
+        values = {str(n + 1): hard + own for n, own in enumerate(noise)}
+        settings = {name: {"loss.sdm": int(name)} for name in values}
+        (data,) = sensitivities(make_comparison(values, settings=settings, reference=reference))
+        for point in data.curves[0].points:
+            low, high = ends(point.interval)
+            assert high - low < 0.01, "where the interval of the mean alone is 0.2 wide"
+    caption = sensitivity_caption(data)
+    assert "95 % within-case interval" in caption
+
+
+def test_a_band_leaves_out_the_level_exactly_where_p_is_below_005(make_comparison: Make) -> None:
+    draw = np.random.default_rng(1)
+    hard = draw.normal(0.8, 0.1, 15)
+    values = {str(n): hard - 0.003 * n + draw.normal(0, 0.02, 15) for n in range(1, 9)}
+    settings = {name: {"loss.sdm": int(name)} for name in values}
+    (data,) = sensitivities(make_comparison(values, settings=settings))
+    assert data.level == pytest.approx(values["1"].mean())
+    found = []
+    for point in data.curves[0].points[1:]:
+        low, high = ends(point.interval)
+        found.append(not low < data.level < high)
+        assert found[-1] == (stats.ttest_rel(values[point.variant], values["1"]).pvalue < 0.05)
+    assert True in found
+    assert False in found
+
+
+def test_one_case_has_no_band_and_that_is_said(make_comparison: Make) -> None:
+    values = {name: [0.8 + 0.01 * int(name)] for name in "123"}
+    (data,) = sensitivities(make_comparison(values, settings={name: {"loss.sdm": int(name)} for name in values}))
+    assert "No band: there are too few cases for an interval." in sensitivity_caption(data)
+    (legend,) = sensitivity_figure(data).legends
+    assert "CI" not in " ".join(text.get_text() for text in legend.get_texts())
 
 
 def test_zero_stands_on_a_logarithmic_axis(dropout: Comparison) -> None:
@@ -112,7 +155,7 @@ def test_crowded_labels_and_long_names_do_not_touch(check_texts: Callable[[Figur
         )
         for name in "abcdef"
     )
-    data = Sensitivity("a.dotted.key_with_$dollars$", find_metric("dice"), curves, f"a {values[11]}", "")
+    data = Sensitivity("a.dotted.key_with_$dollars$", find_metric("dice"), curves, f"a {values[11]}", None, "")
     texts = check_texts(sensitivity_figure(data))
     assert f"{values[11]:.4g}" in texts
     assert any("$dollars$" in text for text in texts)

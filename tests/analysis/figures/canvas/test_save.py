@@ -84,7 +84,7 @@ def test_png_has_300_dots_per_inch(saved: Saved) -> None:
     from matplotlib.image import imread
 
     height, width = imread(saved.files[2]).shape[:2]
-    assert (width, height) == (int(88 / 25.4 * 300), int(40 / 25.4 * 300))
+    assert (width, height) == (int(ONE_COLUMN_MM / 25.4 * 300), int(40 / 25.4 * 300))
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.figures.canvas.scale import scale_axis
+from analysis.figures.canvas.scale import axis_of, scale_axis
 from analysis.figures.canvas.style import ONE_COLUMN_MM, new_figure, style
 
 
@@ -42,3 +42,21 @@ def test_of_crowded_labels_the_one_that_must_stay_stays() -> None:
     _, labels, _ = scaled(values, 20.0, kept=values[7])
     assert labels[7] == "0.107"
     assert labels[6] == labels[8] == ""
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0.0, 0.01, 0.02, 0.05, 0.1, 0.5], [8.0, 64.0, 128.0], [-1.0, 0.0, 100.0], [1.0, 2.0, 3.0], [0.0, 0.1, 0.8]],
+)
+def test_the_places_that_the_report_takes_are_those_of_the_figure(values: list[float]) -> None:
+    kind, _, places = scaled(values)
+    axis = axis_of(reversed(values))
+    assert axis.kind == kind
+    drawn = [(place - places[0]) / (places[-1] - places[0]) for place in places]
+    assert [axis.place(value) for value in values] == pytest.approx(drawn)
+
+
+def test_one_value_stands_in_the_middle_and_none_is_refused() -> None:
+    assert axis_of([0.5, 0.5]).place(0.5) == 0.5
+    with pytest.raises(ValueError, match="one or more values"):
+        axis_of([])

@@ -1,12 +1,18 @@
+import colorsys
 import itertools
 
 import matplotlib
 import pytest
+from matplotlib.colors import to_rgb
 
 from analysis.comparison.metric import METRIC_BY_NAME
 from analysis.figures.canvas.style import (
+    CLASS_COLOURS,
+    COLOUR_NAMES,
     FONT_PT,
     axis_label,
+    class_colours,
+    difference_label,
     line_style,
     new_figure,
     number,
@@ -78,6 +84,32 @@ def test_labels_name_units() -> None:
     assert axis_label(METRIC_BY_NAME["dice"]) == "Dice [%]"
     assert axis_label(METRIC_BY_NAME["hd95_mm"]) == "HD95 [mm]"
     assert axis_label(METRIC_BY_NAME["asd_vox"]) == "ASD [voxel]"
+
+
+def test_differences_of_percentages_are_points() -> None:
+    assert difference_label(METRIC_BY_NAME["dice"], "a") == "Dice, difference to a [points]"
+    assert difference_label(METRIC_BY_NAME["asd_vox"], "a") == "ASD, difference to a [voxels]"
+
+
+def hue(colour: str) -> float:
+    return float(colorsys.rgb_to_hsv(*to_rgb(colour))[0])
+
+
+def test_colours_are_called_what_they_are() -> None:
+    """Hues in degrees: red 0, yellow 60, green 120, blue 240; the names are those of the nearest."""
+    limits = {"orange-red": (15, 35), "amber": (35, 50), "yellow": (50, 70), "green": (150, 170)}
+    limits |= {"light blue": (195, 210), "blue": (195, 210), "pink": (315, 335)}
+    for colour, name in COLOUR_NAMES.items():
+        if name in limits:
+            low, high = limits[name]
+            assert low <= 360 * hue(colour) <= high, name
+    assert set(CLASS_COLOURS) <= set(COLOUR_NAMES)
+    assert len(set(COLOUR_NAMES.values())) == len(COLOUR_NAMES)
+
+
+def test_a_class_keeps_its_colour_and_many_begin_anew() -> None:
+    assert class_colours([5, 2, 5]) == {2: CLASS_COLOURS[0], 5: CLASS_COLOURS[1]}
+    assert class_colours(range(1, 9))[8] == CLASS_COLOURS[0]
 
 
 def test_settings_of_the_user_neither_matter_nor_change(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 
-from analysis.figures.canvas.style import ICE, VERMILLION
+from analysis.figures.canvas.style import ORANGE, SKY
 from analysis.figures.cases.case_slices import QualitativeCase
 from analysis.figures.cases.qualitative import qualitative_caption, qualitative_figure
 
@@ -31,14 +31,20 @@ def a_case(names: tuple[str, ...] = ("a", "b"), role: str = "best", **given: Any
 
 
 def outlines(axes: Any) -> dict[str, list[Any]]:
-    """Return the contours' corners by colour."""
+    """Return corners of areas, which are the reference, and of lines, which are the prediction."""
     found: dict[str, list[Any]] = {"reference": [], "prediction": []}
     for contour in axes.collections:
         assert isinstance(contour, QuadContourSet)
-        colour = tuple(contour.get_edgecolor()[0])
-        name = {to_rgba(ICE): "reference", to_rgba(VERMILLION): "prediction"}[colour]
-        found[name] += [path.vertices for path in contour.get_paths()]
+        found["reference" if contour.filled else "prediction"] += [path.vertices for path in contour.get_paths()]
     return found
+
+
+def colours(axes: Any, filled: bool) -> list[str]:
+    """Return the colours of areas or of lines."""
+    drawn = [contour for contour in axes.collections if contour.filled == filled]
+    return [
+        to_hex(own.get_facecolor()[0] if filled else own.get_edgecolor()[0]).upper() for own in drawn if own.get_paths()
+    ]
 
 
 def test_images_and_contours_lie_at_their_place_in_mm() -> None:
@@ -80,8 +86,24 @@ def test_each_class_has_its_border_and_masks_at_the_edge_are_closed() -> None:
     drawn = outlines(figure.axes[0])
     assert drawn["prediction"] == []
     assert len(drawn["reference"]) == 2
+    assert colours(figure.axes[0], filled=True) == [ORANGE, SKY]
     for corners in drawn["reference"]:
         assert corners[0] == pytest.approx(corners[-1])
+
+
+def test_a_class_has_one_colour_and_is_named_where_there_are_several() -> None:
+    labels = np.zeros((30, 24, 20), dtype=np.uint8)
+    labels[:10], labels[20:26] = 1, 2
+    case = a_case(("a",), reference=labels, predictions={"a": labels})
+    classes = {1: "left", 2: "right"}
+    figure = qualitative_figure([case], planes=["x-y"], classes=classes)
+    (axes,) = figure.axes
+    assert colours(axes, filled=True) == colours(axes, filled=False) == [ORANGE, SKY]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["prediction", "reference", "left", "right"]
+    assert "left in amber, right in light blue" in qualitative_caption([case], classes=classes)
+    (alone,) = qualitative_figure([a_case()], classes={1: "left"}).legends
+    assert [text.get_text() for text in alone.get_texts()] == ["prediction", "reference"]
 
 
 def test_rows_columns_scores_and_missing_predictions() -> None:
@@ -93,6 +115,7 @@ def test_rows_columns_scores_and_missing_predictions() -> None:
     assert [("no prediction" in texts) for texts in panels] == [False] * 6 + [True, False] * 3
     assert "-" in panels[7]
     assert [text.get_text() for text in figure.texts[:2]] == ["b", "a"]
+    assert figure.get_figwidth() * 25.4 == pytest.approx(89)
     bars = [any("mm" in text for text in texts) for texts in panels]
     assert bars == [True, False] * 6
 

@@ -77,10 +77,33 @@ def test_pictures_lie_where_the_faces_are() -> None:
     ]
     expected = [points[:, 0].min(), points[:, 0].max(), points[:, 1].min(), points[:, 1].max()]
     assert found == pytest.approx(expected, abs=2 * pixel)
-    red, blue = (axes.get_images()[0].get_array() for axes in surface_figure([a_case({"a": shifted})]).axes[::-1])
-    for picture, strongest in ((red, 0), (blue, 2)):
-        opaque = np.asarray(picture)[np.asarray(picture)[:, :, 3] == 255]
-        assert (opaque[:, :3].argmax(axis=1) == strongest).all()
+
+
+@pytest.mark.parametrize(("label", "strongest"), [(1, 0), (2, 2)])
+def test_a_class_has_the_same_colour_in_the_reference_and_in_predictions(label: int, strongest: int) -> None:
+    whole = box(slice(4, 10), slice(4, 12), slice(3, 9), label=label)
+    case = QualitativeCase("c", "", np.zeros(SHAPE), whole, {"a": whole}, (1.0, 1.0, 1.5))
+    for axes in surface_figure([case], classes={1: "left", 2: "right"}).axes:
+        picture = np.asarray(axes.get_images()[0].get_array())
+        opaque = picture[picture[:, :, 3] == 255]
+        assert (opaque[:, :3].argmax(axis=1) == strongest).all()  # amber is mostly red, light blue blue
+    assert "left in amber, right in light blue" in surface_caption([case], {1: "left", 2: "right"})
+
+
+def test_stray_voxels_do_not_shrink_a_surface() -> None:
+    reference = np.zeros((60, 60, 60), dtype=np.uint8)
+    reference[20:30, 20:30, 20:30] = 1
+    stray = reference.copy()
+    stray[1, 1, 1] = stray[58, 58, 2] = 1
+    clean, strayed = (
+        QualitativeCase("c", "", np.zeros(reference.shape), reference, {"a": own}, (1.0, 1.0, 1.0))
+        for own in (reference, stray)
+    )
+    limits = [(axes.get_xlim(), axes.get_ylim()) for axes in surface_figure([strayed]).axes]
+    assert limits == [(axes.get_xlim(), axes.get_ylim()) for axes in surface_figure([clean]).axes]
+    assert voxels_merged(strayed) == voxels_merged(clean) == 1
+    assert "c: 2 voxels of a lie out of view." in surface_caption([strayed])
+    assert "lie out of view" not in surface_caption([clean])
 
 
 def test_large_masks_are_drawn_from_blocks_and_said() -> None:
@@ -101,7 +124,7 @@ def test_large_masks_are_drawn_from_blocks_and_said() -> None:
 def test_everything_may_be_empty() -> None:
     case = QualitativeCase("c", "", np.zeros(SHAPE), box(slice(0, 0)), {"a": box(slice(0, 0))}, (1, 1, 1))
     assert len(surface_figure([case]).axes) == 2
-    assert "parallel projection" in surface_caption([case])
+    assert "Parallel projection" in surface_caption([case])
 
 
 def test_nothing_to_show_is_refused() -> None:

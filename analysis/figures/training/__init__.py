@@ -1,0 +1,1 @@
+"""Training curves: of all variants of a sweep, and of one in full."""
