@@ -168,6 +168,9 @@ class Table:
             told.append(f"Bold is the best mean {group}{alike}in its column{second}.")
         if len(self.metrics) == 1:
             told += self._of_probabilities()
+        two_sided = any(source.sides == "two-sided" for source in self.sources)
+        if two_sided and any(line.paper is not None and line.paper.p is not None for line in self.lines):
+            told.append("The published p are one-sided; with --one-sided ours are, too.")
         if self.style.significance == "stars":
             which = f"p over {self.chance} and cases" if self.over_seeds else "p"
             (least, first), *others = reversed(STARS)

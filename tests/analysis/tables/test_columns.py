@@ -54,6 +54,9 @@ def test_published_values_stand_beside_ours_with_doubtful_ones_marked(write_swee
 
 def test_published_p_of_the_ablation_of_losses_is_shown(write_sweep: WriteSweep) -> None:
     given = {name: {0: around(0.6)} for name in ("w/o contrast loss", "SimCVD")}
-    table = ablation_table(write_sweep(given, reference="SimCVD"), "toy")
-    sheet = make_sheet([table], published=[published_of("table-iii-losses", "toy")])
-    assert "| w/o contrast loss | 60.00 ± 3.39 | 85.13 | 2.9e-08 |" in render_markdown(sheet)
+    runs, papers = write_sweep(given, reference="SimCVD"), [published_of("table-iii-losses", "toy")]
+    text = render_markdown(make_sheet([ablation_table(runs, "toy")], published=papers))
+    assert "| w/o contrast loss | 60.00 ± 3.39 | 85.13 | 2.9e-08 |" in text
+    assert "The published p are one-sided; with --one-sided ours are, too." in text
+    as_published = make_sheet([ablation_table(runs, "toy", sides="one-sided")], published=papers)
+    assert "The published p are one-sided" not in render_markdown(as_published)
