@@ -1,5 +1,6 @@
 """The table of a sweep's trials on a terminal: as wide and as high as there is room."""
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ _LEAST_ROWS: Final = 3
 _FIXED_LINES: Final = 3
 """The heading, the line that counts the rest, and the cursor's."""
 _KINDS_SHOWN: Final = 3
+_HELD: Final = re.compile(r"(?<=\d) (?=(?:s|min|h|%)(?:\W|$))|(?:(?<=\d h)|(?<=\d min)|(?<=ETA)|(?<=Dice)) (?=\d)")
+"""Blanks within durations and scores."""
 
 
 def render(state: SweepState, width: int, height: int | None = None, *, failures: bool = True) -> "RenderableType":
@@ -61,9 +64,9 @@ def render(state: SweepState, width: int, height: int | None = None, *, failures
 
 def _below(state: SweepState, width: int, failures: bool, *, terse: bool = False) -> list[tuple[str, str]]:
     """Return the lines below the table, each with its style; terse: a line a remark, and one kind of failure."""
-    below = [(line, "bold") for line in textwrap.wrap(state.summary(), width)]
+    below = [(line, "bold") for line in _wrapped(state.summary(), width)]
     for remark in state.remarks():
-        below += [(line, "") for line in ([_cut(remark, width)] if terse else textwrap.wrap(remark, width))]
+        below += [(line, "") for line in ([_cut(remark, width)] if terse else _wrapped(remark, width))]
     groups = failure_groups(state.rows) if failures else []
     for group in groups[: 1 if terse else _KINDS_SHOWN]:
         below.append((_cut(f"{len(group.rows)} failed, {group.words}: {group.message}", width), "red"))
@@ -169,6 +172,12 @@ def _fitting(rows: Sequence[TrialRow], width: int) -> tuple[list[_Column], int]:
 
 def _widest(name: str, cells: Sequence[str]) -> int:
     return max(map(len, [name, *cells]))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a line at blanks, but not within a duration or score."""
+    held = _HELD.sub("\N{NO-BREAK SPACE}", text)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in textwrap.wrap(held, width)]
 
 
 def _cut(text: str, width: int) -> str:

@@ -111,7 +111,8 @@ class SweepState:
         in the slot that is free first.
         """
         paces = {row.planned: 1 / row.trial.steps_per_second for row in self.rows if row.trial.steps_per_second}
-        if not paces or (self.command is not None and not self.command.alive and not self._active):
+        nobody = self.name == OUTSIDE or (self.command is not None and not self.command.alive)
+        if not paces or (nobody and not self._active):
             return None
         by_variant: dict[str, list[float]] = {}
         for planned, pace in paces.items():
@@ -150,7 +151,8 @@ class SweepState:
     def remarks(self) -> list[str]:
         """Return what else is to be said in a line each: the best trial so far, and what runs the sweep."""
         told = []
-        if (best := self.best) is not None and len(self.rows) > 1:
+        # What was trained outside any sweep need not be of one data set.
+        if (best := self.best) is not None and len(self.rows) > 1 and self.name != OUTSIDE:
             told.append(best[1].sentence(best[0].planned.name))
         if self.command is not None and not all(row.over for row in self.rows):
             told.append(self.command.sentence(self.slots, len(self._active)))

@@ -97,3 +97,11 @@ def test_a_short_terminal_has_room_for_what_runs_the_summary_the_best_and_a_fail
     assert "Best of 1 finished: " in text
     assert "1 failed, " in text
     assert len(_drawn(state, width)) >= 27 + 6  # where there is room every kind of failure has its line
+
+
+def test_no_line_is_broken_within_a_duration_or_a_score() -> None:
+    trials = [FINISHED, RUNNING, TrialState("c", "waiting", 0, 6000)]
+    for width in range(40, 100):
+        lines = _drawn(SweepState("mine", _rows(*trials), 1), width)
+        assert any("ETA 2 h 18 min" in line for line in lines), "\n".join(lines)
+        assert any("Dice 62.5 %" in line for line in lines), "\n".join(lines)

@@ -78,6 +78,14 @@ def test_a_sweep_that_nobody_runs_has_no_eta() -> None:
     assert SweepState("mine", rows[:1], command=SweepCommand(alive=False)).remarks() == []  # nothing is left to run
 
 
+def test_what_was_trained_outside_any_sweep_is_neither_compared_nor_waited_for() -> None:
+    done = TrialState("a", "finished", 9, 9, steps_per_second=1.0, dice=0.9, dice_split="val", val_dice=0.9)
+    rows = _rows(done, TrialState("b", "interrupted", 3, 9))
+    assert SweepState(OUTSIDE, rows).eta_seconds is None
+    assert SweepState(OUTSIDE, rows).remarks() == []
+    assert SweepState(OUTSIDE, (*rows, *_rows(TrialState("c", "running", 3, 9)))).eta_seconds is not None
+
+
 def test_the_best_trial_so_far_is_told_by_its_val_score() -> None:
     test_best = TrialState("a", "finished", 9, 9, dice=0.95, dice_split="test", val_dice=0.5)
     val_best = TrialState("b", "finished", 9, 9, dice=0.75, dice_split="test", val_dice=0.625)
