@@ -1,16 +1,16 @@
 """Label efficiency: a metric over the number of labelled cases, one line a method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from analysis.comparison.metric import Metric
 from analysis.comparison.settings import Choice, as_number, choice_words, setting_label
 from analysis.figures.canvas.legend import legend_below, legend_right
-from analysis.figures.canvas.scale import scale_axis
+from analysis.figures.canvas.scale import ASIDE_PT, move_aside, scale_axis
 from analysis.figures.canvas.style import GREY, TWO_COLUMNS_MM, axis_label, line_style, new_figure, style
 from analysis.figures.comparison import Comparison, VariantValues
-from analysis.figures.interval import LEVEL, case_interval, ends
+from analysis.figures.interval import LEVEL, ends, within_cases
 from analysis.statistics import Interval
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SETTING: Final = "data.labeled"
 _NARROW_MM: Final = 120.0
-_ASIDE_PT: Final = 1.4
-"""Lines stand aside of each other by this much, so that their intervals can be seen."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class MethodLine:
 
     Attributes:
         name: the method.
-        points: interval over cases by number of labelled cases, in rising order.
+        points: within-case interval around the mean by number of labelled cases, in rising order.
         all_labels: interval of the same method on all labels, drawn as a level; None where there is none.
     """
 
@@ -79,19 +77,22 @@ def label_efficiency(comparisons: Sequence[Comparison], own_labeled: int | None 
         raise ValueError("expected comparisons of one metric and class on the same cases of one data set")
     remarks = [remark for comparison in comparisons for remark in comparison.remarks()]
     groups: dict[Choice, list[VariantValues]] = {}
-    for variant in (variant for comparison in comparisons for variant in comparison.variants if variant.settings):
+    labels = {key: label for comparison in comparisons for key, label in comparison.labels.items()}
+    shown_ones = [variant for comparison in comparisons for variant in comparison.variants if variant.settings]
+    for variant in shown_ones:
         rest = tuple(sorted((key, value) for key, value in variant.settings.items() if key != SETTING))
         groups.setdefault(rest, []).append(variant)
+    bands = _bands(shown_ones)
     lines = []
     for rest, group in groups.items():
         names = {variant.name for variant in group}
-        name = names.pop() if len(names) == 1 else choice_words(rest, list(groups)) or group[0].name
+        name = names.pop() if len(names) == 1 else choice_words(rest, list(groups), labels) or group[0].name
         points: dict[int, Interval] = {}
         level = None
         for variant in group:
             given = variant.settings.get(SETTING)
             count = own_labeled if given is None else as_number(given)
-            interval = case_interval(variant.values)
+            interval = bands[id(variant)]
             if given == "all":
                 level = interval
             elif count is None:
@@ -118,7 +119,7 @@ def label_efficiency_figure(data: LabelEfficiency, width_mm: float = TWO_COLUMNS
         counts = sorted({count for line in data.lines for count in line.points})
         scale_axis(axes, [float(count) for count in counts], width_mm - 20 if narrow else 0.6 * width_mm)
         for place, artists in enumerate(drawn):
-            _move_aside(axes, artists, _ASIDE_PT * (place - (len(drawn) - 1) / 2))
+            move_aside(axes, artists, ASIDE_PT * (place - (len(drawn) - 1) / 2))
         axes.set_xlabel(setting_label(SETTING))
         axes.set_ylabel(axis_label(data.metric))
         levels = [_level_name(line) for line in data.lines]
@@ -133,11 +134,22 @@ def label_efficiency_caption(data: LabelEfficiency) -> str:
     """Say what the figure shows and what is missing."""
     text = (
         f"{data.subject} against the number of labelled training cases: mean over cases ({data.luck} averaged per "
-        f"case) with its {100 * LEVEL:g} % t interval. Lines stand slightly aside of each other."
+        f"case) with its {100 * LEVEL:g} % within-case interval, in which what makes a case hard for all alike is "
+        "taken out (Cousineau and Morey). Lines stand slightly aside of each other."
     )
     if any(line.all_labels is not None for line in data.lines):
         text += " Levels: the same method on all labels."
     return " ".join([text, *data.remarks])
+
+
+def _bands(variants: Sequence[VariantValues]) -> dict[int, Interval]:
+    """Return the interval of each variant by its identity, whose n counts its own cases: sweeps may share names."""
+    import numpy as np
+
+    having = [variant for variant in variants if len(variant.there)]
+    found = within_cases(np.stack([variant.values for variant in having])) if having else []
+    bands = {id(variant): Interval(0, LEVEL, None, None, None, "there are no values") for variant in variants}
+    return bands | {id(own): replace(band, n=len(own.there)) for own, band in zip(having, found, strict=True)}
 
 
 def _level_name(line: MethodLine) -> str:
@@ -177,12 +189,3 @@ def _draw_line(axes: "Axes", line: MethodLine, place: int, scale: float) -> "lis
             label=_level_name(line),
         )
     return artists
-
-
-def _move_aside(axes: "Axes", artists: "Sequence[Artist]", by_pt: float) -> None:
-    """Shift what is drawn on paper; its data stay as they are."""
-    from matplotlib.transforms import ScaledTranslation
-
-    shift = ScaledTranslation(by_pt / 72, 0, axes.figure.dpi_scale_trans)
-    for artist in artists:
-        artist.set_transform(axes.transData + shift)

@@ -17,6 +17,7 @@ from analysis.figures.cases.cases_of_sweep import CasesOfSweep, read_cases_of_sw
 from analysis.figures.cases.qualitative import qualitative_caption, qualitative_figure
 from analysis.figures.cases.surface import surface_caption, surface_figure
 from analysis.figures.comparison import Comparison, comparison_of
+from analysis.figures.curves import sensitivities
 from analysis.figures.forest import forest_caption, forest_figure
 from analysis.figures.history import history_caption, history_figure
 from analysis.figures.importance import importance_caption, importance_figure
@@ -24,7 +25,7 @@ from analysis.figures.label_efficiency import SETTING as LABELED
 from analysis.figures.label_efficiency import label_efficiency, label_efficiency_caption, label_efficiency_figure
 from analysis.figures.paired import paired_caption, paired_figure
 from analysis.figures.parallel import parallel_caption, parallel_figure
-from analysis.figures.sensitivity import sensitivities, sensitivity_caption, sensitivity_figure
+from analysis.figures.sensitivity import sensitivity_caption, sensitivity_figure
 from analysis.figures.study import Study
 from analysis.figures.study_file import read_study
 from analysis.figures.training.of_sweep import training_overview_caption, training_overview_figure

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final, Literal
 from analysis.figures.canvas.style import number, thinned
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
+ASIDE_PT: Final = 1.4
+"""Lines that have intervals stand aside of each other by this much, so that all can be seen."""
 _WIDE: Final = 8.0
 _ZERO_DECADES: Final = 0.5
 """What matplotlib's `linscale` is for the stretch from 0 to the smallest positive value."""
@@ -90,3 +93,12 @@ def scale_axis(axes: "Axes", values: Sequence[float], length_mm: float, kept: fl
     first = [values.index(kept)] if kept in values else []
     axes.set_xticks(values, thinned(places, [number(value) for value in values], 1.0, first))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def move_aside(axes: "Axes", artists: "Iterable[Artist]", by_pt: float) -> None:
+    """Shift what is drawn on paper; its data stay as they are."""
+    from matplotlib.transforms import ScaledTranslation
+
+    shift = ScaledTranslation(by_pt / 72, 0, axes.figure.dpi_scale_trans)
+    for artist in artists:
+        artist.set_transform(axes.transData + shift)

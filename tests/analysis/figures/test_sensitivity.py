@@ -9,15 +9,9 @@ from scipy import stats
 
 from analysis.comparison.metric import find_metric
 from analysis.figures.comparison import Comparison
+from analysis.figures.curves import Curve, Point, Sensitivity, sensitivities
 from analysis.figures.interval import case_interval, ends
-from analysis.figures.sensitivity import (
-    Curve,
-    Point,
-    Sensitivity,
-    sensitivities,
-    sensitivity_caption,
-    sensitivity_figure,
-)
+from analysis.figures.sensitivity import sensitivity_caption, sensitivity_figure
 
 Make = Callable[..., Comparison]
 RATES = [0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
@@ -74,22 +68,6 @@ def test_hard_and_easy_cases_do_not_widen_the_band(make_comparison: Make) -> Non
     assert "95 % within-case interval" in caption
 
 
-def test_a_band_leaves_out_the_level_exactly_where_p_is_below_005(make_comparison: Make) -> None:
-    draw = np.random.default_rng(1)
-    hard = draw.normal(0.8, 0.1, 15)
-    values = {str(n): hard - 0.003 * n + draw.normal(0, 0.02, 15) for n in range(1, 9)}
-    settings = {name: {"loss.sdm": int(name)} for name in values}
-    (data,) = sensitivities(make_comparison(values, settings=settings))
-    assert data.level == pytest.approx(values["1"].mean())
-    found = []
-    for point in data.curves[0].points[1:]:
-        low, high = ends(point.interval)
-        found.append(not low < data.level < high)
-        assert found[-1] == (stats.ttest_rel(values[point.variant], values["1"]).pvalue < 0.05)
-    assert True in found
-    assert False in found
-
-
 def test_one_case_has_no_band_and_that_is_said(make_comparison: Make) -> None:
     values = {name: [0.8 + 0.01 * int(name)] for name in "123"}
     (data,) = sensitivities(make_comparison(values, settings={name: {"loss.sdm": int(name)} for name in values}))
@@ -106,29 +84,6 @@ def test_zero_stands_on_a_logarithmic_axis(dropout: Comparison) -> None:
     assert (steps > 0).all()
     assert steps[1] == pytest.approx(steps[4])  # 0.01 to 0.02 as 0.1 to 0.2
     assert [label.get_text() for label in axes.get_xticklabels()] == ["0", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5"]
-
-
-def test_two_axes_give_a_figure_each_with_the_other_as_curves(make_comparison: Make) -> None:
-    grid = [(rate, size) for rate in (0.0, 0.1, 0.5) for size in (8, 64, 128)]
-    names = [f"dropout={rate}, pool_size={size}" for rate, size in grid]
-    settings = {n: {"projection.dropout": r, "projection.pool_size": s} for n, (r, s) in zip(names, grid, strict=True)}
-    comparison = make_comparison({name: [0.5 + 0.01 * n, 0.6] for n, name in enumerate(names)}, settings=settings)
-    first, second = sensitivities(comparison)
-    assert (first.setting, second.setting) == ("projection.dropout", "projection.pool_size")
-    assert [curve.name for curve in first.curves] == ["pool_size = 8", "pool_size = 64", "pool_size = 128"]
-    assert [[point.setting for point in curve.points] for curve in second.curves] == [[8, 64, 128]] * 3
-    assert first.curves[2].points[1].variant == "dropout=0.1, pool_size=128"
-
-
-def test_switches_and_too_few_values_give_no_curve(make_comparison: Make) -> None:
-    settings: dict[str, dict[str, Any]] = {
-        "all": {"loss.sdm": 0.1, "loss.contrast": 0.5, "augment.flip": True, "method": "simcvd"},
-        "no sdm": {"loss.sdm": 0.0, "loss.contrast": 0.5, "augment.flip": True, "method": "simcvd"},
-        "no contrast": {"loss.sdm": 0.1, "loss.contrast": 0.0, "augment.flip": True, "method": "simcvd"},
-        "no flip": {"loss.sdm": 0.1, "loss.contrast": 0.5, "augment.flip": False, "method": "simcvd"},
-        "other": {"loss.sdm": 0.1, "loss.contrast": 0.5, "augment.flip": True, "method": "dan"},
-    }
-    assert sensitivities(make_comparison({name: [0.5, 0.6] for name in settings}, settings=settings)) == []
 
 
 def test_a_value_without_scores_is_marked_and_leaves_a_gap(make_comparison: Make, lines_of: Callable[..., Any]) -> None:

@@ -1,0 +1,149 @@
+"""How a metric depends on each numeric setting of a sweep, and how sure its differences are.
+
+The interval must not hold what makes some cases hard for every value alike: with cases from 60 to 95 % it would be ten
+points wide where differences are known to half a point. So it is that of the paired differences to the reference
+(Franz and Loftus 2012, Psychonomic Bulletin and Review 19, 395-404) and, without a reference, the within-case interval
+of Cousineau and Morey, see `within_cases`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from analysis.comparison.metric import Metric
+from analysis.comparison.settings import Choice, as_number, choice_words
+from analysis.figures.comparison import Comparison, VariantValues
+from analysis.figures.interval import LEVEL, case_interval, moved, within_cases
+from analysis.statistics import Interval
+
+FEWEST_VALUES: Final = 3
+"""A curve through fewer values than these says nothing of a course."""
+MOST_LINES: Final = 6
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of the setting.
+
+    Attributes:
+        setting: the value.
+        variant: the variant that has it.
+        interval: around the mean over cases, as the figure's band has it; n counts the cases of the mean; stored unit.
+        seeds: mean over cases of each replicate alone.
+    """
+
+    setting: float
+    variant: str
+    interval: Interval
+    seeds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points in rising order of the setting; `name` says what else is set, empty where nothing is."""
+
+    name: str
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What `sensitivity_figure` draws.
+
+    Attributes:
+        setting: dotted key.
+        metric: what the points' intervals are of.
+        curves: one for each choice of the other settings.
+        reference: name of the reference's variant, if any.
+        level: mean of the reference over cases, stored unit; None where the bands are not of differences to it.
+        subject: the metric and the cases in words.
+        remarks: what is missing, in sentences.
+        luck: what is averaged per case: seeds, or seeds and label splits.
+        over: what the bands count as chance: cases, or seeds and cases.
+        tested: whether any difference has a p.
+        labels: what the sweep calls settings, by dotted key.
+    """
+
+    setting: str
+    metric: Metric
+    curves: tuple[Curve, ...]
+    reference: str | None
+    level: float | None
+    subject: str
+    remarks: tuple[str, ...] = ()
+    luck: str = "seeds"
+    over: str = "cases"
+    tested: bool = True
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def banded(self) -> bool:
+        """Whether any point has an interval."""
+        return any(point.interval.low is not None for curve in self.curves for point in curve.points)
+
+
+def sensitivities(comparison: Comparison) -> list[Sensitivity]:
+    """Return one entry a numeric setting that takes `FEWEST_VALUES` or more values with all others alike.
+
+    Where several settings vary, the curves of a setting are the choices of the others; choices with too few values of
+    it, and settings with more than `MOST_LINES` such choices, are left out.
+    """
+    found = []
+    for key in comparison.varying:
+        groups: dict[Choice, list[VariantValues]] = {}
+        for variant in comparison.variants:
+            if as_number(variant.settings.get(key)) is not None:
+                others = tuple((other, variant.settings[other]) for other in comparison.varying if other != key)
+                groups.setdefault(others, []).append(variant)
+        wide = {rest: group for rest, group in groups.items() if sum(len(v.there) > 0 for v in group) >= FEWEST_VALUES}
+        if 0 < len(wide) <= MOST_LINES:
+            level, bands = _bands(comparison, [variant for group in wide.values() for variant in group])
+            curves = tuple(
+                Curve(choice_words(rest, list(wide), comparison.labels), _points(group, key, bands))
+                for rest, group in wide.items()
+            )
+            found.append(
+                Sensitivity(
+                    setting=key,
+                    metric=comparison.metric,
+                    curves=curves,
+                    reference=comparison.reference,
+                    level=level,
+                    subject=comparison.subject(),
+                    remarks=tuple(comparison.remarks()),
+                    luck=comparison.luck,
+                    over=f"{comparison.chance} and cases" if comparison.chance else "cases",
+                    tested=any(pairs.difference.test.p is not None for pairs in comparison.pairs),
+                    labels=comparison.labels,
+                )
+            )
+    return found
+
+
+def _bands(comparison: Comparison, shown: Sequence[VariantValues]) -> tuple[float | None, dict[str, Interval]]:
+    """Return the level of the reference, if the bands are of differences to it, and each variant's band."""
+    own = {variant.name: case_interval(variant.values) for variant in comparison.variants}
+    base = None if comparison.reference is None else own[comparison.reference].estimate
+    if base is None:
+        import numpy as np
+
+        found = within_cases(np.stack([variant.values for variant in shown]))
+        bands = {variant.name: interval for variant, interval in zip(shown, found, strict=True)}
+    else:
+        nothing = Interval(0, LEVEL, 0.0, None, None)
+        differences = {pairs.variant: pairs.difference.shown_interval for pairs in comparison.pairs}
+        bands = {v.name: moved(differences.get(v.name, nothing), own[v.name].estimate) for v in shown}
+    return base, {name: replace(band, n=own[name].n) for name, band in bands.items()}
+
+
+def _points(group: Sequence[VariantValues], key: str, bands: Mapping[str, Interval]) -> tuple[Point, ...]:
+    points = [
+        Point(
+            setting=as_number(variant.settings[key]) or 0.0,
+            variant=variant.name,
+            interval=bands[variant.name],
+            seeds=variant.replicate_means,
+        )
+        for variant in group
+    ]
+    return tuple(sorted(points, key=lambda point: point.setting))
