@@ -1,7 +1,7 @@
 """All that a report shows, as a value that knows nothing of HTML."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,13 +12,13 @@ from analysis.comparison.search import SearchResult, read_search_result
 from analysis.comparison.settings import as_number, setting_label
 from analysis.errors import AnalysisError
 from analysis.report.cases.pictures import Browser, read_browser
-from analysis.report.commands import Command, commands
+from analysis.report.commands import Command, commands, path_from_here
 from analysis.report.curves import TrialCurves, read_curves
 from analysis.report.setup import Fact, SettingsShown, read_environment, read_settings
 from analysis.report.summary import Paragraph, summarise
 from analysis.report.unfinished import UnfinishedTrial, unfinished_trials
 from analysis.report.values import Values, values_of
-from analysis.runs.sweep import Sides
+from analysis.runs.sweep import Sides, read_search
 
 _LEAST_POINTS = 3
 
@@ -72,6 +72,23 @@ class Report:
     commands: tuple[Command, ...]
     search: SearchResult | None = None
 
+    @property
+    def search_lines(self) -> list[str]:
+        """What the search came to; where nothing was learned, without what was tested."""
+        told = [] if self.search is None else self.search.sentences()
+        return [line for line in told if self.scored.stop is None or "p = " not in line]
+
+    @property
+    def any_scores(self) -> bool:
+        """Whether any variant has a mean."""
+        return any(row.mean is not None for each in self.scored.found for row in each.rows)
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is any p-value."""
+        rows = (row for each in self.scored.found for row in each.rows)
+        return any(row.difference is not None and row.difference.p_holm is not None for row in rows)
+
 
 def read_report(
     runs: Path,
@@ -107,22 +124,40 @@ def read_report(
     settings = read_settings(sweep, trials)
     folder = dataset or sweep.dataset_folder
     left_out = Browser(notes=("The pictures were left out with `--no-cases`.",))
-    return Report(
+    report = Report(
         sweep=sweep.name,
         dataset=sweep.dataset,
-        made=f"{clock():%Y-%m-%d} with simcvd {_own_version()}",
+        made=f"{clock():%Y-%m-%d} with simcvd {own_version()}",
         summary=tuple(summarise(scored)),
         scored=scored,
         values=values,
         swept=_swept_setting(settings),
         curves=tuple(read_curves(runs, sweep)),
-        browser=read_browser(runs, sweep, values, folder, on_case) if cases else left_out,
+        browser=left_out,
         unfinished=tuple(unfinished_trials(sweep, trials)),
         settings=settings,
         environment=tuple(read_environment(runs, sweep, trials)),
-        commands=tuple(commands(sweep, runs, folder.name if folder else sweep.dataset, scored.reference)),
+        commands=tuple(
+            commands(
+                sweep, runs, path_from_here(folder, sweep.dataset), scored.reference, read_search(runs, sweep_name)
+            )
+        ),
         search=read_search_result(runs, sweep_name),
     )
+    return with_cases(report, runs, dataset, on_case) if cases else report
+
+
+def with_cases(
+    report: Report, runs: Path, dataset: Path | None, on_case: Callable[[int, int, str], None] | None = None
+) -> Report:
+    """Add the case browser to a report that was read without; arguments as of `read_report`.
+
+    Raises:
+        AnalysisError: a damaged mask.
+    """
+    sweep = report.scored.sweep
+    browser = read_browser(runs, sweep, report.values, dataset or sweep.dataset_folder, on_case)
+    return replace(report, browser=browser)
 
 
 def _swept_setting(settings: SettingsShown) -> SweptSetting | None:
@@ -135,7 +170,8 @@ def _swept_setting(settings: SettingsShown) -> SweptSetting | None:
     return SweptSetting(setting_label(settings.keys[0]), values)
 
 
-def _own_version() -> str:
+def own_version() -> str:
+    """Return the version that makes a page, in words."""
     try:
         return version("simcvd")
     except PackageNotFoundError:

@@ -1,12 +1,15 @@
 """The training curves of a report: every trial's losses and validation scores, thinned to what a screen can show."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from analysis.runs.replicate import Replicate
 from analysis.runs.sweep import Sweep
-from analysis.runs.training_log import Course, TrainingLog, read_training_logs
+from analysis.runs.training_log import Course, read_training_logs
+
+Curves = dict[str, tuple[list[float], list[float | None]]]
 
 POINTS: Final = 150
 """Reports of a trial beyond which neighbours are averaged."""
@@ -19,13 +22,16 @@ class TrialCurves:
     Attributes:
         variant: the variant's name.
         replicate: of the trial.
-        curves: by quantity, steps and values; a value that was not finite is None.
+        scores: by network and metric (`student dice`), steps and scores on validation cases in percent; a value that
+            was not finite is None.
+        losses: by loss term, steps and values before their weight.
         averaged: most reports that one point stands for.
     """
 
     variant: str
     replicate: Replicate
-    curves: dict[str, tuple[list[float], list[float | None]]]
+    scores: Curves
+    losses: Curves
     averaged: int
 
 
@@ -38,17 +44,19 @@ def read_curves(runs: Path, sweep: Sweep) -> list[TrialCurves]:
     found = []
     for variant in sweep.variants:
         for replicate, log in read_training_logs(runs, variant).items():
-            if courses := _named(log):
-                thin = {name: thinned(course) for name, course in courses.items()}
-                averaged = max(-(-len(course.steps) // POINTS) for course in courses.values())
-                found.append(TrialCurves(variant.name, replicate, thin, averaged))
+            reports = [len(course.steps) for course in (*log.validation.values(), *log.losses.values())]
+            if any(reports):
+                scores, losses = _thin(log.validation, 100), _thin(log.losses, 1)
+                found.append(TrialCurves(variant.name, replicate, scores, losses, -(-max(reports) // POINTS)))
     return found
 
 
-def _named(log: TrainingLog) -> dict[str, Course]:
-    scores = {f"validation: {name.replace('_', ' ')}": course for name, course in log.validation.items()}
-    losses = {f"loss: {name.replace('_', ' ')}": course for name, course in log.losses.items()}
-    return {name: course for name, course in (scores | losses).items() if len(course.steps)}
+def _thin(courses: Mapping[str, Course], factor: float) -> Curves:
+    return {
+        name.replace("_", " "): thinned(Course(course.steps, factor * course.values))
+        for name, course in courses.items()
+        if len(course.steps)
+    }
 
 
 def thinned(course: Course, points: int = POINTS) -> tuple[list[float], list[float | None]]:

@@ -34,10 +34,8 @@ def chart_data(report: Report) -> dict[str, Any]:
         "luck": luck(any(row.trials.splits for row in scored.rows)),
         "chance": chance(any(row.trials.splits > 1 for row in scored.rows)),
         "significant": SIGNIFICANT,
-        "metrics": [
-            {"label": metric.label, "heading": metric.heading, "unit": metric.unit, "higher": metric.higher_is_better}
-            for metric in values.metrics
-        ],
+        "metrics": [metric_data(metric) for metric in values.metrics],
+        "stop": scored.stop is not None,
         "classes": list(values.classes),
         "cases": list(values.cases),
         "values": [
@@ -45,17 +43,29 @@ def chart_data(report: Report) -> dict[str, Any]:
             for metric, of_metric in zip(values.metrics, values.values, strict=True)
         ],
         "rows": [
-            [[_row(rows[place], metric) for rows in lines] for _, lines in scored.lines_by_class()]
+            [[row_data(rows[place], metric) for rows in lines] for _, lines in scored.lines_by_class()]
             for place, metric in enumerate(values.metrics)
         ],
         "sensitivity": None if report.swept is None else {"label": report.swept.label, "values": report.swept.values},
         "courses": [
-            {"variant": each.variant, "seed": _seed(each.replicate), "curves": each.curves} for each in report.curves
+            {"variant": each.variant, "seed": _seed(each.replicate), "scores": each.scores, "losses": each.losses}
+            for each in report.curves
         ],
         "browser": {
             "trials": [{"variant": each.variant, "seed": _seed(each.replicate)} for each in report.browser.trials],
             "cases": [_case(report, picture) for picture in report.browser.pictures],
         },
+    }
+
+
+def metric_data(metric: Metric) -> dict[str, Any]:
+    """Return what charts write beside values of a metric."""
+    return {
+        "label": metric.label,
+        "heading": metric.heading,
+        "unit": metric.unit,
+        "difference_unit": metric.difference_unit,
+        "higher": metric.higher_is_better,
     }
 
 
@@ -92,7 +102,8 @@ def _seed(replicate: Replicate) -> int | str:
     return replicate.seed if replicate.label_split is None else replicate.word
 
 
-def _row(row: Row, metric: Metric) -> dict[str, Any]:
+def row_data(row: Row, metric: Metric) -> dict[str, Any]:
+    """Return a variant's mean and its difference from the reference, in the unit shown; None where missing."""
     found = finding(row.variant, row.difference)
     shown: dict[str, Any] = {
         "mean": _one(row.mean, metric),

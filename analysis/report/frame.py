@@ -1,4 +1,4 @@
-"""A page in one file: no request leaves it, and nothing but its own script and style runs in it."""
+"""A page in one file: nothing but its own script and style runs in it, and no request leaves it but to its server."""
 
 import base64
 import hashlib
@@ -16,7 +16,9 @@ def read_asset(name: str, assets: Traversable = ASSETS) -> str:
     return (assets / name).read_text(encoding="utf-8")
 
 
-def render_page(template: str, style: str, scripts: Iterable[str], content: dict[str, Any]) -> str:
+def render_page(
+    template: str, style: str, scripts: Iterable[str], content: dict[str, Any], *, asks: bool = False
+) -> str:
     """Fill a template, which finds `style`, `script` and `policy` beside the content.
 
     Text is escaped by the template; besides, the content security policy allows only the two blocks of code that are
@@ -27,18 +29,24 @@ def render_page(template: str, style: str, scripts: Iterable[str], content: dict
         style: all of the page's CSS.
         scripts: parts of its one script, each of which may use those before it.
         content: by name.
+        asks: whether its script may ask the server that it came from.
     """
     import jinja2
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(read_asset),
     )
     script = "\n(() => {\n'use strict';\n" + "\n".join(scripts) + "})();\n"
+    policy = f"default-src 'none'; img-src data: blob:; style-src '{_hash(style)}'; script-src '{_hash(script)}'"
     return environment.from_string(template).render(
         style=Markup(style),
         script=Markup(script),
-        policy=f"default-src 'none'; img-src data: blob:; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
+        policy=policy + ("; connect-src 'self'" if asks else ""),
         **content,
     )
 

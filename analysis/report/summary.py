@@ -30,6 +30,8 @@ _TONES: Final[dict[Word, Tone]] = {
     "worse": "worse",
     "undecided": "open",
     "one seed": "caution",
+    "nothing compared": "plain",
+    "no scores": "plain",
 }
 
 
@@ -49,13 +51,13 @@ class Paragraph:
 
 
 def summarise(scored: ScoredSweep) -> list[Paragraph]:
-    """Say what a sweep found: means, differences from the reference, what they rest on, and what weakens them.
+    """Say what a sweep found: the answer, means, differences from the reference, what they rest on, what weakens them.
 
     Args:
         scored: the sweep.
     """
     rows, answer = scored.main.means, answer_of(scored)
-    told = [Paragraph(_TONES[answer.word], answer.sentence)] if answer.word in _TONES else []
+    told = [Paragraph(_TONES[answer.word], answer.sentence)]
     told.append(Paragraph("plain", " ".join([*_setting(scored, rows), *_means(scored, rows)])))
     if scored.stop is None and any(row.mean is not None for row in rows):
         found = findings(rows)
@@ -75,9 +77,12 @@ def _setting(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
     elif len(numbers) == 1:
         each = f"with {count(numbers[0], 'seed')} each"
     of_data = f" on {scored.sweep.dataset}" if scored.sweep.dataset else ""
-    yield f"{count(len(rows), 'variant').capitalize()} {'was' if len(rows) == 1 else 'were'} trained {each}{of_data}."
+    one = len(rows) == 1
+    was = ("was" if one else "were") if finished == planned else "is" if one else "are"
+    yield f"{count(len(rows), 'variant').capitalize()} {was} trained {each}{of_data}."
     if finished < planned:
-        yield f"{finished} of {planned} trials have finished." if finished else "No trial has finished yet."
+        if finished:
+            yield f"{finished} of {planned} trials have finished."
     elif not any(row.cases for row in rows):
         yield "The finished trials have no scores."
 
@@ -105,17 +110,7 @@ def _means(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
 
 def _differences(scored: ScoredSweep, rows: Sequence[Row], found: Sequence[Finding]) -> Iterator[Paragraph]:
     metric = scored.main.metric
-    if scored.reference is None:
-        if len(rows) > 1:
-            yield Paragraph(
-                "caution", "The sweep names no reference, so no difference is tested; --reference names one."
-            )
-        return
-    if not found:
-        if len(rows) > 1:
-            yield Paragraph(
-                "caution", "No variant shares a scored case with the reference yet, so nothing is compared."
-            )
+    if not found:  # the answer says why
         return
     for verdict in ("higher", "lower"):
         own = [one for one in found if one.verdict == verdict]

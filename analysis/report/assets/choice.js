@@ -4,6 +4,7 @@ const choice = { metric: 0, class: 0, listeners: [] };
 
 function startChoice() {
   const controls = document.getElementById('figure-controls');
+  if (controls === null) return; // there is nothing to choose for
   const add = (label, names, key) => {
     if (names.length < 2) return;
     const options = names.map((name, place) => make('option', { value: place, text: name }));

@@ -35,7 +35,7 @@ function startDots() {
     const layout = rowLayout(data.variants, width);
     const x = scale(values.flat(), layout.left, width - 14, 0.03);
     axisBelow(svg, x, 4, layout.bottom, metric.heading, width - layout.left);
-    rowNames(svg, data.variants, layout, width);
+    rowNames(svg, data.variants, layout);
     const places = data.variants.map(() => new Map());
     const trace = draw('polyline', { class: 'trace' });
     const dots = draw('g');

@@ -2,6 +2,7 @@
 
 startTheme();
 startTables();
+startSideways();
 startChoice();
 startForest();
 startDots();
@@ -10,4 +11,5 @@ startCourses();
 document.addEventListener('DOMContentLoaded', () => {
   startBrowser();
   startScores();
+  startLive();
 });

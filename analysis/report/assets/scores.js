@@ -15,7 +15,9 @@ function startScores() {
     }));
     const table = make('table', {}, make('caption', { text: title }), make('thead', {}, head), body);
     makeSortable(table);
-    place.replaceChildren(make('div', { class: 'wide', tabindex: '0', role: 'region', 'aria-label': title }, table));
+    const box = make('div', { class: 'wide', tabindex: '0', role: 'region', 'aria-label': title }, table);
+    place.replaceChildren(box);
+    tellSideways(box);
   };
   choice.listeners.push(paint);
   paint();

@@ -15,6 +15,8 @@ function startSensitivity() {
     const y = scale(points.flatMap((point) => [point.low, point.high, point.mean]), bottom, top);
     const x = (place) => left + ((place + 0.5) / points.length) * (right - left);
     axisLeft(svg, y, left, right);
+    // Where they would touch, only every second or third value is written; each tells itself.
+    const every = Math.ceil((Math.max(...points.map((point) => textWidth(tickText(point.at), 12.5))) + 10) / ((right - left) / points.length));
     const known = points.map((point, place) => ({ ...point, place })).filter((point) => point.low !== null);
     const edge = [...known.map((p) => [x(p.place), y(p.high)]), ...known.reverse().map((p) => [x(p.place), y(p.low)])];
     svg.append(draw('polygon', { class: 'band', points: edge.map((at) => at.join(',')).join(' ') }));
@@ -23,14 +25,15 @@ function startSensitivity() {
     points.forEach((point, place) => {
       const reference = point.name === data.reference;
       svg.append(draw('circle', { class: 'dot', color: colour(reference ? 1 : 0), cx: x(place), cy: y(point.mean), r: reference ? 6 : 4.5 }));
-      svg.append(draw('text', { x: x(place), y: bottom + 18, 'text-anchor': 'middle', text: tickText(point.at) }));
+      if (place % every === 0) svg.append(draw('text', { x: x(place), y: bottom + 18, 'text-anchor': 'middle', text: tickText(point.at) }));
       const interval = point.low === null ? '' : ` (95 % CI ${shown(point.low)} to ${shown(point.high)})`;
       const text = `${point.name}${reference ? ' (reference)' : ''}\n${shown(point.mean)} ${metric.unit}${interval}\n${point.n} cases`;
       const half = (right - left) / points.length;
       svg.append(tells(draw('rect', { class: 'hit', x: x(place) - half / 2, y: top, width: half, height: bottom - top }), text));
     });
-    svg.append(draw('text', { x: (left + right) / 2, y: bottom + 40, 'text-anchor': 'middle', text: label }));
-    return bottom + 50;
+    const lines = wrapped(label, width, 12.5);
+    lines.forEach((text, place) => svg.append(draw('text', { x: width / 2, y: bottom + 40 + 16 * place, 'text-anchor': 'middle', text })));
+    return bottom + 34 + 16 * lines.length;
   });
   choice.listeners.push(() => {
     found.note(note());

@@ -16,6 +16,6 @@ def test_every_trial_with_a_log_has_its_curves(made):
     assert [(each.variant, each.replicate.seed) for each in found] == [
         (name, seed) for name in made.dice for seed in (0, 1)
     ]
-    steps, values = found[2].curves["loss: dice"]
+    steps, values = found[2].losses["dice"]
     assert (steps, values) == ([10, 20, 30, 40], [1.1, 1.05, 1.033, 1.025])
-    assert found[0].curves["validation: student dice"][1] == [0.2, 0.4, 0.6, 0.8]
+    assert found[0].scores["student dice"][1] == [20, 40, 60, 80]

@@ -179,10 +179,11 @@ def test_figures_follow_the_metric_and_tell_values(open_report, made):
     assert "HD95 [voxel]" in page.locator("#dots").inner_text()
     page.locator("#forest .hit").first.hover()
     assert "</script><script>alert(1)</script>" in page.locator("#tooltip").inner_text()
-    page.locator("#courses .chips button").nth(1).click()
-    assert page.locator("#courses polyline").count() == 4
-    page.select_option("#quantity", "loss: dice")
-    page.locator("#courses .hit").hover()
+    page.locator("#training .chips button").nth(1).click()
+    assert page.locator("#course-scores polyline").count() == 4
+    assert page.locator("#course-losses polyline").count() == 4
+    assert page.locator("#training figure:visible").first.get_attribute("id") == "course-scores"
+    page.locator("#course-losses .hit").hover()
     assert "SimCVD, seed 0: " in page.locator("#tooltip").inner_text()
 
 

@@ -7,6 +7,7 @@ from scipy import stats
 from analysis.comparison.metric import find_metric
 from analysis.comparison.scored_sweep import score_sweep
 from analysis.comparison.verdict import detectable, findings
+from analysis.ending.answer import answer_of
 from analysis.ending.words import count, p_text
 from analysis.report.summary import summarise
 
@@ -111,6 +112,24 @@ def test_no_other_variant_is_better(write_sweep):
     assert "No other variant has a higher mean." in told(runs)[0][1].text
 
 
+@pytest.mark.parametrize("base", [0.02, 0.8])
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_answer_comes_first_and_where_nothing_was_learned_no_p_follows(write_sweep, base, seeds):
+    """A mean Dice of 2 % is below what any mask reaches; then no difference means anything."""
+    runs = write_sweep(
+        {
+            name: {seed: rows(np.abs(spread_around(base + more, 10 * seed + place, 0.003))) for seed in range(seeds)}
+            for place, (name, more) in enumerate({"ref": 0.0, "a": 0.05 * base}.items())
+        }
+    )
+    parts, found = told(runs)
+    assert parts[0].text == answer_of(found).sentence
+    assert (found.stop is not None) == (base < 0.1)
+    rest = text(parts[1:])
+    assert ("CI" in rest) == (found.stop is None)
+    assert found.stop is None or not ("p = " in rest or "p < " in rest)
+
+
 def test_without_a_reference_nothing_is_compared(write_sweep):
     runs = write_sweep({"a": {0: rows([0.8] * 12)}, "b": {0: rows([0.7] * 12)}}, reference=None)
     parts, _ = told(runs)
@@ -120,14 +139,15 @@ def test_without_a_reference_nothing_is_compared(write_sweep):
 
 def test_one_variant_is_no_comparison(write_sweep):
     parts, _ = told(write_sweep({"ref": {0: rows([0.8] * 12)}}))
-    assert [part.tone for part in parts] == ["plain"]
-    assert parts[0].text.startswith("One variant was trained with one seed each on toy.")
+    assert parts[0].text == "There is one variant, ref, so nothing is compared."
+    assert parts[1].text.startswith("One variant was trained with one seed each on toy.")
 
 
 def test_before_anything_has_finished_the_summary_says_so(write_sweep):
     parts, _ = told(write_sweep({"ref": {0: None}, "a": {0: None}}))
     assert [part.text for part in parts] == [
-        "Two variants were trained with one seed each on toy. No trial has finished yet."
+        "No trial has finished with scores yet.",
+        "Two variants are trained with one seed each on toy.",
     ]
 
 
