@@ -68,25 +68,19 @@ def forest_figure(data: Comparison, width_mm: float = TWO_COLUMNS_MM) -> "Figure
                 _draw(axes, row, pairs, mean, data.metric.scale)
         axes.margins(x=0.08)
         _room_around_zero(axes)
-        axes.set_xlabel(wrapped(difference_label(data.metric, str(data.reference)), 0.6 * width_mm))
-        for text, align, offset in zip(_directions(data), ("right", "left"), ((-3, 2), (3, 2)), strict=True):
-            axes.annotate(
-                text,
-                (0, 1),
-                offset,
-                xycoords=axes.get_xaxis_transform(),
-                textcoords="offset points",
-                ha=align,
-                va="bottom",
-                fontsize=SMALL_PT,
-                color=GREY,
-            )
-        columns(axes, _numbers(data, width_mm < _NARROW_MM))
+        narrow = width_mm < _NARROW_MM
+        label = difference_label(data.metric, str(data.reference))
+        if narrow:  # it has no room for words on both sides of 0
+            label += f", better to the {'right' if data.metric.higher_is_better else 'left'}"
+        else:
+            _write_directions(axes, data)
+        axes.set_xlabel(wrapped(label, 0.6 * width_mm))
+        columns(axes, _numbers(data, narrow))
         if _over_seeds(data):
             level = f"{100 * LEVEL:g} % CI over"
             axes.plot([], [], **_OVER_CASES, label=f"{level} cases")
             axes.plot([], [], **_OVER_SEEDS, label=f"{level} {data.chance} and cases")
-            legend_below(figure, axes, 2 if width_mm >= _NARROW_MM else 1)
+            legend_below(figure, axes, 1 if narrow else 2)
     return figure
 
 
@@ -126,7 +120,7 @@ def forest_caption(data: Comparison) -> str:
         for pairs in data.pairs
         if pairs.left_out
     ]
-    return " ".join([text, *data.remarks(), *unpaired])
+    return " ".join([text.rstrip(), *data.remarks(), *unpaired])
 
 
 def _draw(axes: "Axes", row: int, pairs: PairedCases, mean: float, scale: float) -> None:
@@ -208,9 +202,21 @@ def _beyond(data: Comparison) -> list[str]:
     return [variant for variant, far in reach.items() if far > _FAR * usual > 0]
 
 
-def _directions(data: Comparison) -> tuple[str, str]:
+def _write_directions(axes: "Axes", data: Comparison) -> None:
+    """Write on which side of 0 a variant is better."""
     left, right = ("worse", "better") if data.metric.higher_is_better else ("better", "worse")
-    return f"← {left}", f"{right} →"
+    for text, align, offset in ((f"← {left}", "right", (-3, 2)), (f"{right} →", "left", (3, 2))):
+        axes.annotate(
+            text,
+            (0, 1),
+            offset,
+            xycoords=axes.get_xaxis_transform(),
+            textcoords="offset points",
+            ha=align,
+            va="bottom",
+            fontsize=SMALL_PT,
+            color=GREY,
+        )
 
 
 def _written(interval: Interval, scale: float) -> str:

@@ -118,7 +118,7 @@ def surface_caption(
     merged = sorted({voxels_merged(case) for case in cases})
     coarse = [f"Blocks of {n} x {n} x {n} voxels are drawn as one." for n in merged if n > 1]
     beyond = [
-        f"{case.name}: {', '.join(f'{count} voxels of {name}' for name, count in found.items())} lie out of view."
+        f"{case.name}, out of view: {', '.join(f'{count} voxels of {name}' for name, count in found.items())}."
         for case in cases
         if (found := outside(case, eye_at(view_degrees)))
     ]
