@@ -1,7 +1,7 @@
 """A search over settings as plain data: what its figures are drawn from, whoever ran it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from analysis.comparison.metric import Metric
 from analysis.runs.tried_setting import TriedSetting
@@ -37,6 +37,18 @@ class Study:
         """The trial with the best value, the earliest of equal ones."""
         sign = -1 if self.metric.higher_is_better else 1
         return min(self.counting, key=lambda trial: sign * (trial.value or 0.0), default=None)
+
+    def called(self, labels: Mapping[str, str]) -> "Study":
+        """Return it with settings called as a sweep labels them; those without a label keep their keys."""
+        return replace(
+            self,
+            trials=tuple(
+                replace(trial, params={labels.get(key, key): value for key, value in trial.params.items()})
+                for trial in self.trials
+            ),
+            logarithmic=frozenset(labels.get(key, key) for key in self.logarithmic),
+            importances={labels.get(key, key): share for key, share in self.importances.items()},
+        )
 
     def remarks(self) -> list[str]:
         """Say which trials have no value, in sentences."""

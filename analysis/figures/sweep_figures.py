@@ -139,7 +139,8 @@ def sweep_figures(runs: Path, sweep_name: str, request: FigureRequest = FigureRe
     given = {} if request.width is None else {"width_mm": WIDTHS_MM[request.width]}
     found = [*_of_scores(comparison, given), *_of_cases(cases, comparison, given)]
     if (comparison.metric.name, scored.reference) == (sweep.metric, sweep.reference):
-        found += _of_study(read_study(runs / "sweeps" / sweep_name / "study.journal", comparison.metric), given)
+        study = read_study(runs / "sweeps" / sweep_name / "study.journal", comparison.metric)
+        found += _of_study(None if study is None else study.called(sweep.labels), given)
         found += _of_logs(runs, sweep, given)
     remarks = () if cases.cases or not comparison.scored else cases.remarks
     return SweepFigures(scored, tuple(found), remarks if scored.stop is None else (scored.stop, *remarks))

@@ -161,7 +161,10 @@ def text_width_mm(text: str, size_pt: float = FONT_PT) -> float:
 
 
 def wrapped(text: str, width_mm: float, size_pt: float = FONT_PT) -> str:
-    """Break a text into lines of at most this width, behind a space or `_ , = / -` unless a word is too long."""
+    """Break a text into lines of at most this width, behind a space, `_ , = / -` or a key's `.`.
+
+    A word that is too long for a line is broken anywhere.
+    """
     lines, line = [], ""
     for part in _pieces(" ".join(text.split())):
         if line and text_width_mm((line + part).rstrip(), size_pt) > width_mm:
@@ -238,9 +241,9 @@ def _ends_first(count: int) -> list[int]:
 
 def _pieces(text: str) -> list[str]:
     pieces, piece = [], ""
-    for letter in text:
+    for place, letter in enumerate(text):
         piece += letter
-        if letter in " _,=/-":
+        if letter in " _,=/-" or (letter == "." and text[place + 1 : place + 2].isalpha()):
             pieces.append(piece)
             piece = ""
     return [*pieces, piece] if piece else pieces

@@ -37,3 +37,13 @@ def test_what_has_no_value_is_said() -> None:
         "1 of 8 trials complete without a finite value.",
     ]
     assert study("dice", GIVEN[0]).remarks() == []
+
+
+def test_settings_are_called_as_the_sweep_labels_them() -> None:
+    trial = TriedSetting(0, {"projection.dropout": 0.1, "loss.sdm": 1.0}, state="complete", value=0.5)
+    keys = frozenset({"projection.dropout"})
+    shares = {"projection.dropout": 0.9, "loss.sdm": 0.1}
+    found = Study("s", find_metric("dice"), (trial,), keys, shares).called({"projection.dropout": "p"})
+    assert dict(found.trials[0].params) == {"p": 0.1, "loss.sdm": 1.0}
+    assert (found.logarithmic, found.importances) == ({"p"}, {"p": 0.9, "loss.sdm": 0.1})
+    assert found.best is found.trials[0]

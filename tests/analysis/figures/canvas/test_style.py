@@ -46,6 +46,11 @@ def test_words_stay_whole_where_they_fit() -> None:
     assert wrapped("the contrastive loss", 22).split("\n") == ["the contrastive", "loss"]
 
 
+def test_keys_break_behind_their_dots_and_numbers_do_not() -> None:
+    assert wrapped("projection.dropout", 16).split("\n") == ["projection.", "dropout"]
+    assert wrapped("p = 0.12345678", 16).split("\n") == ["p =", "0.12345678"]
+
+
 def test_shortened_text_keeps_both_ends() -> None:
     text = shortened("patient_of_a_very_long_name_0123", 20)
     assert text.startswith("pat")
