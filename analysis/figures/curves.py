@@ -8,13 +8,16 @@ of Cousineau and Morey, see `within_cases`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from analysis.comparison.metric import Metric
 from analysis.comparison.settings import Choice, as_number, choice_words
 from analysis.figures.comparison import Comparison, VariantValues
 from analysis.figures.interval import LEVEL, case_interval, moved, within_cases
 from analysis.statistics import Interval
+
+if TYPE_CHECKING:
+    from analysis.comparison.aggregate import Floats
 
 FEWEST_VALUES: Final = 3
 """A curve through fewer values than these says nothing of a course."""
@@ -120,20 +123,39 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
     return found
 
 
-def _bands(comparison: Comparison, shown: Sequence[VariantValues]) -> tuple[float | None, dict[str, Interval]]:
-    """Return the level of the reference, if the bands are of differences to it, and each variant's band."""
-    own = {variant.name: case_interval(variant.values) for variant in comparison.variants}
-    base = None if comparison.reference is None else own[comparison.reference].estimate
-    if base is None:
+def bands(
+    values: "Mapping[str, Floats]", base: "Floats | None", differences: Mapping[str, Interval | None]
+) -> tuple[float | None, dict[str, Interval]]:
+    """Return the band of each variant of a figure around its own mean; figures and the report draw these.
+
+    Args:
+        values: of each variant on the same cases; NaN is missing.
+        base: those of the reference; None without one.
+        differences: interval of each variant's difference to the reference; the reference itself has none.
+
+    Returns:
+        The level of the reference, None where bands are within cases, since it is not there or has no value; then the
+        bands, whose n counts the cases of the mean.
+    """
+    own = {name: case_interval(each) for name, each in values.items()}
+    level = None if base is None else case_interval(base).estimate
+    if level is None:
         import numpy as np
 
-        found = within_cases(np.stack([variant.values for variant in shown]))
-        bands = {variant.name: interval for variant, interval in zip(shown, found, strict=True)}
+        found = dict(zip(values, within_cases(np.stack(list(values.values()))), strict=True))
     else:
         nothing = Interval(0, LEVEL, 0.0, None, None)
-        differences = {pairs.variant: pairs.difference.shown_interval for pairs in comparison.pairs}
-        bands = {v.name: moved(differences.get(v.name, nothing), own[v.name].estimate) for v in shown}
-    return base, {name: replace(band, n=own[name].n) for name, band in bands.items()}
+        found = {name: moved(differences.get(name) or nothing, own[name].estimate) for name in values}
+    return level, {name: replace(band, n=own[name].n) for name, band in found.items()}
+
+
+def _bands(comparison: Comparison, shown: Sequence[VariantValues]) -> tuple[float | None, dict[str, Interval]]:
+    values = {variant.name: variant.values for variant in comparison.variants}
+    return bands(
+        {variant.name: variant.values for variant in shown},
+        None if comparison.reference is None else values[comparison.reference],
+        {pairs.variant: pairs.difference.shown_interval for pairs in comparison.pairs},
+    )
 
 
 def _points(group: Sequence[VariantValues], key: str, bands: Mapping[str, Interval]) -> tuple[Point, ...]:

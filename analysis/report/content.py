@@ -1,6 +1,6 @@
 """All that a report shows, as a value that knows nothing of HTML."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -131,7 +131,7 @@ def read_report(
         summary=tuple(summarise(scored)),
         scored=scored,
         values=values,
-        swept=_swept_setting(settings),
+        swept=_swept_setting(settings, sweep.labels),
         curves=tuple(read_curves(runs, sweep)),
         browser=left_out,
         unfinished=tuple(unfinished_trials(sweep, trials)),
@@ -160,14 +160,14 @@ def with_cases(
     return replace(report, browser=browser)
 
 
-def _swept_setting(settings: SettingsShown) -> SweptSetting | None:
+def _swept_setting(settings: SettingsShown, labels: Mapping[str, str]) -> SweptSetting | None:
     if len(settings.keys) != 1:
         return None
     numbers: dict[str, Any] = {name: as_number(own[0]) for name, own in settings.differing.items() if own[0]}
     values = {name: value for name, value in numbers.items() if value is not None}
     if len(values) < len(numbers) or len(set(values.values())) < _LEAST_POINTS:
         return None
-    return SweptSetting(setting_label(settings.keys[0]), values)
+    return SweptSetting(setting_label(settings.keys[0], labels), values)
 
 
 def own_version() -> str:

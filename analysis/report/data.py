@@ -10,6 +10,7 @@ from analysis.comparison.row import Row
 from analysis.comparison.verdict import SIGNIFICANT, finding
 from analysis.report.cases.pictures import Picture
 from analysis.report.content import Report
+from analysis.report.sensitivity import sensitivity_data
 from analysis.runs.replicate import Replicate, chance, luck
 from simcvd.nested import finite
 
@@ -46,7 +47,7 @@ def chart_data(report: Report) -> dict[str, Any]:
             [[row_data(rows[place], metric) for rows in lines] for _, lines in scored.lines_by_class()]
             for place, metric in enumerate(values.metrics)
         ],
-        "sensitivity": None if report.swept is None else {"label": report.swept.label, "values": report.swept.values},
+        "sensitivity": sensitivity_data(report),
         "courses": [
             {"variant": each.variant, "seed": _seed(each.replicate), "scores": each.scores, "losses": each.losses}
             for each in report.curves
