@@ -104,7 +104,7 @@ def _serve(folder: Path, name: str, wanted: "Wanted", port: int | None) -> None:
         typer.echo(server.url)
         typer.echo("Open it on this machine; it follows the sweep. Ctrl-C ends it.", err=True)
         if (study := study_of(folder, name)) is not None:
-            typer.echo(f"Every setting that is tried, with optuna-dashboard (pip install optuna-dashboard): {study}")
+            typer.echo(f"Every setting tried, with optuna-dashboard (pip install optuna-dashboard): {study}", err=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -49,13 +49,15 @@ function picture({ title, note, svg, legend }) {
   let x = edge;
   if (legend.length) y += 18;
   for (const { name, colour: of, dash } of legend) {
-    const long = textWidth(name, 12.5) + 46;
+    const lines = wrapped(name, width - 30, 12.5);
+    const long = Math.max(...lines.map((line) => textWidth(line, 12.5))) + 46;
     if (x > edge && x + long > width) [x, y] = [edge, y + 20];
     parts.push(draw('line', { x1: x, x2: x + 24, y1: y - 4, y2: y - 4, stroke: resolved(of), 'stroke-width': 2.5, 'stroke-dasharray': dash || null }));
-    parts.push(draw('text', { x: x + 30, y, 'font-size': 12.5, fill: colours.text, text: name }));
-    x += long;
+    lines.forEach((text, row) => parts.push(draw('text', { x: x + 30, y: y + 17 * row, 'font-size': 12.5, fill: colours.text, text })));
+    y += 17 * (lines.length - 1);
+    x = lines.length > 1 ? edge + width : x + long;
   }
-  if (legend.length) y += 6;
+  if (legend.length) y += 10;
   say(note, 12, 400, colours.soft);
   const [wide, high] = [width + 2 * edge, Math.ceil(y + edge)];
   return draw('svg', { xmlns: 'http://www.w3.org/2000/svg', width: wide, height: high, viewBox: `0 0 ${wide} ${high}`, 'font-family': getComputedStyle(document.body).fontFamily },

@@ -85,6 +85,7 @@ class LivePage:
         self._pictures: tuple[str, Browser] | None = None
         self.problem: str | None = None
         self._made = self._make(self._files.stamp(), on_case)
+        self._next_page = clock() + LEAST_S  # the first one takes longer: all modules are read, all pictures encoded
 
     @property
     def content(self) -> bytes:

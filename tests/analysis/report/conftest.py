@@ -1,6 +1,8 @@
 """A runs folder with masks and a data set, small enough to know every voxel; names that break careless pages."""
 
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +128,25 @@ def log_lines(place: int) -> Iterator[str]:
     for step in (10, 20, 30, 40):
         report = {"step": step, "steps": 40, "losses": {"dice": 1 / step + place}, "val": {"student_dice": step / 50}}
         yield json.dumps(report) + "\n"
+
+
+ARGUMENTS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a network."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    chromium = os.environ.get("SIMCVD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("needs Chromium: apt-get install chromium, or SIMCVD_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield found
+        found.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The report as its reader meets it, in Chromium without a network."""
 
-import os
-import shutil
+import re
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -9,22 +9,7 @@ import pytest
 from analysis.report.write import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-CHROMIUM = os.environ.get("SIMCVD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium, or SIMCVD_CHROMIUM")
-
-ARGUMENTS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 WAIT_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +208,68 @@ def test_print_shows_the_tables_without_controls(open_report):
     assert page.locator("#tables table").first.is_visible()
     assert not page.locator("nav").is_visible()
     assert not page.locator("#which-variant").is_visible()
+
+
+def test_wide_tables_say_that_they_scroll_and_which_side_is_hidden(open_report):
+    page = open_report(width=390)
+    box = page.locator("#tables .table:visible .wide")
+    frame = page.locator("#tables .table:visible .frame")
+    assert frame.locator(".sideways").inner_text().startswith("Wider than the page")
+    assert "more-right" in frame.get_attribute("class")
+    assert "more-left" not in frame.get_attribute("class")
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
+    sync_api.expect(frame).to_have_class(re.compile("more-left"))
+    assert "more-right" not in frame.get_attribute("class")
+    assert not open_report(width=1900).locator("#scores .sideways").is_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_words_of_a_chart_lie_on_each_other_or_are_cut(open_report, made, width):
+    page = open_report(width=width)
+    settle(page)
+    overlaps = page.evaluate(
+        """() => [...document.querySelectorAll('svg.chart')].flatMap(svg => {
+          const boxes = [...svg.querySelectorAll('text')].map(one => [one.textContent, one.getBoundingClientRect()]);
+          return boxes.flatMap(([a, x], place) => boxes.slice(place + 1)
+            .filter(([, y]) => x.left < y.right - 1 && y.left < x.right - 1)
+            .filter(([, y]) => x.top < y.bottom - 2 && y.top < x.bottom - 2)
+            .map(([b]) => `${a} on ${b}`));
+        })"""
+    )
+    assert overlaps == []
+    names = [text.replace("\n", "") for text in page.locator("#dots .name").all_text_contents()]
+    assert [name.replace(" ", "") for name in names] == [name.replace(" ", "") for name in (*made.dice, "broken")]
+    places = page.evaluate("[...document.querySelectorAll('nav a')].map(one => one.getBoundingClientRect().right)")
+    assert max(places) <= width
+
+
+def test_validation_dice_opens_the_training_on_an_axis_of_its_own_values(open_report):
+    page = open_report()
+    assert page.locator("#course-scores strong").inner_text() == "Validation Dice of the student [%]"
+    values = [float(text) for text in page.locator("#course-scores text[text-anchor='end']").all_text_contents()]
+    assert min(values) > 0
+    assert max(values) <= 85  # the scores go from 20 to 80 %
+
+
+def test_a_chart_is_saved_with_the_look_of_the_page(open_report, tmp_path):
+    """Also from a file: its names stay text, its colours are written out, and it needs no style of the page."""
+    page = open_report(color_scheme="dark")
+    with page.expect_download() as download:
+        page.locator("#forest .save button", has_text="SVG").click()
+    assert download.value.suggested_filename == "toy-Difference-from-SimCVD.svg"
+    download.value.save_as(tmp_path / "forest.svg")
+    text = (tmp_path / "forest.svg").read_text()
+    drawn = ET.fromstring(text)
+    words = ["".join(one.itertext()) for one in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Difference from SimCVD" in words
+    assert any("<script>" in word.replace("\n", "") for word in words)
+    assert not re.search(r"var\(|class=|style=|currentColor|tabindex", text)
+    assert 'fill="#14171b"' in text
+    with page.expect_download() as download:
+        page.locator("#course-scores .save button", has_text="PNG").click()
+    download.value.save_as(tmp_path / "training.png")
+    from PIL import Image
+
+    with Image.open(tmp_path / "training.png") as image:
+        assert image.convert("RGB").getpixel((2, 2)) == (0x14, 0x17, 0x1B)
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 10

@@ -4,17 +4,22 @@ import html
 import json
 import re
 import shlex
+import shutil
+import socket
 
 import pytest
 import yaml
 
+from analysis.report.live.server import ReportServer
 from analysis.runs.records import write_cases, write_trial
-from analysis.runs.sweep import given_file, read_sweep
+from analysis.runs.search_section import SearchSection
+from analysis.runs.sweep import given_file, read_sweep, write_sweep
+from sweeps.commands.report import study_of
 from sweeps.definition.catalogue import load_sweep
 from sweeps.plan import plan_sweep, write_resolved
 from sweeps.request import SweepRequest
 from sweeps.status.trial import trial_folder
-from tests.analysis.made_runs import case_row, trial_row
+from tests.analysis.made_runs import case_row, trial_row, write_toy_sweep
 from tests.asked import asked
 
 OWN = """\
@@ -106,3 +111,54 @@ def test_what_does_not_go_together_is_refused_with_one_sentence(run, arguments, 
     assert done.exit_code == 2
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture
+def toy(tmp_path):
+    rows = [{"case_id": f"c{n}", "dice": 0.6 + n / 20} for n in range(4)]
+    return write_toy_sweep(tmp_path / "runs", {"ref": {0: rows}, "a": {0: rows}})
+
+
+def test_two_sweeps_are_written_into_one_file(run, toy, tmp_path):
+    shutil.copytree(toy, tmp_path / "more runs")
+    done = run("report", "toy", "more runs/sweeps/toy")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("runs/sweeps/toy/report-vs-toy.html (")
+    assert (toy / "sweeps" / "toy" / "report-vs-toy.html").is_file()
+
+
+def test_serving_prints_where_and_ctrl_c_ends_it_with_a_sentence(run, toy, monkeypatch):
+    def until_ctrl_c(server):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ReportServer, "serve_forever", until_ctrl_c)
+    done = run("report", "toy", "--serve", "--no-cases")
+    assert done.exit_code == 0, done.output
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/\n", done.stdout)
+    assert "Ctrl-C ends it" in done.stderr
+    assert done.stderr.endswith("The report is no longer served; without --serve it is written into a file.\n")
+    assert "optuna-dashboard" not in done.stderr
+
+
+def test_a_port_that_is_taken_ends_with_one_sentence(run, toy):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run("report", "toy", "--serve", "--no-cases", "--port", port)
+    assert done.exit_code == 2
+    assert f"Port {port} of this machine can't be had" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert run("report", "toy", "--serve", "--port", "65536").exit_code == 2
+    assert run("report", "gone", "--serve").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [("study.journal", "'my runs/sweeps/toy/study.journal'"), ("postgresql://me@host/db", "postgresql://me@host/db")],
+)
+def test_a_search_is_shown_with_the_dashboards_own_command(toy, tmp_path, monkeypatch, storage, shown):
+    monkeypatch.chdir(tmp_path)
+    runs = toy.rename(tmp_path / "my runs").relative_to(tmp_path)
+    assert study_of(runs, "toy") is None
+    searched = SearchSection("s", storage, "full", "none", (), 600, 0, 20, {}, {}, over=False, importances={})
+    write_sweep(runs, read_sweep(runs, "toy"), searched)
+    assert study_of(runs, "toy") == f"optuna-dashboard {shown}"
