@@ -72,7 +72,8 @@ def licence(name: str) -> str:
     written = (stated.get("License-Expression") or stated.get("License") or "").strip()
     classifiers = [line.rpartition(" :: ")[2] for line in stated.get_all("Classifier") or () if "License ::" in line]
     # Some put the whole text there, others the name of a file.
-    short = written if written and "\n" not in written and len(written) < 120 and "." not in written[-4:-3] else ""
+    unknown = written in ("", "UNKNOWN")  # the latter of old setuptools
+    short = written if not unknown and "\n" not in written and len(written) < 120 and "." not in written[-4:-3] else ""
     return short or ", ".join(classifiers) or "see the package"
 
 

@@ -64,6 +64,13 @@ class SpreadChoice(StrEnum):
     ci = "ci"
 
 
+class WidthChoice(StrEnum):
+    """How wide figures are."""
+
+    column = "column"
+    page = "page"
+
+
 class SignificanceChoice(StrEnum):
     """How tests are shown."""
 
@@ -230,6 +237,10 @@ def figures(
     reference: ReferenceOption = None,
     one_sided: OneSidedOption = None,
     dataset: ImagesOption = None,
+    width: Annotated[
+        WidthChoice | None,
+        typer.Option(help="All figures as wide as a column (89 mm) or a page (183 mm). Default: chosen for each."),
+    ] = None,
 ) -> None:
     """Draw a sweep's figures as PDF, SVG and PNG, with captions, into RUNS/sweeps/NAME/figures.
 
@@ -241,7 +252,8 @@ def figures(
 
     folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
-        request = FigureRequest(metric, reference, dataset, sides_asked(one_sided))
+        chosen = None if width is None else width.value
+        request = FigureRequest(metric, reference, dataset, sides_asked(one_sided), chosen)
         written = write_figures(folder, name, request, on_figure=progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]

@@ -52,7 +52,7 @@ class TuneRequest:
         """The tuning's folder."""
         return self.base.runs / "sweeps" / self.name
 
-    def stage_name(self, stage: str) -> str:
+    def stage_name(self, stage: Stage) -> str:
         """Return the name of a stage's sweep."""
         return stage_name(self.name, stage)
 
