@@ -79,6 +79,13 @@ class Report:
         return [line for line in told if self.scored.stop is None or "p = " not in line]
 
     @property
+    def interval_over(self) -> str:
+        """What the intervals of differences count as chance: `cases`, or `seeds and cases` where a test does."""
+        found = [row.difference for row in self.scored.main.means if row.difference is not None]
+        over = [each.chance for each in found if each.shown_interval is not each.interval]
+        return f"{over[0]} and cases" if over else "cases"
+
+    @property
     def any_scores(self) -> bool:
         """Whether any variant has a mean."""
         return any(row.mean is not None for each in self.scored.found for row in each.rows)

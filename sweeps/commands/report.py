@@ -57,6 +57,8 @@ def report(
     wanted = Wanted(reference, dataset, sides_asked(one_sided), not no_cases)
     if len(places) > 2:
         raise UserError(f"A report shows one sweep, or two side by side, not {len(places)}; name two of them.")
+    if dataset is not None and len(places) > 1:
+        raise UserError("Two sweeps side by side show no pictures; drop --dataset, or name one sweep.")
     if serve:
         if len(places) > 1:
             raise UserError("--serve shows one sweep; name one, or drop --serve to write both into one file.")

@@ -104,6 +104,45 @@ def test_headings_rise_one_level_at_a_time_and_controls_have_names(page):
     assert all(a.get("scope") for tag, a in page.seen if tag == "th")
 
 
+@pytest.mark.parametrize(("seeds", "over"), [(1, "over cases"), (2, "over seeds and cases")])
+@pytest.mark.parametrize("sides", ["two-sided", "one-sided"])
+def test_below_the_summary_stands_what_p_and_intervals_are(write_sweep, seeds, over, sides):
+    values = {"ref": (0.8, 0.7, 0.6, 0.9), "a": (0.7, 0.65, 0.5, 0.84)}
+    runs = write_sweep(
+        {
+            name: {
+                seed: [{"case_id": case, "dice": dice + seed / 100} for case, dice in zip("abcd", own, strict=True)]
+                for seed in range(seeds)
+            }
+            for name, own in values.items()
+        }
+    )
+    plain = html.unescape(re.sub(r"<[^>]+>", " ", render(read_report(runs, "toy", sides=sides))))
+    assert f"All p-values here are {sides} and Holm-adjusted" in plain
+    assert f"95 % interval of the mean difference {over}, not adjusted" in plain
+
+
+def test_where_nothing_was_learned_stop_stands_in_a_box_and_no_p_is_anywhere(write_sweep):
+    """Not in the summary, tables and notes of the page, and not in what the charts' tooltips are made from."""
+    low = {
+        name: [{"case_id": case, "dice": 0.02 + n / 200} for n, case in enumerate("abcdef")] for name in ("ref", "a")
+    }
+    low["a"] = [row | {"dice": row["dice"] * 1.2} for row in low["a"]]
+    report = read_report(write_sweep({name: dict.fromkeys((0, 1, 2), own) for name, own in low.items()}), "toy")
+    text = render(report)
+    page = Page(text)
+    assert any("STOP: nothing was learned" in part for part in page.texts["p"])
+    assert ("p", {"class": "stop", "role": "alert"}) in page.seen
+    told = html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<(script|style).*?</\1>", " ", text, flags=re.S)))
+    assert not re.search(r"p [=<>] ?\d|All p-values here", told)
+    data = json.loads(next(part for part in page.texts["script"] if part.startswith('{"variants"')))
+    assert data["stop"]
+    found = [row["difference"] for rows in data["rows"] for of in rows for row in of if "difference" in row]
+    assert {(each["p"], each["p_seeds"], each["clear"], each["undone"]) for each in found} == {
+        ("-", None, False, False)
+    }
+
+
 @pytest.mark.parametrize("reference", [None, "ref"])
 def test_a_sweep_of_which_nothing_has_finished_has_a_page(write_sweep, reference):
     written = write_report(write_sweep({"ref": {0: None}, "a": {0: "nan"}}, reference=reference), "toy")

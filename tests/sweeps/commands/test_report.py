@@ -103,6 +103,7 @@ def test_a_preset_is_recorded_where_the_command_names_one(dataset, tmp_path, pre
         (("a", "--port", "8000"), "--port is for --serve"),
         (("a", "b", "c"), "not 3"),
         (("a", "b", "--serve"), "--serve shows one sweep"),
+        (("a", "b", "--dataset", "d"), "drop --dataset"),
         (("s3://bucket/runs/sweeps/a", "--serve"), "needs a folder"),
     ],
 )
