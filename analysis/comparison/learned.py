@@ -51,10 +51,10 @@ class Learned:
 
     def sentence(self, who: str) -> str:
         """Return what is to be said where nothing was learned."""
-        p = "" if self.p is None else f", p = {self.p:.2f}"
+        chance = ", which may be chance" if self.network > self.average else ""
         return _stop(
-            f"{who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases; one mask for all of them, the "
-            f"average of the labelled cases, reaches {100 * self.average:.1f} %{p}"
+            f"{who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases{chance}; one mask for all of them, "
+            f"the average of the labelled cases, reaches {100 * self.average:.1f} %"
         )
 
 

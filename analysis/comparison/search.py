@@ -116,7 +116,9 @@ class SearchResult:
             on_val = points(self.val.test.difference, self.metric)
             left = f" (of {points(self.gain, self.metric)} on val in the search, {on_val} on val are left)"
         over = self.test.over_seeds
-        p = f"p = {_p(self.test.test.p)} over cases" + (f", {_p(over.p)} over seeds and cases" if over else "")
+        p = "" if self.test.test.p is None else f"; p = {_p(self.test.test.p)} over cases"
+        p += f", {_p(over.p)} over seeds and cases" if p and over is not None and over.p is not None else ""
+        p += ", two-sided" if p else ""
         verdicts = {
             "holds": "The gain holds.",
             "open": "This may be luck of the cases or seeds: the gain is not shown to hold.",
@@ -125,7 +127,7 @@ class SearchResult:
         reached = points(self.test.test.difference, self.metric)
         return [
             f"On {seeds} the best settings reach {reached} on test cases against the "
-            f"base's own{left}; {p}, two-sided. {verdicts[self.verdict or 'open']}"
+            f"base's own{left}{p}. {verdicts[self.verdict or 'open']}"
         ]
 
     def _toward(self, value: float) -> float:
@@ -169,5 +171,5 @@ def _fresh(runs: Path, name: str, metric: str, split: str) -> Difference | None:
     return found if found is not None and found.test.difference is not None else None
 
 
-def _p(value: float | None) -> str:
-    return "?" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

@@ -3,7 +3,7 @@
 import itertools
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -252,8 +252,7 @@ def figures(
 
     folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
-        chosen = None if width is None else width.value
-        request = FigureRequest(metric, reference, dataset, sides_asked(one_sided), chosen)
+        request = FigureRequest(metric, reference, dataset, sides_asked(one_sided), _width(width))
         written = write_figures(folder, name, request, on_figure=progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
@@ -265,6 +264,10 @@ def figures(
 def sides_asked(one_sided: bool | None) -> Sides | None:
     """Return what tests are to ask for; None where the command does not say."""
     return None if one_sided is None else "one-sided" if one_sided else "two-sided"
+
+
+def _width(chosen: WidthChoice | None) -> Literal["column", "page"] | None:
+    return None if chosen is None else "column" if chosen is WidthChoice.column else "page"
 
 
 def sweep_at(path: Path) -> tuple[Path, str]:

@@ -35,7 +35,7 @@ def write_report(opened: Opened, record: TuneRecord, verdict: Sequence[str]) -> 
         took = "not run" if used is None else f"{duration(used)}, expected {duration(stage.seconds)}"
         parts += [f"## {stage.name.capitalize()} ({took})", *_list(record.lines.get(stage.name, ()))]
         if used is not None and stage.name == "confirm":
-            sweep = request.base.runs / "sweeps" / request.stage_name(stage.name)
+            sweep = request.base.runs / "sweeps" / request.stage_name("confirm")
             parts += [f"`{shlex.join(['simcvd', 'report', str(sweep)])}`"]
     text = "\n\n".join(part for part in parts if part) + "\n"
     write_file(request.folder / REPORT, text)
