@@ -25,9 +25,7 @@ PAGES = [
 def commands(page: str) -> list[str]:
     """Return the lines `simcvd ...` of a page's blocks of commands, without comments; output is in blocks `text`."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    blocks = [
-        block for kind, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.M | re.S) if kind in ("", "sh")
-    ]
+    blocks = re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text, re.M | re.S)
     return [
         shlex.join(words)
         for kind, block in blocks

@@ -1,12 +1,6 @@
 import re
-import shlex
 import subprocess
 from pathlib import Path
-
-import pytest
-import typer
-
-import cli
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,10 +8,6 @@ ROOT = Path(__file__).parents[2]
 def _code(name):
     blocks = re.findall(r"^```\n(.*?)^```", (ROOT / name).read_text(encoding="utf-8"), re.M | re.S)
     return "".join(blocks).replace("\\\n", " ").splitlines()
-
-
-def _commands():
-    return [line for line in _code("README.md") if line.startswith("simcvd ")]
 
 
 def test_readme_has_one_command_to_run_and_one_to_test():
@@ -40,13 +30,3 @@ def test_ci_finds_the_readmes_test_command():
         ["bash", "-c", f'{line}; echo "$readme"'], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() in _code("README.md")
-
-
-@pytest.mark.parametrize("line", _commands())
-def test_readme_shows_commands_and_options_that_exist(line):
-    command = typer.main.get_command(cli.app)
-    words = shlex.split(line)[1:]
-    while hasattr(command, "commands"):
-        command = command.commands[words.pop(0)]
-    known = {name for parameter in command.params for name in parameter.opts}
-    assert {word for word in words if word.startswith("-")} <= known
