@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-QUOTED = [line for block in re.findall(r"^```text\n(.*?)^```", PAGE, re.M | re.S) for line in block.splitlines()]
+QUOTED = re.findall(r"^> (.+)$", PAGE, re.M)
 FILLED = "\0"
 """Stands in a message of the source for what is filled in."""
 
