@@ -2,6 +2,7 @@
 
 import re
 import runpy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_links_in_the_repository_lead_somewhere(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", text):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", [*(f"docs/{page}" for page in OWN), *LINKS["PAGES"]])
+def test_lists_and_tables_are_such_for_the_site_too(page: str) -> None:
+    """A code host takes a list right below a paragraph, and a block within a list by two blanks; MkDocs does not."""
+    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert re.findall(r"^ {1,3}(?:```|\||[-*] |\d+\. ).*", text, re.M) == []
+    lines = text.splitlines()
+    for before, line in pairwise(lines):
+        if re.match(r"[-*] |\d+\. ", line):
+            assert re.match(r"$|[-*] |\d+\. | |#", before), line
+        if line.startswith("|"):
+            assert not before or before.startswith("|"), line
 
 
 def test_readme_is_short_and_its_picture_small() -> None:
