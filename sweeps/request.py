@@ -62,6 +62,7 @@ class SweepRequest:
         study: database URL for a search's study in place of its journal file.
         with_test: score the test cases of each trial; without, trials end `validated` and no test case is looked at.
         given: text of the sweep file, where it is the user's own.
+        is_stage: it is a stage of a tuning, whose command has other options.
     """
 
     sweep: SweepFile
@@ -76,6 +77,7 @@ class SweepRequest:
     study: str | None = None
     with_test: bool = True
     given: str | None = None
+    is_stage: bool = False
 
     def terms(self, engine: Engine | None, deadline: float | None) -> Terms:
         """Return what is wanted of each trial.

@@ -24,6 +24,8 @@ from sweeps.trial.failure_kinds import storage_told
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from analysis.ending.caution import Asked
+
 
 @dataclass(frozen=True)
 class SweepOutcome:
@@ -94,8 +96,8 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
         pull()
         state = plan.reader(runs).read()
         if state.counts["finished"]:
-            keep_average_mask(runs, plan.name, request.dataset, plan.variants)
-            show_ending(runs, plan.name, console, slots)
+            keep_average_mask(runs, plan.name, request.dataset, plan.variants, with_test=request.with_test)
+            show_ending(runs, plan.name, console, asked_of(request, slots))
     seconds = time.time() - started
     return SweepOutcome(plan.name, state, len(plan.pending), interrupted, seconds, len(choice.left_out))
 
@@ -112,25 +114,38 @@ def _run_pending(plan: SweepPlan, runs: Path, session: Session) -> bool:
     return False
 
 
-def show_ending(runs: Path, name: str, console: "Console", slots: int | None = None) -> None:
+def asked_of(request: SweepRequest, slots: int | None) -> "Asked":
+    """Return what the command of a request can be told.
+
+    Args:
+        request: what was asked for.
+        slots: trials that ran side by side; None where none ran.
+    """
+    from analysis.ending.caution import Asked
+
+    return Asked(slots, None if request.is_stage else "--seeds")
+
+
+def show_ending(runs: Path, name: str, console: "Console", asked: "Asked | None" = None) -> None:
     """Write a sweep's tables and its verdict, and print the verdict.
 
     Args:
-        runs: the runs folder, as commands are to name it.
+        runs: the runs folder.
         name: the sweep's name.
         console: where to print it.
-        slots: trials that ran side by side; None where none ran.
+        asked: what the command can be told; None knows nothing of it.
     """
     from rich.text import Text
 
+    from analysis.ending.caution import Asked
     from analysis.ending.show import ending_lines
     from analysis.ending.write import write_ending
     from analysis.errors import AnalysisError
 
     try:
-        ending = write_ending(runs, name, slots)
+        ending = write_ending(runs, name, asked or Asked())
     except AnalysisError as error:
         say(console, str(error))
         return
     # Not a string: among events, which have the verdict too, it goes where people look.
-    console.print(Text("\n".join(["", *ending_lines(ending, console.width)])), soft_wrap=True)
+    console.print(Text("\n".join(ending_lines(ending, console.width))), soft_wrap=True)

@@ -95,9 +95,13 @@ class Difference:
         That over cases takes the trained networks as they are; of methods it held the true difference in 59 to 92 % of
         simulated sweeps, the other one in 94 to 98 % (benchmarks/coverage.py).
         """
-        if self.over_seeds is not None and self.over_seeds.interval.low is not None:
-            return self.over_seeds.interval
-        return self.interval
+        counted = self.over_seeds if self.interval_counts_seeds else None
+        return self.interval if counted is None else counted.interval
+
+    @property
+    def interval_counts_seeds(self) -> bool:
+        """Whether `shown_interval` is over seeds (or label splits) and cases."""
+        return self.over_seeds is not None and self.over_seeds.interval.low is not None
 
     @cached_property
     def bootstrap(self) -> Interval:

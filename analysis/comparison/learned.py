@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from analysis.comparison.aggregate import FOREGROUND, Scores, case_values
-from analysis.comparison.verdict import SIGNIFICANT
+from analysis.comparison.verdict import ENOUGH_CASES, SIGNIFICANT
 from analysis.runs.replicate import Replicate
 from analysis.statistics import paired_t_test
 
@@ -17,8 +17,14 @@ ANY_MASK: Final = 0.05
 """Dice that a mask reaches anywhere: one of the size of the organ has on the average the organ's share of the scan, of
 which 5 % is much. It stands in where the average mask was not measured."""
 
+FAR: Final = 0.1
+"""Share of what the average mask lacks that a network must have closed to be far above it."""
+
 MOSTLY: Final = 0.5
 """Share of a variant's predictions; where more are empty, its mean tells how often, not how well it segments."""
+
+NAME_LETTERS: Final = 32
+"""A variant's name is cut here in a verdict, so that twenty lines suffice; the tables have it whole."""
 
 NOTHING_LEARNED: Final = "nothing was learned"
 """Why there is no p."""
@@ -46,8 +52,18 @@ class Learned:
 
     @property
     def anything(self) -> bool:
-        """Whether the network is better."""
-        return self.network > self.average and (self.p is None or self.p < SIGNIFICANT)
+        """Whether the network is better: by the test, or by its mean where cases are too few for the test to tell.
+
+        With fewer than `ENOUGH_CASES` a network far above the mask may have no small p; it is given the benefit.
+        """
+        if self.network <= self.average:
+            return False
+        return self.p is None or self.p < SIGNIFICANT or (self.cases < ENOUGH_CASES and self._is_far_above)
+
+    @property
+    def _is_far_above(self) -> bool:
+        """Whether it has closed a tenth or more of what the mask lacks to a Dice of 1."""
+        return self.network - self.average >= FAR * (1 - self.average)
 
     def sentence(self, who: str) -> str:
         """Return what is to be said where nothing was learned."""
@@ -85,7 +101,7 @@ def nothing_learned(
     best = max(means, key=lambda name: means[name])
     for name in dict.fromkeys([reference if reference in means else best, best]):
         assert name is not None
-        who = f"{name}, {'the reference' if name == reference else 'the best'},"
+        who = f"{cut(name)}, {'the reference' if name == reference else 'the best'},"
         own = scores[name]
         asked = int((own.scored & own.present).sum())
         if asked and (empty := int(own.empty.sum())) > MOSTLY * asked:
@@ -96,6 +112,12 @@ def nothing_learned(
         if found is None and means[name] <= ANY_MASK:
             return _stop(f"{who} reaches Dice {100 * means[name]:.1f} %, which a mask anywhere can reach")
     return None
+
+
+def cut(name: str) -> str:
+    """Return a variant's name, cut where it is long."""
+    name = " ".join(name.split())
+    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 3]}..."
 
 
 def _by_case(scores: Scores[Replicate]) -> dict[str, float]:

@@ -104,6 +104,8 @@ def _warnings(row: Row) -> Iterator[tuple[str, str]]:
         yield f"{trials.unfinished} of {trials.planned} trials not finished", ""
     if trials.unscored:
         yield f"{named(trials.unscored)} finished without scores and left out", ""
+    if row.without_value and row.n:
+        yield f"{named(row.without_value)} without any value", ", left out of mean and comparison"
     difference, found = row.difference, finding(row.variant, row.difference)
     why = None if difference is None else difference.test.why_no_p
     if row.n and why is not None and why != NOTHING_LEARNED:
@@ -134,7 +136,8 @@ def _missing(row: Row, found: Sequence[Compared], own: Compared, one_class: bool
     if row.empty_predictions:
         named = labels([each.metric for each in found])
         gone = [label for metric, label in named.items() if not metric.higher_is_better]
-        effects = ["Dice and Jaccard 0"] if len(gone) < len(named) else []
+        zero = [label for metric, label in named.items() if metric.higher_is_better]
+        effects = [f"{joined(zero)} 0"] if zero else []
         effects += [f"{joined(gone)} missing, not 0"] if gone else []
         yield (
             f"{row.empty_predictions} of {row.predictions} predictions empty, "

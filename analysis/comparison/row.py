@@ -64,6 +64,8 @@ class Row:
         empty_predictions: such predictions, over replicates, cases and classes.
         predictions: all predictions, over replicates, cases and classes.
         empty_labels: cases whose label is empty in this class (in any class for the mean).
+        without_value: finished and scored replicates without any value of the metric, as records of before it was
+            measured; left out of the mean.
         find_standing: works out `standing`.
     """
 
@@ -85,6 +87,7 @@ class Row:
     empty_predictions: int
     predictions: int
     empty_labels: int
+    without_value: tuple[Replicate, ...] = ()
     find_standing: "Callable[[], Standing | None]" = field(default=lambda: None, repr=False, compare=False)
 
     @property

@@ -207,6 +207,14 @@ def choose_reference(sweep: Sweep, asked: str | None) -> str | None:
     return asked or sweep.reference
 
 
+def _without_value(scores: Scores[Replicate], part: slice) -> tuple[Replicate, ...]:
+    """Return the replicates that were scored, but have no value of the metric in any case and class."""
+    import numpy as np
+
+    none = np.isnan(scores.values[:, :, part]).all(axis=(1, 2)) & scores.scored[:, :, part].any(axis=(1, 2))
+    return tuple(scores.runs[place] for place in np.flatnonzero(none).tolist())
+
+
 def _tested(family: Mapping[str, Difference], stop: str | None) -> dict[str, Difference]:
     """Adjust a family of comparisons, or take their p-values away where nothing was learned."""
     if stop is None:
@@ -280,5 +288,6 @@ def _rows(
                 empty_predictions=int(empty.sum()),
                 predictions=int(scored.sum()),
                 empty_labels=int((asked & ~own.present[:, part]).any(axis=1).sum()),
+                without_value=_without_value(own, part),
                 find_standing=partial(find, name, column),
             )

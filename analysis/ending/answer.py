@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from analysis.comparison.learned import cut
 from analysis.comparison.metric import points
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
-from analysis.comparison.verdict import finding, findings, one_training
+from analysis.comparison.verdict import Finding, finding, findings, one_training
 from analysis.ending.words import count, superlative
 
 Word = Literal["stop", "better", "worse", "undecided", "one seed", "nothing compared", "no scores"]
-
-NAME_LETTERS: Final = 32
-"""A variant's name is cut here, so that twenty lines suffice; the tables have it whole."""
 
 
 @dataclass(frozen=True)
@@ -34,69 +32,101 @@ class Answer:
 def answer_of(scored: ScoredSweep) -> Answer:
     """Return what a sweep came to.
 
-    Better, or worse, is what is so by the test over cases and, with several seeds, by the one over seeds and cases.
+    Better, or worse, is what both tests show: over cases, and over seeds (or label splits) and cases. The best variant
+    is the one with the best difference on the cases and seeds that it shares with the reference.
     """
     metric, rows = scored.main.metric, scored.main.means
     reference = next((row for row in rows if row.is_reference), None)
-    best = best_row([row for row in rows if row.mean is not None], metric.higher_is_better)
+    higher = metric.higher_is_better
+    leader = best_row([row for row in rows if row.mean is not None], higher)
     if scored.stop is not None:
-        return Answer("stop", best, scored.stop)
-    if best is None:
-        return Answer("no scores", None, "No trial has finished with scores yet.")
+        return Answer("stop", leader, scored.stop)
+    if leader is None:
+        return Answer("no scores", None, _no_scores(scored))
     found = findings(rows)
-    name = short_name(best)
     if reference is None or not found:
-        why = "no variant shares a scored case with the reference"
-        if reference is None:
-            why = "the sweep names no reference (--reference names one)"
-        if len(rows) == 1:
-            return Answer("nothing compared", best, f"There is one variant, {name}, so nothing is compared.")
-        return Answer(
-            "nothing compared", best, f"Nothing is compared: {why}. {name} has the {superlative(metric)} mean."
-        )
-    base, others = short_name(reference), count(len(found), "other variant")
-    sign = 1 if metric.higher_is_better else -1
-    better = [one for one in found if one.holds and sign * one.mean > 0]
-    worse = [one for one in found if one.holds and sign * one.mean < 0]
+        return Answer("nothing compared", leader, _not_compared(scored, leader))
+    sign = 1 if higher else -1
+    ahead = max(found, key=lambda one: sign * one.mean)
+    # A higher mean may rest on other cases and seeds than the reference has; differences are of the same ones.
+    best = next(row for row in rows if row.variant == ahead.variant) if sign * ahead.mean > 0 else reference
+    missing = len(rows) - 1 - len(found)
+    left = f" {count(missing, 'variant').capitalize()} can't be compared." if missing else ""
     if all(one_training(one.difference.replicates) for one in found):
-        return Answer("one seed", best, f"Not settled, because of one seed: {_leads(scored, best, reference)}.")
+        text = f"Not settled, because of one seed: {_leads(scored, best, leader, reference)}.{left}"
+        return Answer("one seed", best, text)
+    better = [one for one in found if is_shown(one) and sign * one.mean > 0]
     if better:
-        champion = best_row([row for row in rows if row.variant in {one.variant for one in better}], sign > 0)
-        assert champion is not None
-        own = finding(champion.variant, champion.difference)
-        assert own is not None
-        text = f"Better: {short_name(champion)} beats the reference {base} by {points(own.mean, metric).lstrip('+-')}."
-        if champion is not best:
-            text += f" {name} has the {superlative(metric)} mean, but of that no gain is shown."
-        return Answer("better", champion, text)
+        champion = max(better, key=lambda one: sign * one.mean)
+        row = next(row for row in rows if row.variant == champion.variant)
+        gain = points(abs(champion.mean), metric).lstrip("+")
+        text = f"Better: {short_name(row)} beats the reference {short_name(reference)} by {gain}."
+        if row is not best:
+            text += f" {_leads(scored, best, leader, reference)}, but that gain is not shown."
+        return Answer("better", row, text + left)
     if best is not reference:
-        return Answer(
-            "undecided", best, f"Undecided: {_leads(scored, best, reference)}, but other cases or seeds could undo it."
-        )
+        leads = _leads(scored, best, leader, reference)
+        if scored.sides == "one-sided":
+            text = (
+                f"Not asked: {leads}; one-sided tests ask only whether the reference is better (--two-sided asks both)."
+            )
+        elif one_training(ahead.difference.replicates):
+            text = f"Not settled, because {short_name(best)} has one seed in common with the reference: {leads}."
+        else:
+            text = f"Undecided: {leads}, but other cases or {ahead.difference.chance} could undo it."
+        return Answer("undecided", best, text + left)
+    return Answer(*_of_best_reference(found, reference, left, sign))
+
+
+def is_shown(found: Finding) -> bool:
+    """Tell whether both tests show a difference; with one seed in common none does."""
+    return found.holds and not one_training(found.difference.replicates)
+
+
+def _no_scores(scored: ScoredSweep) -> str:
+    if not any(row.trials.replicates for row in scored.main.means):
+        return "No trial has finished with scores yet."
+    metric = scored.main.metric
+    why = "records of before it was measured have none" if metric.higher_is_better else "a class is never predicted"
+    return f"No case has a value of {metric.label} of every class: {why}."
+
+
+def _not_compared(scored: ScoredSweep, leader: Row) -> str:
+    if len(scored.main.means) == 1:
+        return f"There is one variant, {short_name(leader)}, so nothing is compared."
+    why = "no variant shares a scored case with the reference"
+    if scored.reference is None:
+        why = "the sweep names no reference (--reference names one)"
+    return f"Nothing is compared: {why}. {short_name(leader)} has the {superlative(scored.main.metric)} mean."
+
+
+def _of_best_reference(found: Sequence[Finding], reference: Row, left: str, sign: int) -> tuple[Word, Row, str]:
+    """Say what is shown where no variant is ahead of the reference."""
+    base = short_name(reference)
+    worse = [one for one in found if is_shown(one) and sign * one.mean < 0]
     if len(worse) == len(found):
-        return Answer("worse", best, f"The reference {base} is the best: {_all_are(others, len(found))} worse.")
+        others = "the other variant is" if len(found) == 1 else f"all {count(len(found), 'other variant')} are"
+        others = others if not left else f"{count(len(found), 'compared variant')} {'is' if len(found) == 1 else 'are'}"
+        return "worse", reference, f"The reference {base} is the best: {others} worse.{left}"
     if worse:
-        left = len(found) - len(worse)
-        told = f"{len(worse)} of {others} {'is' if len(worse) == 1 else 'are'} worse, {left} undecided"
-        return Answer("worse", best, f"No variant is shown to be better than the reference {base}: {told}.")
-    return Answer(
+        told = f"{len(worse)} of {count(len(found), 'other variant')} {'is' if len(worse) == 1 else 'are'} worse"
+        text = f"No variant is ahead of the reference {base}: {told}, {len(found) - len(worse)} undecided."
+        return "worse", reference, text + left
+    return (
         "undecided",
-        best,
-        f"Undecided: the reference {base} has the {superlative(metric)} mean, no difference is shown.",
+        reference,
+        f"Undecided: no variant is ahead of the reference {base}, no difference is shown.{left}",
     )
 
 
-def _leads(scored: ScoredSweep, best: Row, reference: Row) -> str:
-    metric = scored.main.metric
+def _leads(scored: ScoredSweep, best: Row, leader: Row, reference: Row) -> str:
+    metric, name = scored.main.metric, short_name(best)
+    what = f"has the {superlative(metric)} mean" if best is leader else "is ahead on shared cases and seeds"
     if best is reference:
-        return f"the reference {short_name(best)} has the {superlative(metric)} mean"
+        return f"no variant is ahead of the reference {name}" if best is not leader else f"the reference {name} {what}"
     own = finding(best.variant, best.difference)
     apart = "" if own is None else f", {points(own.mean, metric)} against the reference {short_name(reference)}"
-    return f"{short_name(best)} has the {superlative(metric)} mean{apart}"
-
-
-def _all_are(others: str, number: int) -> str:
-    return "the other variant is" if number == 1 else f"all {others} are"
+    return f"{name} {what}{apart}"
 
 
 def best_row(rows: Sequence[Row], higher: bool) -> Row | None:
@@ -107,5 +137,4 @@ def best_row(rows: Sequence[Row], higher: bool) -> Row | None:
 
 def short_name(row: Row) -> str:
     """Return a variant's name, cut where it is long."""
-    name = row.variant
-    return name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 3]}..."
+    return cut(row.variant)

@@ -11,8 +11,8 @@ from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.search import SearchResult
 from analysis.comparison.verdict import SIGNIFICANT, Finding, finding, findings, one_training
-from analysis.ending.answer import Word, answer_of, best_row, short_name
-from analysis.ending.caution import Caution, first_caution
+from analysis.ending.answer import Word, answer_of, best_row, is_shown, short_name
+from analysis.ending.caution import Asked, Caution, first_caution, trial_states
 from analysis.ending.words import difference_text, mean_text, p_text
 from analysis.runs.replicate import counts
 
@@ -53,7 +53,11 @@ class Ending:
 
 
 def ending_of(
-    scored: ScoredSweep, place: Path, *, search: SearchResult | None = None, slots: int | None = None
+    scored: ScoredSweep,
+    place: Path,
+    *,
+    search: SearchResult | None = None,
+    asked: Asked = Asked(),  # noqa: B008 (frozen)
 ) -> Ending:
     """Return how a sweep ended, or stands.
 
@@ -61,7 +65,7 @@ def ending_of(
         scored: the sweep, with all metrics that it names.
         place: `RUNS/sweeps/NAME` as commands are to name it.
         search: what it searched and found, if it searches.
-        slots: trials that run side by side, to say how long more would take; None where that is not known.
+        asked: what its command can be told.
     """
     rows = scored.main.means
     reference = next((row for row in rows if row.is_reference), None)
@@ -69,14 +73,14 @@ def ending_of(
     best = answer.best
     found = None if best is None else finding(best.variant, best.difference)
     watched = found or next(iter(findings(rows)), None)
-    caution = first_caution(scored, watched, slots)
+    caution = first_caution(scored, watched, asked)
     parts = [Part(answer.sentence)]
     if search is not None:
-        parts += [Part(line, rank) for line, rank in zip(search.sentences(), (2, 6, 1, 5, 0), strict=False)]
+        parts += [Part(line, rank) for line, rank in zip(search.sentences(), (2, 6, 1, 5, 1), strict=False)]
     parts += [part for part in _numbers(scored, reference, best, found) if part is not None]
     if caution is not None:
         parts.append(Part(f"Caution: {caution.text}"))
-    parts.append(Part(_trials(rows)))
+    parts.append(Part(_trials(scored)))
     commands = tuple(
         shlex.join(["simcvd", *words, str(place), *more])
         for words, more in (
@@ -104,7 +108,10 @@ def _numbers(
         yield Part(f"  difference: {difference_text(found, metric)}")
     others = findings(scored.main.means)
     if best is not None and best.standing is not None:
-        told = f"that {short_name(best)} is really the best of {len(scored.main.means)}: {shown_p(best.standing.first)}"
+        known = sum(row.standing is not None for row in scored.main.means)
+        left = sum(row.mean is not None for row in scored.main.means) - known
+        apart = f" ({left} more with other {best.difference.chance if best.difference else 'seeds'})" if left else ""
+        told = f"that {short_name(best)} is really the best of {known}{apart}: {shown_p(best.standing.first)}"
         if best.standing.false is not None:
             told += f"; that the difference has the other sign: {shown_p(best.standing.false)}"
         yield Part(f"  probability {told}", 2)
@@ -118,9 +125,10 @@ def _numbers(
 
 def _counted(scored: ScoredSweep, others: Sequence[Finding]) -> str:
     sign = 1 if scored.main.metric.higher_is_better else -1
-    seeds = " over cases and seeds" if any(one.difference.over_seeds for one in others) else " over cases"
-    better, worse = (sum(one.holds and side * sign * one.mean > 0 for one in others) for side in (1, -1))
-    return f"Against the reference{seeds}: {better} better, {worse} worse, {len(others) - better - worse} undecided"
+    chance = sorted({one.difference.chance for one in others if one.difference.over_seeds}, reverse=True)
+    over = f" over cases and {' or '.join(chance)}" if chance else " over cases"
+    better, worse = (sum(is_shown(one) and side * sign * one.mean > 0 for one in others) for side in (1, -1))
+    return f"Against the reference{over}: {better} better, {worse} worse, {len(others) - better - worse} undecided"
 
 
 def _other_metrics(scored: ScoredSweep, best: Row, reference: Row) -> Part | None:
@@ -152,33 +160,34 @@ def _weakest(scored: ScoredSweep, best: Row | None) -> Part | None:
         return None
     metric = scored.main.metric
     own = [row for row in scored.rows if row.variant == best.variant and row.class_id is not None]
-    weakest = best_row([row for row in own if row.mean is not None], not metric.higher_is_better)
-    if weakest is None:
+    if not own:
         return None
-    value = f"{metric.label} {shown(weakest.mean, metric)} {metric.unit}".strip()
+    missing = [row for row in own if row.mean is None]
+    weakest = missing[0] if missing else best_row(own, not metric.higher_is_better)
+    assert weakest is not None
+    value = f"no {metric.label}" if missing else f"{metric.label} {shown(weakest.mean, metric)} {metric.unit}".strip()
     return Part(f"Weakest of {len(scored.classes)} classes of {short_name(best)}: {weakest.class_name}, {value}.", 5)
 
 
 def _trained(row: Row) -> str:
-    seeds, splits = counts(row.trials.replicates)
+    seeds, splits = counts(each for each in row.trials.replicates if each not in row.without_value)
     told = f"{seeds} seed{'' if seeds == 1 else 's'}"
     return f"{told} x {splits} label split{'' if splits == 1 else 's'}" if splits else told
 
 
-def _trials(rows: Sequence[Row]) -> str:
-    planned, finished = sum(row.trials.planned for row in rows), sum(len(row.trials.replicates) for row in rows)
-    failed, open_ = sum(len(row.trials.failed) for row in rows), sum(row.trials.unfinished for row in rows)
+def _trials(scored: ScoredSweep) -> str:
+    states, rows = trial_states(scored), scored.main.means
     empty, predictions = sum(row.empty_predictions for row in rows), sum(row.predictions for row in rows)
     return (
-        f"Trials: {finished} of {planned} finished, {failed} failed, {open_} open; {empty} of {predictions} "
-        "predictions empty."
+        f"Trials: {states['finished']} of {states.total()} finished, {states['failed']} failed, {states['open']} open; "
+        f"{empty} of {predictions} predictions empty."
     )
 
 
 def _content(
     scored: ScoredSweep, sides: tuple[Row | None, Row | None], found: Finding | None, caution: Caution | None
 ) -> dict[str, Any]:
-    rows, metric = scored.main.means, scored.main.metric
+    rows, metric, states = scored.main.means, scored.main.metric, trial_states(scored)
     reference, best = sides
     difference = None if found is None else found.difference
     return {
@@ -193,18 +202,19 @@ def _content(
         if difference is None
         else {
             "mean": difference.test.difference,
-            "ci_low": difference.interval.low,
-            "ci_high": difference.interval.high,
+            "ci_low": difference.shown_interval.low,
+            "ci_high": difference.shown_interval.high,
+            "ci_over": f"{difference.chance} and cases" if difference.interval_counts_seeds else "cases",
             "p_over_cases": difference.p_holm,
             "p_over_seeds_and_cases": difference.over_seeds_holm,
             "cases": difference.test.n,
         },
         "caution": None if caution is None else vars(caution),
         "trials": {
-            "planned": sum(row.trials.planned for row in rows),
-            "finished": sum(len(row.trials.replicates) for row in rows),
-            "failed": sum(len(row.trials.failed) for row in rows),
-            "unfinished": sum(row.trials.unfinished for row in rows),
+            "planned": states.total(),
+            "finished": states["finished"],
+            "failed": states["failed"],
+            "unfinished": states["open"],
         },
         "predictions": sum(row.predictions for row in rows),
         "empty_predictions": sum(row.empty_predictions for row in rows),

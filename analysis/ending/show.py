@@ -17,7 +17,7 @@ _P: Final = re.compile(r"\bp ([=<>]) (?=\d)")
 def ending_lines(ending: Ending, width: int = 80, most: int = MOST_LINES) -> list[str]:
     """Return the lines of a terminal, none longer than it is wide, but for commands, which are pasted whole.
 
-    Where they are too many, the parts of the highest rank are left out; those of rank 0 stay.
+    Where they are too many, the parts of the highest rank are left out, then commands; parts of rank 0 stay.
 
     Args:
         ending: what to show.
@@ -25,12 +25,17 @@ def ending_lines(ending: Ending, width: int = 80, most: int = MOST_LINES) -> lis
         most: lines, a command that is longer than a line counted as several.
     """
     width = max(width, _NARROWEST)
-    parts = list(ending.parts)
-    room = most - 1 - sum(math.ceil(len(command) / width) for command in ending.commands)
-    while len(_wrapped(parts, width)) > room and any(part.rank for part in parts):
+    parts, commands = list(ending.parts), list(ending.commands)
+
+    def lines() -> int:
+        return len(_wrapped(parts, width)) + 1 + sum(math.ceil(len(command) / width) for command in commands)
+
+    while lines() > most and any(part.rank for part in parts):
         last = max(part.rank for part in parts)
         parts = [part for part in parts if part.rank != last]
-    return [*_wrapped(parts, width), "", *ending.commands]
+    while lines() > most and len(commands) > 1:
+        del commands[0]  # the report, the last one, shows all that the others do
+    return [*_wrapped(parts, width), "", *commands]
 
 
 def ending_markdown(ending: Ending) -> str:

@@ -1,9 +1,12 @@
 """The files of a sweep that has ended: its tables, and the verdict beside them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from analysis.comparison.search import read_search_result
+from analysis.ending.caution import Asked
 from analysis.ending.ending import Ending, ending_of
 from analysis.ending.show import ending_markdown
 from analysis.tables.write import write_tables
@@ -11,23 +14,40 @@ from simcvd.files import write_file
 from simcvd.nested import finite
 
 
-def write_ending(runs: Path, sweep_name: str, slots: int | None = None) -> Ending:
+def write_ending(runs: Path, sweep_name: str, asked: Asked = Asked()) -> Ending:  # noqa: B008 (frozen)
     """Write all tables of a sweep, and `verdict.md` and `verdict.json` beside them, to `runs/sweeps/NAME/tables`.
 
     Args:
-        runs: the runs folder, as commands are to name it.
+        runs: the runs folder; one in the working folder is named from there.
         sweep_name: folder name of the sweep.
-        slots: trials that run side by side; None where that is not known.
+        asked: what its command can be told.
 
     Raises:
         AnalysisError: as `score_sweep`.
     """
+    file = verdict_file(runs, sweep_name)
+    for old in (file, file.with_suffix(".md")):
+        old.unlink(missing_ok=True)  # what can't be said anew must not stay
     (scored,) = write_tables(runs, sweep_name).table.sources
+    search = read_search_result(runs, sweep_name)
+    if search is not None and asked.seeds is not None:
+        asked = replace(asked, seeds="strategy.confirm_seeds")
     place = runs / "sweeps" / sweep_name
-    ending = ending_of(scored, place, search=read_search_result(runs, sweep_name), slots=slots)
-    write_file(verdict_file(runs, sweep_name), json.dumps(finite(ending.content), indent=2) + "\n")
-    write_file(verdict_file(runs, sweep_name).with_suffix(".md"), ending_markdown(ending))
+    if place.is_relative_to(Path.cwd()):
+        place = place.relative_to(Path.cwd())
+    ending = ending_of(scored, place, search=search, asked=asked)
+    write_file(file, json.dumps(finite(ending.content), indent=2) + "\n")
+    write_file(file.with_suffix(".md"), ending_markdown(ending))
     return ending
+
+
+def read_verdict(runs: Path, sweep_name: str) -> dict[str, Any] | None:
+    """Return what `write_ending` wrote for programs; None where there is nothing that can be read."""
+    try:
+        found = json.loads(verdict_file(runs, sweep_name).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def verdict_file(runs: Path, sweep_name: str) -> Path:

@@ -17,7 +17,7 @@ from analysis.comparison.verdict import (
     one_training,
     wide_intervals,
 )
-from analysis.ending.answer import Word, answer_of
+from analysis.ending.answer import Word, answer_of, best_row
 from analysis.ending.words import count, difference_text, mean_text
 from analysis.runs.replicate import chances
 
@@ -89,7 +89,7 @@ def _setting(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
 
 def _means(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
     metric = scored.main.metric
-    best = _best(rows, metric)
+    best = best_row([row for row in rows if row.mean is not None], metric.higher_is_better)
     if best is None:
         return
     cases = max(row.cases for row in rows)
@@ -145,7 +145,7 @@ def _how_sure(found: Sequence[Finding]) -> Iterator[Paragraph]:
     if not found:
         return
     fewest = min((one.difference for one in found), key=lambda difference: chances(difference.replicates))
-    number, what = chances(fewest.replicates), fewest.chance
+    what = fewest.chance
     shown_ = [one for one in found if one.verdict != "open"]
     if one_training(fewest.replicates):
         yield Paragraph(
@@ -162,9 +162,9 @@ def _how_sure(found: Sequence[Finding]) -> Iterator[Paragraph]:
         if len(kept) < len(shown_):
             lost = ", ".join(one.variant for one in shown_ if not one.holds_over_seeds)
             text += f" What other {what} could undo: {lost}."
-        if few_trainings(fewest.replicates):
-            text += f" With {count(number, what.removesuffix('s'))} that test is weak; "
-            text += "train three or more."
+        weak = [one.variant for one in shown_ if few_trainings(one.difference.replicates)]
+        if weak:
+            text += f" With fewer than three {what} that test is weak ({_named(weak)}); train three or more."
         yield Paragraph("plain" if len(kept) == len(shown_) else "caution", text)
     cases = min(one.difference.test.n for one in found)
     if wide_intervals(cases):
@@ -208,11 +208,6 @@ def _lost(rows: Sequence[Row]) -> Iterator[Paragraph]:
             f"{empty} of {predictions} predictions are empty although the label is not: overlap counts as 0 there, and "
             "distances are missing, which flatters who has more of them.",
         )
-
-
-def _best(rows: Sequence[Row], metric: Metric) -> Row | None:
-    sign = -1 if metric.higher_is_better else 1
-    return min((row for row in rows if row.mean is not None), key=lambda row: sign * (row.mean or 0.0), default=None)
 
 
 def _better(metric: Metric, most: bool = False) -> str:

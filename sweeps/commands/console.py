@@ -43,7 +43,7 @@ def sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Conso
 
         yield Console(), lambda *outcome: None
         return
-    from analysis.ending.write import verdict_file
+    from analysis.ending.write import read_verdict
     from sweeps.show.events import EventConsole
 
     console, runs = EventConsole(sys.stdout), runs.resolve()
@@ -51,8 +51,7 @@ def sweep_console(as_json: bool, runs: Path, name: str) -> "Iterator[tuple[Conso
     def ended(exit_code: int, state: "SweepState | None", message: str | None = None) -> None:
         tables = state is not None and state.counts["finished"]
         written = sorted((runs / "sweeps" / name / "tables").glob("*")) if tables else []
-        file = verdict_file(runs, name)
-        verdict = json.loads(file.read_text()) if tables and file.is_file() else None
+        verdict = read_verdict(runs, name) if tables else None
         console.events.end(exit_code, state, runs, written, message, verdict)
 
     with redirect_stdout(sys.stderr):

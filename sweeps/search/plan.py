@@ -129,8 +129,8 @@ def plan_search(sweep: SweepFile, base: TrialConfig, dataset_digest: str, val_ca
         )
     if sweep.metric not in OVERLAPS:
         raise UserError(
-            f"The search {sweep.name} has the metric {sweep.metric}, which is missing where nothing is predicted "
-            f"and so can't select; expected {' or '.join(OVERLAPS)} (others can stand under also)."
+            f"The search {sweep.name} has the metric {sweep.metric}, which can't select; expected "
+            f"{' or '.join(OVERLAPS)} (others can stand under also)."
         )
     plan = SearchPlan(sweep.name, base, dataset_digest, sweep.search, sweep.strategy or Strategy(), sweep.metric)
     if (last := base.seed + plan.strategy.confirm_seeds) >= MOST_SEED:

@@ -22,7 +22,7 @@ from sweeps.preflight.checks import Subject
 from sweeps.preflight.precision import recorded_precisions
 from sweeps.request import SweepRequest
 from sweeps.resources.placement import check_machine
-from sweeps.runner import SweepOutcome, show_ending
+from sweeps.runner import SweepOutcome, asked_of, show_ending
 from sweeps.search.best import best_of, train_command, write_best
 from sweeps.search.claim import claim
 from sweeps.search.plan import SearchPlan, resolve_search
@@ -144,8 +144,8 @@ def run_search(
             if not study.left and not finished:
                 _tell(search, console)
         if finished:
-            keep_average_mask(runs, plan.name, request.dataset, search.confirmation())
-            show_ending(runs, plan.name, console)
+            keep_average_mask(runs, plan.name, request.dataset, search.confirmation(), with_test=request.with_test)
+            show_ending(runs, plan.name, console, asked_of(request, None))
     return SweepOutcome(plan.name, state, ran, interrupted, time.time() - started)
 
 

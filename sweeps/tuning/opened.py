@@ -182,4 +182,4 @@ def schedule_lines(schedule: Schedule, time_s: float | None) -> list[str]:
 def stage_request(opened: Opened, record: TuneRecord, time_s: float | None) -> SweepRequest:
     """Return what the sweeps of all stages have in common, with the settings that the schedule asks for."""
     changes = replace(opened.base.changes, overrides={**opened.base.changes.overrides, **record.forced})
-    return replace(opened.base, changes=changes, budget=Budget(probe_steps=0, time_s=time_s))
+    return replace(opened.base, changes=changes, budget=Budget(probe_steps=0, time_s=time_s), is_stage=True)

@@ -199,7 +199,7 @@ def test_notes_and_summary_agree_on_what_other_seeds_could_undo(write_sweep: Wri
     assert found.undone_by_seeds
     assert f"a: p over cases below {SIGNIFICANT} but p over seeds is not: other seeds could undo" in notes
     assert "What other seeds could undo: a." in summary
-    assert "With two seeds that test is weak; train three or more." in summary
+    assert "With fewer than three seeds that test is weak (a)" in summary
 
 
 def test_notes_and_summary_agree_on_one_seed_and_on_how_many_would_tell(write_sweep: WriteSweep) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.comparison.scored_sweep import ScoredSweep, score_sweep
+from analysis.ending.caution import Asked
 from analysis.ending.ending import Ending, ending_of
 
 Rows = list[dict[str, Any]]
@@ -45,5 +46,5 @@ def made(write_sweep: WriteSweep, own: dict[str, dict[int, Any]], **more: Any) -
     return score_sweep(write_sweep(own, **{"reference": REFERENCE, "also": ALSO} | more), "toy")
 
 
-def ending(scored: ScoredSweep, **more: Any) -> Ending:
-    return ending_of(scored, Path("runs/sweeps/toy"), **more)
+def ending(scored: ScoredSweep, slots: int | None = None, **more: Any) -> Ending:
+    return ending_of(scored, Path("runs/sweeps/toy"), asked=Asked(slots), **more)

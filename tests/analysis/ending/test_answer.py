@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from analysis.comparison.learned import NAME_LETTERS
 from analysis.comparison.verdict import findings
-from analysis.ending.answer import NAME_LETTERS, answer_of
+from analysis.ending.answer import answer_of
 from tests.analysis.ending.made_endings import REFERENCE, WriteSweep, made, rows, variants
 
 
@@ -41,7 +42,9 @@ def test_a_gain_is_the_best_of_those_that_are_shown(write_sweep: WriteSweep) -> 
     }
     answer = answer_of(made(write_sweep, own))
     assert (answer.word, answer.best and answer.best.variant) == ("better", "b")
-    assert answer.sentence.endswith("wild has the highest mean, but of that no gain is shown.")
+    assert answer.sentence.endswith(
+        "wild has the highest mean, +2.50 points against the reference p=0.1, but that gain is not shown."
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_some_that_are_worse_are_counted(write_sweep: WriteSweep) -> None:
     own["alike"] = {seed: rows("alike", seed, -0.0005) for seed in (0, 1, 2)}
     answer = answer_of(made(write_sweep, own))
     if answer.best is not None and answer.best.is_reference:
-        assert "is shown to be better than the reference p=0.1: 1 of two other variants is worse, 1 undecided" in (
+        assert "No variant is ahead of the reference p=0.1: 1 of two other variants is worse, 1 undecided" in (
             answer.sentence
         )
     else:

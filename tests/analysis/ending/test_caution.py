@@ -7,16 +7,22 @@ import pandas as pd
 import pytest
 
 from analysis.comparison.verdict import finding
-from analysis.ending.caution import Caution, first_caution
+from analysis.ending.caution import Asked, Caution, first_caution
 from tests.analysis.ending.made_endings import REFERENCE, WriteSweep, made, rows, variants
 
 
-def caution(write_sweep: WriteSweep, own: dict[str, dict[int, Any]], slots: int | None = None, **more: Any) -> Caution:
+def caution(
+    write_sweep: WriteSweep,
+    own: dict[str, dict[int, Any]],
+    slots: int | None = None,
+    seeds: Any = "--seeds",
+    **more: Any,
+) -> Caution:
     scored = made(write_sweep, own, **more)
     seconds = pd.Series([100.0] * len(scored.trials))
     scored = replace(scored, trials=scored.trials.assign(seconds=seconds.to_numpy()))
     row = next(row for row in scored.main.means if row.variant == "p=0.2")
-    found = first_caution(scored, finding(row.variant, row.difference), slots)
+    found = first_caution(scored, finding(row.variant, row.difference), Asked(slots, seeds))
     assert found is not None
     return found
 

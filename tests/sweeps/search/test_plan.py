@@ -24,7 +24,7 @@ def test_a_search_without_val_cases_is_refused(dataset: Path, tmp_path: Path, mo
 
 def test_a_distance_can_not_select(dataset: Path, tmp_path: Path) -> None:
     sweep = search_of().model_copy(update={"metric": "hd95_vox"})
-    with pytest.raises(UserError, match="missing where nothing is predicted"):
+    with pytest.raises(UserError, match="which can't select; expected dice or jaccard"):
         resolve_search(asked(sweep, dataset, tmp_path))
 
 
