@@ -44,9 +44,9 @@ def standings(
 
         mean_v + cases_v + seeds_v.
 
-    The part of the cases is the paired one: every draw weighs the cases at random and alike for all variants, so what
-    makes a case easy for all cancels. It has the covariance of the variants' case profiles over N, less what is the
-    luck of single seeds, and the tails of Student's t with N - 1 degrees of freedom. The part of the seeds is drawn for
+    The part of the cases is the paired one: it is drawn for all variants together, so what makes a case easy for all
+    cancels. It has the covariance of the variants' case profiles over N, less what is the luck of single seeds, and the
+    tails of Student's t with N - 1 degrees of freedom. The part of the seeds is drawn for
     each variant by itself, with the variance between seeds over S and t with its (V - 1) (S - 1) degrees of freedom, as
     `crossed_test` takes it. A bootstrap that draws three seeds anew knows too little of them: of two variants that are
     alike it called one first in up to 13 % of simulated sweeps, where these draws did in 3 to 5 %.
@@ -65,7 +65,7 @@ def standings(
         higher_is_better: direction of the metric.
         reference: place of the variant that differences are taken from; None takes none.
         pooled: the variance between seeds, from `seed_variance`; None takes it from `values`.
-        draws: how many; the same values give the same draws.
+        draws: how many, half of them the other half's mirror images; the same values give the same draws.
 
     Returns:
         One for each variant; None where there is nothing to tell it from: fewer than two variants, seeds or cases with
@@ -85,11 +85,13 @@ def standings(
     draw = np.random.default_rng(0)
     profiles = y.mean(axis=1)
     profiles = profiles - profiles.mean(axis=1, keepdims=True)
-    weights = draw.standard_normal((draws, cases)) * _tails(draw, draws, cases - 1)
-    of_cases = weights @ profiles.T * (_beyond_seeds(y) / (cases * (cases - 1))) ** 0.5
-    of_seeds = draw.standard_normal((draws, variants)) * _tails(draw, draws, known.degrees_of_freedom)
+    covariance = profiles @ profiles.T * (_beyond_seeds(y) / (cases * (cases - 1)))
+    half = (draws + 1) // 2
+    of_cases = draw.standard_normal((half, variants)) @ _root(covariance) * _tails(draw, half, cases - 1)
+    of_seeds = draw.standard_normal((half, variants)) * _tails(draw, half, known.degrees_of_freedom)
+    luck = of_cases + of_seeds * (known.variance / seeds) ** 0.5
     means = y.mean(axis=(1, 2))
-    drawn = (1 if higher_is_better else -1) * (means + of_cases + of_seeds * (known.variance / seeds) ** 0.5)
+    drawn = (1 if higher_is_better else -1) * (means + np.concatenate([luck, -luck]))
     ahead = drawn >= drawn.max(axis=1, keepdims=True)
     first = (ahead / ahead.sum(axis=1, keepdims=True)).mean(axis=0)
     false: list[float | None] = [None] * variants
@@ -99,6 +101,21 @@ def standings(
         wrong = np.where(found > 0, (apart <= 0).mean(axis=0), (apart >= 0).mean(axis=0))
         false = [None if place == reference else float(wrong[place]) for place in range(variants)]
     return [Standing(float(own), other) for own, other in zip(first, false, strict=True)]
+
+
+def _root(covariance: "Floats") -> "Floats":
+    """Return the symmetric square root, which makes `[draws, V]` independent normal draws those of the covariance.
+
+    >>> import numpy as np
+    >>> _root(np.array([[4.0, 0.0], [0.0, 0.0]])).tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
+    import numpy as np
+
+    values, vectors = np.linalg.eigh(covariance)
+    # Profiles add up to 0 or are alike, so there are values of 0, which rounding may have made negative.
+    root: Floats = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
+    return root
 
 
 def _tails(draw: "np.random.Generator", draws: int, degrees_of_freedom: int) -> "Floats":
