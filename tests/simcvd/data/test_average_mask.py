@@ -1,5 +1,6 @@
 """The average mask: worked by hand on labels of a few voxels."""
 
+import tracemalloc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simcvd.data.average_mask import average_mask_dice
+from simcvd.data import average_mask
+from simcvd.data.average_mask import MOST_LABELED, average_mask_dice, fitted
 from simcvd.data.case_file import Grid
 from simcvd.data.store import Origin, Splits, build_info, write_case, write_info
 from simcvd.labels import IGNORED
+from simcvd.metrics.overlap import dice
 
 Label = NDArray[np.uint8]
 Stored = Callable[[Mapping[str, Label]], Path]
@@ -78,3 +81,73 @@ def test_a_class_in_neither_mask_is_left_out(stored: Stored) -> None:
     folder = stored({"a": row(1), "b": row(1), "v": row(1), "w": row(0)})
     found = average_mask_dice(folder, ["a", "b"], ["v", "w"], 2)
     assert found == {"v": 1.0, "w": 0.0}
+
+
+def of_stack(own: list[Label], label: Label, classes: int) -> float:
+    """Return the same from all labels at once, as a mean over a stack of masks."""
+    shape = tuple(max(each.shape[axis] for each in own) for axis in range(3))
+
+    def score(mask: NDArray[np.bool_], label: Label, class_id: int) -> float:
+        return dice(fitted(mask, label.shape) & (label != IGNORED), label == class_id)
+
+    def there(scores: list[float]) -> list[float]:
+        return [score for score in scores if score == score]
+
+    scores = []
+    for number in range(1, classes + 1):
+        share = np.mean([fitted(each == number, shape) for each in own], axis=0, dtype=np.float32)
+        masks = [share >= part for part in np.linspace(0.1, 0.9, 9)]
+        best = max(masks, key=lambda mask: np.mean(there([score(mask, each, number) for each in own]) or [0.0]))
+        scores.append(score(best, label, number))
+    return float(np.mean(there(scores)))
+
+
+def balls(luck: np.random.Generator, classes: int) -> Label:
+    """Return balls at random places of a volume of random size, some voxels ignored."""
+    shape = tuple(luck.integers(6, 11, 3))
+    label = np.zeros(shape, np.uint8)
+    places = np.moveaxis(np.indices(shape), 0, -1) - np.array(shape) / 2
+    for class_id in range(1, classes + 1):
+        label[((places - luck.normal(0, 1, 3)) ** 2).sum(axis=-1) < luck.uniform(1, 9)] = class_id
+    label[luck.random(shape) < 0.03] = IGNORED
+    return label
+
+
+@pytest.mark.parametrize("labeled", [1, 3, 10, 11])
+@pytest.mark.parametrize("most_bytes", [1, 2**20])
+def test_counting_case_by_case_gives_the_numbers_of_a_stack_of_masks(
+    monkeypatch: pytest.MonkeyPatch, labeled: int, most_bytes: int
+) -> None:
+    """To the last bit; with one class at a time and with all of them."""
+    luck = np.random.default_rng(labeled)
+    labels = [balls(luck, 3) for _ in range(labeled + 1)]
+    monkeypatch.setattr(average_mask, "_label", lambda folder, case_id: labels[int(case_id)])
+    monkeypatch.setattr(average_mask, "_MOST_BYTES", most_bytes)
+    own = [str(number) for number in range(labeled)]
+    found = average_mask_dice(Path(), own, [str(labeled)], 3)
+    assert found == {str(labeled): of_stack(labels[:-1], labels[-1], 3)}
+
+
+def test_the_first_labelled_cases_alone_are_averaged_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(average_mask, "_label", lambda folder, case_id: read.append(case_id) or row(1))
+    own = [f"a{number}" for number in range(MOST_LABELED + 5)]
+    assert average_mask_dice(Path(), own, ["v"], 1) == {"v": 1.0}
+    assert set(read) == {*own[:MOST_LABELED], "v"}
+
+
+def test_one_label_is_in_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """30 labels of 1 MiB take less than 8 of them."""
+    monkeypatch.setattr(average_mask, "_label", lambda folder, case_id: np.ones((64, 128, 128), np.uint8))
+    tracemalloc.start()
+    try:
+        average_mask_dice(Path(), [str(number) for number in range(30)], ["v"], 2)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # A mask that holds every voxel is the worst: its counts are 8 bytes each while they are counted.
+    assert most < 16 * 2**20
+
+
+def test_without_labelled_cases_there_is_no_mask(tmp_path: Path) -> None:
+    assert average_mask_dice(tmp_path, [], ["v"], 1) == {}
