@@ -29,7 +29,7 @@ class AverageMask:
 
 def write_average_mask(runs: Path, sweep_name: str, mask: AverageMask) -> None:
     """Write what the average mask scores beside a sweep."""
-    write_file(_file(runs, sweep_name), json.dumps(asdict(mask), indent=1))
+    write_file(average_mask_file(runs, sweep_name), json.dumps(asdict(mask), indent=1))
 
 
 def read_average_mask(runs: Path, sweep_name: str) -> AverageMask | None:
@@ -38,12 +38,12 @@ def read_average_mask(runs: Path, sweep_name: str) -> AverageMask | None:
     Raises:
         AnalysisError: the file is damaged.
     """
-    file = _file(runs, sweep_name)
+    file = average_mask_file(runs, sweep_name)
     if not file.is_file():
         return None
     try:
         found = json.loads(file.read_text())
-        dice = {str(case): float(value) for case, value in found["dice"].items()}
+        dice = {str(case): _checked(float(value)) for case, value in found["dice"].items()}
         return AverageMask(str(found["dataset_digest"]), tuple(map(str, found["labeled"])), dice)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise AnalysisError(
@@ -52,5 +52,12 @@ def read_average_mask(runs: Path, sweep_name: str) -> AverageMask | None:
         ) from error
 
 
-def _file(runs: Path, sweep_name: str) -> Path:
+def _checked(dice: float) -> float:
+    if not 0 <= dice <= 1:  # JSON as Python reads it may hold NaN and Infinity
+        raise ValueError(f"a Dice of {dice}, which is not from 0 to 1")
+    return dice
+
+
+def average_mask_file(runs: Path, sweep_name: str) -> Path:
+    """Return `RUNS/sweeps/NAME/average_mask.json`."""
     return runs / "sweeps" / sweep_name / "average_mask.json"

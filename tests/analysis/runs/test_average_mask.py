@@ -13,7 +13,14 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_average_mask(tmp_path, "toy") == mask
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"dice": {"a": "x"}, "labeled": [], "dataset_digest": "d"}', "{}"])
+def _with_dice(value: str) -> str:
+    return f'{{"dice": {{"a": 0.5, "b": {value}}}, "labeled": [], "dataset_digest": "d"}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "{}", *map(_with_dice, ['"x"', "NaN", "Infinity", "-Infinity", "1e999", '"nan"', "1.5", "-0.1"])],
+)
 def test_a_damaged_file_is_told(tmp_path: Path, content: str) -> None:
     write_average_mask(tmp_path, "toy", AverageMask("d", (), {}))
     (file,) = tmp_path.rglob("average_mask.json")
