@@ -113,8 +113,9 @@ class LivePage:
             if stamp != self._made.stamp and self._clock() >= self._next_page:
                 self._made = self._make(stamp)
             self.problem = None
-        except (AnalysisError, OSError) as error:  # what is shown stays; the records may be whole again in a moment
-            self.problem = str(error)
+        except Exception as error:  # what is shown stays; the records may be whole again in a moment
+            told = isinstance(error, AnalysisError | OSError)
+            self.problem = str(error) if told else f"The report can't be made anew ({type(error).__name__}: {error})."
 
     def _make(self, stamp: Stamp, on_case: Callable[[int, int, str], None] | None = None) -> Made:
         started = self._clock()

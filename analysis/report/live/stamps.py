@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.runs.average_mask import average_mask_file
 from analysis.runs.sweep import read_sweep, sweep_file
 
 
@@ -13,7 +14,7 @@ class Stamp:
     """What the files were when they were looked at.
 
     Attributes:
-        results: of the sweep's file, its records, scores and masks.
+        results: of the sweep's file, its records, scores and masks, and what the average mask scores.
         whole: of these, the logs of its trainings and what its search has tried.
     """
 
@@ -51,6 +52,7 @@ class Files:
         return Stamp(results, _hash([results, _state([*logs, *searched])]))
 
     def _results(self) -> Iterator[Path]:
+        yield average_mask_file(self.runs, self.name)  # written after the last record; the ending rests on it
         folder = self.runs / "results"
         for trial in self._trials:
             yield folder / "trials" / f"{trial}.parquet"

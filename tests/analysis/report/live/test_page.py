@@ -145,3 +145,24 @@ def test_while_a_page_is_made_others_are_answered_with_the_one_before(runs, fini
 def test_a_sweep_that_is_not_there_is_told_at_once(tmp_path):
     with pytest.raises(AnalysisError, match="no sweep 'toy'"):
         LivePage(tmp_path, "toy")
+
+
+@pytest.mark.parametrize("error", [ValueError("a value is infinite"), MemoryError()])
+def test_whatever_goes_wrong_the_page_before_stays_and_is_answered_with(runs, finish, monkeypatch, error):
+    clock = Clock()
+    page = LivePage(runs, "toy", clock=clock)
+    stamp, content = page.look(), page.content
+
+    def broken(*given, **more):
+        raise error
+
+    whole = live_page.read_report
+    monkeypatch.setattr(live_page, "read_report", broken)
+    finish()
+    clock.now = 20
+    assert (page.look(), page.content) == (stamp, content)
+    assert page.problem == f"The report can't be made anew ({type(error).__name__}: {error})."
+    monkeypatch.setattr(live_page, "read_report", whole)
+    clock.now = 40
+    assert page.look() != stamp
+    assert page.problem is None

@@ -55,3 +55,15 @@ def test_a_sweep_that_is_gone_is_told(runs):
     os.remove(runs / "sweeps" / "toy" / "sweep.yaml")
     with pytest.raises(AnalysisError, match="no sweep 'toy'"):
         files.stamp()
+
+
+def test_what_the_average_mask_scores_changes_both(runs):
+    """It comes after the last record, and the verdict rests on it."""
+    from analysis.runs.average_mask import AverageMask, write_average_mask
+
+    files = Files(runs, "toy")
+    first = files.stamp()
+    write_average_mask(runs, "toy", AverageMask("d", ("b",), {"a": 0.5}))
+    second = files.stamp()
+    assert second.results != first.results
+    assert second.whole != first.whole
