@@ -8,6 +8,7 @@ of Cousineau and Morey, see `within_cases`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import isclose
 from typing import TYPE_CHECKING, Final
 
 from analysis.comparison.metric import Metric
@@ -31,7 +32,7 @@ class Point:
     Attributes:
         setting: the value.
         variant: the variant that has it.
-        interval: around the mean over cases, as the figure's band has it; n counts the cases of the mean; stored unit.
+        interval: the mean over cases and the figure's band, see `Bands`; n counts the cases of the mean; stored unit.
         seeds: mean over cases of each replicate alone.
     """
 
@@ -100,9 +101,9 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
                 groups.setdefault(others, []).append(variant)
         wide = {rest: group for rest, group in groups.items() if sum(len(v.there) > 0 for v in group) >= FEWEST_VALUES}
         if 0 < len(wide) <= MOST_LINES:
-            level, bands = _bands(comparison, [variant for group in wide.values() for variant in group])
+            bands = _bands(comparison, [variant for group in wide.values() for variant in group])
             curves = tuple(
-                Curve(choice_words(rest, list(wide), comparison.labels), _points(group, key, bands))
+                Curve(choice_words(rest, list(wide), comparison.labels), _points(group, key, bands.by_variant))
                 for rest, group in wide.items()
             )
             found.append(
@@ -111,9 +112,9 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
                     metric=comparison.metric,
                     curves=curves,
                     reference=comparison.reference,
-                    level=level,
+                    level=bands.level,
                     subject=comparison.subject(),
-                    remarks=tuple(comparison.remarks()),
+                    remarks=(*comparison.remarks(), *_aside(comparison, bands.aside)),
                     luck=comparison.luck,
                     over=f"{comparison.chance} and cases" if comparison.chance else "cases",
                     tested=any(pairs.difference.test.p is not None for pairs in comparison.pairs),
@@ -123,39 +124,77 @@ def sensitivities(comparison: Comparison) -> list[Sensitivity]:
     return found
 
 
-def bands(
-    values: "Mapping[str, Floats]", base: "Floats | None", differences: Mapping[str, Interval | None]
-) -> tuple[float | None, dict[str, Interval]]:
-    """Return the band of each variant of a figure around its own mean; figures and the report draw these.
+@dataclass(frozen=True)
+class Bands:
+    """What the bands of a figure or a report are.
+
+    Attributes:
+        level: mean of the reference, stored unit; None where bands are within cases, since it is not there or has no
+            value.
+        by_variant: the bands; their estimate is the variant's own mean, n counts the cases of that.
+        aside: variants whose mean is not the middle of their band, since they were scored with other seeds or on other
+            cases than the reference.
+    """
+
+    level: float | None
+    by_variant: Mapping[str, Interval]
+    aside: tuple[str, ...] = ()
+
+
+def bands(values: "Mapping[str, Floats]", base: "Floats | None", differences: Mapping[str, Interval | None]) -> Bands:
+    """Return the band of each variant of a figure; figures and the report draw these.
+
+    That of a difference lies around the level of the reference plus the difference, so it leaves out the level where
+    the difference is one. The variant's own mean is there too unless other seeds or cases are in it.
 
     Args:
         values: of each variant on the same cases; NaN is missing.
         base: those of the reference; None without one.
         differences: interval of each variant's difference to the reference; the reference itself has none.
-
-    Returns:
-        The level of the reference, None where bands are within cases, since it is not there or has no value; then the
-        bands, whose n counts the cases of the mean.
     """
     own = {name: case_interval(each) for name, each in values.items()}
     level = None if base is None else case_interval(base).estimate
+    aside = []
     if level is None:
         import numpy as np
 
         found = dict(zip(values, within_cases(np.stack(list(values.values()))), strict=True))
     else:
-        nothing = Interval(0, LEVEL, 0.0, None, None)
-        found = {name: moved(differences.get(name) or nothing, own[name].estimate) for name in values}
-    return level, {name: replace(band, n=own[name].n) for name, band in found.items()}
+        found = {}
+        for name, mean in ((name, each.estimate) for name, each in own.items()):
+            apart = differences.get(name)
+            if mean is None or apart is None or apart.estimate is None or apart.low is None:
+                found[name] = Interval(0, LEVEL, mean, None, None)
+                continue
+            middle = level + apart.estimate
+            found[name] = replace(moved(apart, middle), estimate=mean)
+            if not isclose(mean, middle, rel_tol=1e-9, abs_tol=1e-12):
+                aside.append(name)
+    return Bands(level, {name: replace(band, n=own[name].n) for name, band in found.items()}, tuple(aside))
 
 
-def _bands(comparison: Comparison, shown: Sequence[VariantValues]) -> tuple[float | None, dict[str, Interval]]:
+def _bands(comparison: Comparison, shown: Sequence[VariantValues]) -> Bands:
     values = {variant.name: variant.values for variant in comparison.variants}
     return bands(
         {variant.name: variant.values for variant in shown},
         None if comparison.reference is None else values[comparison.reference],
         {pairs.variant: pairs.difference.shown_interval for pairs in comparison.pairs},
     )
+
+
+def _aside(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """Say which bands are not around the mean, and why."""
+    trained = {variant.name: variant.by_replicate.keys() for variant in comparison.variants}
+    base = comparison.reference
+    by_reason: dict[str, list[str]] = {}
+    for name in names:
+        reason = "cases" if base is None or trained[name] == trained[base] else comparison.luck
+        by_reason.setdefault(reason, []).append(name)
+    return [
+        f"{', '.join(those)}: other {reason} than {base}, so what lies around the level of the reference is the "
+        f"interval of the difference on those that both have, and the mean may lie beside it."
+        for reason, those in by_reason.items()
+    ]
 
 
 def _points(group: Sequence[VariantValues], key: str, bands: Mapping[str, Interval]) -> tuple[Point, ...]:

@@ -2,12 +2,14 @@
 
 function startSensitivity() {
   if (data.sensitivity === null) return;
-  const { label, values, places, axis, bands, levels } = data.sensitivity;
+  const { label, values, places, axis, bands, levels, aside } = data.sensitivity;
   const level = () => levels[choice.metric][choice.class];
   const ofBand = () => (level() === null ? 'within cases: what makes a case hard for all is taken out' : `of the difference from ${data.reference}, whose mean is dashed`);
   const scaled = { log: ' The axis is logarithmic.', symlog: ' The axis is logarithmic, with 0 at its left.' };
   const banded = () => Object.keys(bands[choice.metric][choice.class]).length > 0;
-  const note = () => `Mean over cases, ${chosenMetric().heading}${ofClass()}${banded() ? `, with the 95 % interval ${ofBand()}` : ''}.${scaled[axis] ?? ''}`;
+  const asideOf = () => aside[choice.metric][choice.class];
+  const beside = () => (asideOf().length ? ` ${asideOf().join(', ')}: other seeds or cases than ${data.reference}, so the band lies around the dashed mean plus the difference on those that both have, and the mean may lie beside it.` : '');
+  const note = () => `Mean over cases, ${chosenMetric().heading}${ofClass()}${banded() ? `, with the 95 % interval ${ofBand()}` : ''}.${scaled[axis] ?? ''}${beside()}`;
   const found = chart('sensitivity', `${label} against ${chosenMetric().label}`, note(), (svg, width) => {
     const metric = chosenMetric();
     const points = data.variants

@@ -44,8 +44,32 @@ def test_the_page_draws_the_bands_and_the_axis_of_the_figure(runs: Path) -> None
             assert point.variant not in limits
         else:
             assert limits[point.variant] == pytest.approx([100 * end for end in ends(point.interval)], rel=1e-4)
+    assert data["aside"][0] == [[]]
     assert data["axis"] == "symlog"
     places = [data["places"][f"p={rate}"] for rate in RATES]
     assert places == sorted(places)
     assert (places[0], places[-1]) == (0, 1)
     assert places[2] - places[1] == pytest.approx((places[3] - places[2]) / 0.69897, rel=1e-4)  # a decade, log10(5)
+
+
+def test_the_page_names_those_whose_band_is_not_around_their_mean(write_sweep: Any) -> None:
+    """p=0.5 lacks the seed that was lucky for all, so it is worse than the reference and yet better on the other."""
+
+    def rows(rate: float, seed: int) -> list[dict[str, Any]]:
+        return [
+            {"case_id": f"c{n}", "dice": 0.4 + 0.04 * n + 0.1 * seed + 0.02 * rate + 0.001 * rate * (n % 3)}
+            for n in range(8)
+        ]
+
+    seeds = {rate: (0,) if rate == 0.5 else (0, 1) for rate in RATES}
+    runs = write_sweep(
+        {f"p={rate}": {seed: rows(rate, seed) for seed in seeds[rate]} for rate in RATES}, reference="p=0.0"
+    )
+    for rate in RATES:
+        for seed in seeds[rate]:
+            row = {"trial_id": f"p={rate}-s{seed}", "config_hash": "0", "method": "m", "seed": seed}
+            write_trial(runs, row | {"status": "finished", "setting.projection.dropout": rate, "setting.seed": seed})
+    data = sensitivity_data(read_report(runs, "toy", cases=False))
+    assert data is not None
+    assert data["aside"][0] == [["p=0.5"]]
+    assert data["bands"][0][0]["p=0.5"][0] > data["levels"][0][0]
