@@ -100,7 +100,9 @@ class SweepState:
     @property
     def best(self) -> tuple[TrialRow, Leader] | None:
         """The best trial so far, of those that can be compared; see `sweeps.status.leader`."""
-        found = leader([row.trial for row in self.rows], [row.planned.search is not None for row in self.rows])
+        planned = [row.planned for row in self.rows]
+        searched, variants = [own.search is not None for own in planned], [own.variant for own in planned]
+        found = leader([row.trial for row in self.rows], searched, variants)
         return None if found is None else (self.rows[found.place], found)
 
     @property

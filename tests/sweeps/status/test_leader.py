@@ -51,3 +51,39 @@ def test_the_first_of_equal_ones_is_the_best() -> None:
     found = leader([_finished("a", 0.5), _finished("b", 0.5)], [False, False])
     assert found is not None
     assert found.place == 0
+
+
+def test_finished_trials_of_a_variant_are_compared_after_equal_steps() -> None:
+    """Two of three have 600 steps; the third one's seed had 900."""
+    trials = [_finished("a", 0.9, 900), _finished("b", 0.5), _finished("c", 0.6)]
+    found = leader(trials, [False] * 3, ["x", "x", "y"])
+    assert found is not None
+    assert (found.place, found.step, found.of) == (2, 600, 2)
+    found = leader([_finished("a", 0.5), _finished("b", 0.4, 900)], [False] * 2, ["x", "x"])
+    assert found is not None
+    assert (found.place, found.step, found.of) == (1, 900, 1), "of two numbers that are as common, the larger one"
+
+
+def test_where_variants_set_their_steps_all_are_compared_and_it_is_said() -> None:
+    trials = [_finished("a", 0.5, 100), _finished("b", 0.4, 100), _finished("c", 0.6, 400)]
+    found = leader(trials, [False] * 3, ["short", "short", "long"])
+    assert found is not None
+    assert found.sentence("c") == "Best of 3 finished after 100 to 400 steps: c, val Dice 60.0 % at step 400"
+
+
+def test_what_is_searched_for_fewer_steps_than_a_confirmed_trial_is_not_compared() -> None:
+    short = TrialState("a", "validated", 100, 100, dice=0.9, dice_split="val")
+    found = leader([short, _finished("b", 0.5, 300)], [True, False], ["search 1", "best"])
+    assert found is not None
+    assert (found.place, found.of) == (1, 1)
+
+
+def test_a_dice_of_nan_is_none() -> None:
+    nan = float("nan")
+    found = leader([_finished("a", nan), _finished("b", 0.5)], [False, False])
+    assert found is not None
+    assert (found.place, found.of) == (1, 1)
+    assert leader([_finished("a", nan)], [False]) is None
+    found = leader([_running("a", (200, nan)), _running("b", (200, 0.3)), _running("c", (200, 0.4))], [False] * 3)
+    assert found is not None
+    assert (found.place, found.of) == (2, 2)
