@@ -128,7 +128,8 @@ def _more(scored: ScoredSweep, text: str, wanted: tuple[int, str], what: str, as
         return Caution(f"{text} {asked.seeds}: {number} in its file {does}.", f"{asked.seeds}: {number}")
     known = [each for each in there if each is not None]
     fresh = [each for each in range(max(known) + 1 + more) if each not in known][:more]
-    listed = str(number) if [*known, *fresh] == list(range(number)) else ",".join(map(str, [*known, *fresh]))
+    wanted_seeds = sorted([*known, *fresh])
+    listed = str(number) if wanted_seeds == list(range(number)) else ",".join(map(str, wanted_seeds))
     option = f"{'--label-splits' if splits else '--seeds'} {listed}"
     trials = round(len(scored.sweep.trial_ids) * more / len(known))
     cost, seconds = count(trials, "more trial"), None

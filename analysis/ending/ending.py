@@ -99,14 +99,18 @@ def _numbers(
     scored: ScoredSweep, reference: Row | None, best: Row | None, found: Finding | None
 ) -> Iterator[Part | None]:
     metric, split = scored.main.metric, scored.split
-    for row, what in ((reference, "reference"), (best, "best")):
-        if row is None or row.mean is None or (row is reference and what == "best"):
+    others = findings(scored.main.means)
+    second, what_second = best, "best"
+    if best is reference and others:
+        nearest = (max if metric.higher_is_better else min)(others, key=lambda one: one.mean)
+        second, what_second, found = _row_of(scored, nearest.variant), "next", nearest
+    for row, what in ((reference, "reference"), (second, what_second)):
+        if row is None or row.mean is None or (row is reference and what != "reference"):
             continue
         on = " ".join(filter(None, (str(row.n), split, "cases")))
         yield Part(f"  {what} {short_name(row)}: {mean_text(row, metric)}; {on}, {_trained(row)}")
     if found is not None:
         yield Part(f"  difference: {difference_text(found, metric)}")
-    others = findings(scored.main.means)
     if best is not None and best.standing is not None:
         known = sum(row.standing is not None for row in scored.main.means)
         left = sum(row.mean is not None for row in scored.main.means) - known
@@ -121,6 +125,10 @@ def _numbers(
     if reference is not None and best is not None and best is not reference:
         yield _other_metrics(scored, best, reference)
     yield _weakest(scored, best)
+
+
+def _row_of(scored: ScoredSweep, variant: str) -> Row:
+    return next(row for row in scored.main.means if row.variant == variant)
 
 
 def _counted(scored: ScoredSweep, others: Sequence[Finding]) -> str:

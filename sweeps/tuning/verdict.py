@@ -133,7 +133,7 @@ class Verdict:
         p += " (two-sided, Holm)" if p else ""
         mean = difference.test.difference
         assert mean is not None
-        apart = f"{points(mean, self.scored.metrics[0])} {self._between(difference.interval)}"
+        apart = f"{points(mean, self.scored.metrics[0])} {self._between(difference.shown_interval)}"
         return f"{apart} on {difference.test.n} {self.scored.split} cases and {count} fresh seed{'s' * (count != 1)}{p}"
 
     def _means(self, metric: Metric) -> str:
