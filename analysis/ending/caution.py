@@ -36,10 +36,12 @@ class Asked:
         slots: trials that run side by side, to say how long more would take; None where that is not known.
         seeds: how more seeds are asked for: `--seeds` of a sweep, `strategy.confirm_seeds` in the file of a search;
             None where they are not this command's to ask, as in a stage of a tuning.
+        timed: whether to say how long more would take; not in files, which are the same however long trials took.
     """
 
     slots: int | None = None
     seeds: Literal["--seeds", "strategy.confirm_seeds"] | None = "--seeds"
+    timed: bool = True
 
 
 def first_caution(scored: ScoredSweep, found: Finding | None, asked: Asked) -> Caution | None:
@@ -134,7 +136,7 @@ def _more(scored: ScoredSweep, text: str, wanted: tuple[int, str], what: str, as
     trials = round(len(scored.sweep.trial_ids) * more / len(known))
     cost, seconds = count(trials, "more trial"), None
     each = scored.trials["seconds"].dropna() if "seconds" in scored.trials else ()
-    if len(each):
+    if asked.timed and len(each):
         together = "" if asked.slots is None else f", {asked.slots} at a time"
         seconds = float(sum(each) / len(each)) * trials / (asked.slots or 1)
         cost += f", about {time_text(seconds)}{together}"

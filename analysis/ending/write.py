@@ -35,10 +35,10 @@ def write_ending(runs: Path, sweep_name: str, asked: Asked = Asked()) -> Ending:
     place = runs / "sweeps" / sweep_name
     if place.is_relative_to(Path.cwd()):
         place = place.relative_to(Path.cwd())
-    ending = ending_of(scored, place, search=search, asked=asked)
-    write_file(file, json.dumps(finite(ending.content), indent=2) + "\n")
-    write_file(file.with_suffix(".md"), ending_markdown(ending))
-    return ending
+    lasting = ending_of(scored, place, search=search, asked=replace(asked, timed=False))
+    write_file(file, json.dumps(finite(lasting.content), indent=2) + "\n")
+    write_file(file.with_suffix(".md"), ending_markdown(lasting))
+    return ending_of(scored, place, search=search, asked=asked)
 
 
 def read_verdict(runs: Path, sweep_name: str) -> dict[str, Any] | None:

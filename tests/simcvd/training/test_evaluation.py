@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from simcvd.config import TrialConfig, apply_settings
@@ -14,11 +15,22 @@ from simcvd.networks.vnet import Segmenter
 from simcvd.training.evaluation import count_cases, evaluate_trial
 
 
-def _trial(folder: Path, config: TrialConfig, channels: int = 1, classes: tuple[str, ...] = ("outer", "inner")) -> Path:
-    """Write what a finished trial leaves, with the first weights that come."""
+def _trial(
+    folder: Path,
+    config: TrialConfig,
+    channels: int = 1,
+    classes: tuple[str, ...] = ("outer", "inner"),
+    favours: tuple[int, float] | None = None,
+) -> Path:
+    """Write what a finished trial leaves, with the first weights that come; it may favour a class everywhere."""
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-    save_student(folder, Segmenter(build_vnet(config, channels, len(classes) + 1)), config, channels, classes)
+    network = build_vnet(config, channels, len(classes) + 1)
+    if favours is not None:
+        assert network.heads.bias is not None
+        with torch.no_grad():
+            network.heads.bias[favours[0]] += favours[1]
+    save_student(folder, Segmenter(network), config, channels, classes)
     return folder
 
 
@@ -54,7 +66,10 @@ def test_a_model_is_scored_and_one_of_one_network_like_its_trial(
 ) -> None:
     sizes = {"data.crop_vox": [16, 16, 16], "inference.stride_vox": [16, 16, 16], "network.width": 3}
     other = apply_settings(config, {"seed": 1} | sizes)
-    trials = [_trial(tmp_path / "first", config), _trial(tmp_path / "second", other)]
+    trials = [
+        _trial(tmp_path / "first", config, favours=(0, 2.0)),
+        _trial(tmp_path / "second", other, favours=(1, 100.0)),
+    ]
     write_model(tmp_path / "one", trials[:1])
     write_model(tmp_path / "both", trials)
 
@@ -66,7 +81,8 @@ def test_a_model_is_scored_and_one_of_one_network_like_its_trial(
     assert repr(one[0]) == repr(alone[0])
     assert [(score.case_id, score.class_name) for score in both[0]] == [("case5", "outer"), ("case5", "inner")]
     np.testing.assert_array_equal(one[1]["case5"], alone[1]["case5"])
-    assert (both[1]["case5"] != alone[1]["case5"]).any()
+    assert (both[1]["case5"] == 1).all()
+    assert (alone[1]["case5"] != 1).any()
 
 
 def test_a_data_set_of_other_classes_than_a_models_is_refused(
@@ -81,7 +97,9 @@ def test_a_model_is_not_scored_on_val_cases_that_a_member_was_trained_on(
     tiny_dataset: Path, config: TrialConfig, tmp_path: Path
 ) -> None:
     seen = apply_settings(config, {"data.train_on_val": True})
-    write_model(tmp_path / "model", [_trial(tmp_path / "first", config), _trial(tmp_path / "second", seen)])
+    write_model(
+        tmp_path / "model", [_trial(tmp_path / "first", config, favours=(0, 2.0)), _trial(tmp_path / "second", seen)]
+    )
     assert evaluate_trial(tmp_path / "model", tiny_dataset, "val", device="cpu") == []
     assert count_cases(tmp_path / "model", tiny_dataset, "val") == 0
     assert count_cases(tmp_path / "model", tiny_dataset, "test") == 2
