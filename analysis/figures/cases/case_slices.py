@@ -27,7 +27,7 @@ class QualitativeCase:
         name: the case's id.
         role: why it is shown: `best`, `median`, `worst`.
         image: `[X, Y, Z]`, any unit.
-        reference: class of each voxel, 0 is background, `[X, Y, Z]`.
+        reference: the label, class of each voxel, 0 is background, `[X, Y, Z]`.
         predictions: the same by variant; a variant without one has an empty panel.
         spacing_mm: size of a voxel along X, Y and Z.
         scores: the case's score by variant, stored unit.
@@ -89,9 +89,9 @@ class Slice:
 
 
 def choose_slice(case: QualitativeCase, plane: str, margin: float = 0.2) -> Slice:
-    """Return the slice with the largest reference area, and the window around all that is outlined in it.
+    """Return the slice with the largest area of the label, and the window around all that is outlined in it.
 
-    Where the reference is empty, the slice with the largest predicted area is taken, else the middle one.
+    Where the label is empty, the slice with the largest predicted area is taken, else the middle one.
 
     Args:
         case: the case.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.comparison.aggregate import Flags, Floats
 
 _FILLED: Final = 0.3
-"""How much of the reference's colour covers the image."""
+"""How much of the label's colour covers the image."""
 _EDGE_PT: Final = 0.7
 _LINE_PT: Final = 0.9
 
@@ -32,7 +32,7 @@ def qualitative_figure(
 ) -> "Figure":
     """Draw a row for each case and plane, a column for each variant.
 
-    Line: the prediction; tinted area: the reference; each class in its colour, the same as in `surface_figure`. Grey
+    Line: the prediction; tinted area: the label; each class in its colour, the same as in `surface_figure`. Grey
     values run from the 1st to the 99th percentile of the slice. The bar gives the scale of a row, the number the case's
     score.
 
@@ -75,9 +75,9 @@ def qualitative_caption(
 ) -> str:
     """Say what the figure shows: cases, slices (counted from 0) and which predictions are empty."""
     parts = [
-        f"Line: prediction; tinted area: reference; {classes_in_words(colours_of(cases, classes), classes)}. "
+        f"Line: prediction; tinted area: label; {classes_in_words(colours_of(cases, classes), classes)}. "
         "Planes are named after the axes of the array, the first runs to the right, the second upwards; no orientation "
-        "in the patient is implied. Slices: those with the largest area of the reference, or, where it is empty, of "
+        "in the patient is implied. Slices: those with the largest area of the label, or, where it is empty, of "
         "the predictions.",
         *([f"Number: {axis_label(metric)} of the case."] if any(case.scores for case in cases) else []),
         *remarks,
@@ -92,7 +92,7 @@ def qualitative_caption(
 
 
 def _legend(colours: Mapping[int, str], classes: Mapping[int, str]) -> list[Any]:
-    """Return what is prediction and what reference, then the classes, where there are several."""
+    """Return what is prediction and what label, then the classes, where there are several."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     from matplotlib.patheffects import withStroke
@@ -101,7 +101,7 @@ def _legend(colours: Mapping[int, str], classes: Mapping[int, str]) -> list[Any]
     edge = [withStroke(linewidth=_LINE_PT + 2 * _EDGE_PT, foreground="black")]
     return [
         Line2D([], [], label="prediction", color=colour, linewidth=_LINE_PT, path_effects=edge),
-        Patch(label="reference", facecolor=colour, alpha=_FILLED, linewidth=0),
+        Patch(label="label", facecolor=colour, alpha=_FILLED, linewidth=0),
         *swatches(colours, classes),
     ]
 

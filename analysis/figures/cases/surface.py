@@ -1,4 +1,4 @@
-"""Surfaces of the reference and of predictions in 3D, beside each other: projected, sorted by depth, shaded.
+"""Surfaces of the label and of predictions in 3D, beside each other: projected, sorted by depth, shaded.
 
 Drawn as flat polygons in mm rather than with matplotlib's 3D axes: parallel projection has one scale everywhere, so a
 bar in mm is right, and faces turned away need not be drawn. Polygons become pixels once, whatever the file's format:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from analysis.comparison.aggregate import Floats
     from analysis.figures.cases.case_slices import Labels
 
-REFERENCE: Final = "Reference"
+LABEL: Final = "Label"
 FINEST_VOXELS: Final = 96
 """Voxels across, beyond which faces would be smaller than the pixels of a panel."""
 _MOST_FINEST: Final = 4
@@ -54,9 +54,9 @@ def surface_figure(
     view_degrees: tuple[float, float] = DIRECTION_DEGREES,
     width_mm: float | None = None,
 ) -> "Figure":
-    """Draw a row for each case: the reference, then each variant's prediction, each class in its colour.
+    """Draw a row for each case: the label, then each variant's prediction, each class in its colour.
 
-    The view is fitted to the reference; what lies beyond it is cut off, as the caption says.
+    The view is fitted to the label; what lies beyond it is cut off, as the caption says.
 
     Args:
         cases: e.g. the best, the median and the worst.
@@ -75,7 +75,7 @@ def surface_figure(
         raise ValueError("expected one or more cases and variants")
     rows: list[Mapping[str, Drawing]] = []
     for case in cases:
-        volumes = {REFERENCE: case.reference} | {n: case.predictions[n] for n in names if n in case.predictions}
+        volumes = {LABEL: case.reference} | {n: case.predictions[n] for n in names if n in case.predictions}
         merged = voxels_merged(case)
         rows.append({name: seen(labels, case.spacing_mm, view_degrees, merged) for name, labels in volumes.items()})
     windows = []
@@ -86,10 +86,10 @@ def surface_figure(
     with style():
         shapes = [[float((high - low)[1] / (high - low)[0])] for low, high in windows]
         sides = [(case.role, case.name) for case in cases]
-        page = Page([REFERENCE, *names], shapes, sides, width_mm, swatches(colours, classes))
+        page = Page([LABEL, *names], shapes, sides, width_mm, swatches(colours, classes))
         for place, (row, (low, high)) in enumerate(zip(rows, windows, strict=True)):
             panels = page.row(place)
-            for axes, name in zip(panels, (REFERENCE, *names), strict=True):
+            for axes, name in zip(panels, (LABEL, *names), strict=True):
                 axes.set_xlim(low[0], high[0])
                 axes.set_ylim(low[1], high[1])
                 if name not in row or not len(row[name].polygons):
@@ -110,10 +110,10 @@ def surface_caption(
 ) -> str:
     """Say what the figure shows, and what of predictions lies out of view."""
     text = (
-        f"Surfaces of {', '.join(case.title for case in cases)}: the reference, then predictions; "
+        f"Surfaces of {', '.join(case.title for case in cases)}: the label, then predictions; "
         f"{classes_in_words(colours_of(cases, classes), classes)}. Parallel projection, azimuth {view_degrees[0]:g} "
         f"and elevation {view_degrees[1]:g} degrees in the array's axes, the third upwards. Steps of the voxel grid "
-        "are smoothed by less than half a voxel. The view is fitted to the reference."
+        "are smoothed by less than half a voxel. The view is fitted to the label."
     )
     merged = sorted({voxels_merged(case) for case in cases})
     coarse = [f"Blocks of {n} x {n} x {n} voxels are drawn as one." for n in merged if n > 1]

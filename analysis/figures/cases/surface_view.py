@@ -1,4 +1,4 @@
-"""Where surfaces are seen from, and how much of a case is in view: the reference fills it, strays do not shrink it."""
+"""Where surfaces are seen from, and how much of a case is in view: the label fills it, strays do not shrink it."""
 
 import math
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ def eye_at(view_degrees: tuple[float, float] = DIRECTION_DEGREES) -> Eye:
 
 
 def body(case: QualitativeCase) -> "npt.NDArray[np.bool_]":
-    """Return what a view is fitted to: the reference, or, where it is empty, each prediction's largest part."""
+    """Return what a view is fitted to: the label, or, where it is empty, each prediction's largest part."""
     import numpy as np
 
     if (case.reference > 0).any():

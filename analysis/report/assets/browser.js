@@ -40,7 +40,7 @@ function startBrowser() {
       make('label', {}, 'Show ', mode),
       make('span', { class: 'toggles' },
         toggle('predictionOn', 'prediction', several.map((_, place) => swatch(classColour(place + 1)))),
-        toggle('referenceOn', 'reference', [swatch(referenceColour)]))),
+        toggle('referenceOn', 'label', [swatch(referenceColour)]))),
     view.legend,
     make('div', { class: 'slider' }, view.slider, view.output),
     view.holder,
@@ -101,7 +101,7 @@ function enlarge(variant) {
   repaint();
 }
 
-/** Look at another plane, at the slice that holds most of the reference. */
+/** Look at another plane, at the slice that holds most of the label. */
 function turn(plane) {
   look.plane = plane;
   if (!view.opened) return;
@@ -142,11 +142,11 @@ function repaint() {
 }
 
 function legendText() {
-  if (look.mode === 'errors') return 'Red: predicted, but another class in the reference. Blue: missed.';
+  if (look.mode === 'errors') return 'Red: predicted, but another class in the label. Blue: missed.';
   const names = data.classes.slice(1);
   const colours = ['orange', 'violet', 'green', 'yellow', 'pink', 'turquoise'];
   const classes = names.map((name, place) => `${name} ${colours[place % colours.length]}`).join(', ');
-  return `Reference blue; prediction ${names.length ? classes : 'orange'}. Wheel, arrow keys or a sideways swipe scroll; a click enlarges.`;
+  return `Label blue; prediction ${names.length ? classes : 'orange'}. Wheel, arrow keys or a sideways swipe scroll; a click enlarges.`;
 }
 
 function startScrolling(holder) {

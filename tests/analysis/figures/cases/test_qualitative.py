@@ -100,10 +100,10 @@ def test_a_class_has_one_colour_and_is_named_where_there_are_several() -> None:
     (axes,) = figure.axes
     assert colours(axes, filled=True) == colours(axes, filled=False) == [ORANGE, SKY]
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["prediction", "reference", "left", "right"]
+    assert [text.get_text() for text in legend.get_texts()] == ["prediction", "label", "left", "right"]
     assert "left in amber, right in light blue" in qualitative_caption([case], classes=classes)
     (alone,) = qualitative_figure([a_case()], classes={1: "left"}).legends
-    assert [text.get_text() for text in alone.get_texts()] == ["prediction", "reference"]
+    assert [text.get_text() for text in alone.get_texts()] == ["prediction", "label"]
 
 
 def test_rows_columns_scores_and_missing_predictions() -> None:
@@ -140,4 +140,4 @@ def test_nothing_to_show_is_refused() -> None:
 
 def test_texts_of_a_narrow_figure_do_not_touch(check_texts: Callable[[Figure], list[str]]) -> None:
     figure = qualitative_figure([a_case(("a_$x$",), role) for role in ("best", "median", "worst")])
-    assert {"a_$x$", "prediction", "reference", "87.3"} <= set(check_texts(figure))
+    assert {"a_$x$", "prediction", "label", "87.3"} <= set(check_texts(figure))

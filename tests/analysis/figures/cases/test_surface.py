@@ -49,7 +49,7 @@ def test_panels_show_reference_and_predictions_at_one_scale(check_texts: Callabl
     figure = surface_figure(cases)
     assert len(figure.axes) == 2 * 3
     texts = check_texts(figure)
-    assert {"Reference", "a_$x$", "empty", "no prediction"} <= set(texts)
+    assert {"Label", "a_$x$", "empty", "no prediction"} <= set(texts)
     for row in (figure.axes[:3], figure.axes[3:]):
         assert len({(axes.get_xlim(), axes.get_ylim()) for axes in row}) == 1
         box_ = row[0].get_position()
