@@ -19,7 +19,7 @@ from scipy.stats import ttest_rel
 
 from analysis.runs.records import write_cases, write_trial
 from analysis.tables import overview, render_markdown
-from simcvd.metrics.names import METRICS, OVERLAPS, SURFACE_DICES
+from simcvd.metrics.names import METRICS
 
 SHOWN = ("dice", "jaccard", "hd95_vox", "asd_vox")
 SETTINGS = 80
@@ -79,10 +79,9 @@ def read_in_a_loop(runs: Path, sweep: str) -> dict[tuple[str, str], tuple[float,
     found = {}
     for metric in SHOWN:
         wide = per_case[metric].unstack("variant")
-        side = "less" if metric in (*OVERLAPS, *SURFACE_DICES) else "greater"
         for name in wide:
             base = wide[content["reference"]]
-            p = np.nan if name == content["reference"] else ttest_rel(wide[name], base, alternative=side).pvalue
+            p = np.nan if name == content["reference"] else ttest_rel(wide[name], base).pvalue
             found[metric, str(name)] = (float(wide[name].mean()), float(p))
     return found
 
