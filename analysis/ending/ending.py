@@ -76,7 +76,7 @@ def ending_of(
     caution = first_caution(scored, watched, asked)
     parts = [Part(answer.sentence)]
     if search is not None:
-        parts += [Part(line, rank) for line, rank in zip(search.sentences(), (2, 6, 1, 5, 1), strict=False)]
+        parts += [Part(line, rank) for line, rank in zip(search.sentences(), (2, 6, 1, 5, 0), strict=False)]
     parts += [part for part in _numbers(scored, reference, best, found) if part is not None]
     if caution is not None:
         parts.append(Part(f"Caution: {caution.text}"))

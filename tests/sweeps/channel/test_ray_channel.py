@@ -51,6 +51,8 @@ def test_what_trials_on_any_node_say_is_the_command_s_at_once_and_the_other_way_
 
         own.request_stop(StopReason.asked)
         channel.request_stop(StopReason.gpus_failed)
+        # The killed process may have given the last answer above; until there is another one, there is none.
+        wait(lambda: channel.stop_reason() is not None)
         assert channel.stop_reason() is StopReason.asked
 
 
