@@ -38,6 +38,10 @@ class Metric:
         """The unit as headings write it; nothing where there is none."""
         return f"[{self.unit}]" if self.unit else ""
 
+    def gain(self, difference: float) -> float:
+        """Return a difference turned so that above 0 is better."""
+        return difference if self.higher_is_better else -difference
+
     @property
     def difference_unit(self) -> str:
         """What differences are counted in: of percentages it is points."""

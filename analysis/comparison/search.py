@@ -63,7 +63,7 @@ class SearchResult:
         found = finding(BEST_ROW, self.test)
         if found is None:
             return None
-        if self._toward(found.mean) <= 0:
+        if self.metric.gain(found.mean) <= 0:
             return "vanished"
         return "holds" if found.holds else "open"
 
@@ -129,9 +129,6 @@ class SearchResult:
             f"On {seeds} the best settings reach {reached} on test cases against the "
             f"base's own{left}{p}. {verdicts[self.verdict or 'open']}"
         ]
-
-    def _toward(self, value: float) -> float:
-        return value if self.metric.higher_is_better else -value
 
     def _score(self, value: float) -> str:
         return f"{self.metric.scale * value:.{self.metric.digits}f} {self.metric.unit}".strip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.comparison.learned import cut
-from analysis.comparison.metric import points
+from analysis.comparison.metric import Metric, points
 from analysis.comparison.row import Row
 from analysis.comparison.scored_sweep import ScoredSweep
 from analysis.comparison.verdict import Finding, finding, findings, one_training
@@ -37,8 +37,7 @@ def answer_of(scored: ScoredSweep) -> Answer:
     """
     metric, rows = scored.main.metric, scored.main.means
     reference = next((row for row in rows if row.is_reference), None)
-    higher = metric.higher_is_better
-    leader = best_row([row for row in rows if row.mean is not None], higher)
+    leader = best_row([row for row in rows if row.mean is not None], metric.higher_is_better)
     if scored.stop is not None:
         return Answer("stop", leader, scored.stop)
     if leader is None:
@@ -46,18 +45,17 @@ def answer_of(scored: ScoredSweep) -> Answer:
     found = findings(rows)
     if reference is None or not found:
         return Answer("nothing compared", leader, _not_compared(scored, leader))
-    sign = 1 if higher else -1
-    ahead = max(found, key=lambda one: sign * one.mean)
+    ahead = max(found, key=lambda one: metric.gain(one.mean))
     # A higher mean may rest on other cases and seeds than the reference has; differences are of the same ones.
-    best = next(row for row in rows if row.variant == ahead.variant) if sign * ahead.mean > 0 else reference
+    best = next(row for row in rows if row.variant == ahead.variant) if metric.gain(ahead.mean) > 0 else reference
     missing = len(rows) - 1 - len(found)
     left = f" {count(missing, 'variant').capitalize()} can't be compared." if missing else ""
     if all(one_training(one.difference.replicates) for one in found):
         text = f"Not settled, because of one seed: {_leads(scored, best, leader, reference)}.{left}"
         return Answer("one seed", best, text)
-    better = [one for one in found if is_shown(one) and sign * one.mean > 0]
+    better = [one for one in found if is_shown(one) and metric.gain(one.mean) > 0]
     if better:
-        champion = max(better, key=lambda one: sign * one.mean)
+        champion = max(better, key=lambda one: metric.gain(one.mean))
         row = next(row for row in rows if row.variant == champion.variant)
         gain = points(abs(champion.mean), metric).lstrip("+")
         text = f"Better: {short_name(row)} beats the reference {short_name(reference)} by {gain}."
@@ -75,7 +73,7 @@ def answer_of(scored: ScoredSweep) -> Answer:
         else:
             text = f"Undecided: {leads}, but other cases or {ahead.difference.chance} could undo it."
         return Answer("undecided", best, text + left)
-    return Answer(*_of_best_reference(found, reference, left, sign))
+    return Answer(*_of_best_reference(found, reference, left, metric))
 
 
 def is_shown(found: Finding) -> bool:
@@ -100,10 +98,10 @@ def _not_compared(scored: ScoredSweep, leader: Row) -> str:
     return f"Nothing is compared: {why}. {short_name(leader)} has the {superlative(scored.main.metric)} mean."
 
 
-def _of_best_reference(found: Sequence[Finding], reference: Row, left: str, sign: int) -> tuple[Word, Row, str]:
+def _of_best_reference(found: Sequence[Finding], reference: Row, left: str, metric: Metric) -> tuple[Word, Row, str]:
     """Say what is shown where no variant is ahead of the reference."""
     base = short_name(reference)
-    worse = [one for one in found if is_shown(one) and sign * one.mean < 0]
+    worse = [one for one in found if is_shown(one) and metric.gain(one.mean) < 0]
     if len(worse) == len(found):
         others = "the other variant is" if len(found) == 1 else f"all {count(len(found), 'other variant')} are"
         others = others if not left else f"{count(len(found), 'compared variant')} {'is' if len(found) == 1 else 'are'}"

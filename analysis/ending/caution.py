@@ -79,7 +79,7 @@ def _cautions(scored: ScoredSweep, found: Finding | None, asked: Asked) -> Itera
         yield from _of_predictions(scored)
         return
     replicates, what = found.difference.replicates, found.difference.chance
-    one_sided_gain = scored.sides == "one-sided" and found.mean * (1 if scored.main.metric.higher_is_better else -1) > 0
+    one_sided_gain = scored.sides == "one-sided" and scored.main.metric.gain(found.mean) > 0
     if one_training(replicates):
         text = "With one seed a difference may be the luck of one training, however small its p."
         yield _more(scored, text, (ENOUGH_SEEDS, "tells"), what, asked)

@@ -102,7 +102,7 @@ def _numbers(
     others = findings(scored.main.means)
     second, what_second = best, "best"
     if best is reference and others:
-        nearest = (max if metric.higher_is_better else min)(others, key=lambda one: one.mean)
+        nearest = max(others, key=lambda one: metric.gain(one.mean))
         second, what_second, found = _row_of(scored, nearest.variant), "next", nearest
     for row, what in ((reference, "reference"), (second, what_second)):
         if row is None or row.mean is None or (row is reference and what != "reference"):
@@ -132,10 +132,10 @@ def _row_of(scored: ScoredSweep, variant: str) -> Row:
 
 
 def _counted(scored: ScoredSweep, others: Sequence[Finding]) -> str:
-    sign = 1 if scored.main.metric.higher_is_better else -1
+    gain = scored.main.metric.gain
     chance = sorted({one.difference.chance for one in others if one.difference.over_seeds}, reverse=True)
     over = f" over cases and {' or '.join(chance)}" if chance else " over cases"
-    better, worse = (sum(is_shown(one) and side * sign * one.mean > 0 for one in others) for side in (1, -1))
+    better, worse = (sum(is_shown(one) and side * gain(one.mean) > 0 for one in others) for side in (1, -1))
     return f"Against the reference{over}: {better} better, {worse} worse, {len(others) - better - worse} undecided"
 
 

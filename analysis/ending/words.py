@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from analysis.comparison.metric import Metric, points, shown
+from analysis.comparison.metric import Metric, points, shown, shown_p
 from analysis.comparison.row import Row
 from analysis.comparison.verdict import Finding
 
@@ -23,7 +23,8 @@ def count(number: int, what: str) -> str:
 
 def p_text(p: float) -> str:
     """Return `p = 0.012`, or the bound that it lies beyond."""
-    return "p < 0.001" if p < 0.001 else "p > 0.999" if p > 0.999 else f"p = {p:.3f}"
+    text = shown_p(p)
+    return f"p {text[0]} {text[1:]}" if text[0] in "<>" else f"p = {text}"
 
 
 def difference_text(finding: Finding, metric: Metric) -> str:

@@ -18,7 +18,7 @@ from analysis.comparison.verdict import (
     wide_intervals,
 )
 from analysis.ending.answer import Word, answer_of, best_row
-from analysis.ending.words import count, difference_text, mean_text
+from analysis.ending.words import count, difference_text, mean_text, superlative
 from analysis.runs.replicate import chances
 
 Tone = Literal["plain", "better", "worse", "open", "caution"]
@@ -104,7 +104,7 @@ def _means(scored: ScoredSweep, rows: Sequence[Row]) -> Iterator[str]:
             yield f"No other variant has a {_better(metric)} mean."
             return
         on = ""
-    has = "has" if len(rows) == 1 else f"has the {_better(metric, most=True)} mean,"
+    has = "has" if len(rows) == 1 else f"has the {superlative(metric)} mean,"
     yield f"{best.variant} {has} {mean_text(best, metric)}{on and ' '}{on}."
 
 
@@ -210,9 +210,8 @@ def _lost(rows: Sequence[Row]) -> Iterator[Paragraph]:
         )
 
 
-def _better(metric: Metric, most: bool = False) -> str:
-    word = "high" if metric.higher_is_better else "low"
-    return f"{word}{'est' if most else 'er'}"
+def _better(metric: Metric) -> str:
+    return "higher" if metric.higher_is_better else "lower"
 
 
 def _some(kept: int, of: int) -> str:

@@ -146,7 +146,7 @@ class Verdict:
         return None if row is None else finding(variant, row.difference)
 
     def _toward(self, value: float) -> float:
-        return value if self.scored.metrics[0].higher_is_better else -value
+        return self.scored.metrics[0].gain(value)
 
     def _between(self, interval: Interval) -> str:
         metric = self.scored.metrics[0]
