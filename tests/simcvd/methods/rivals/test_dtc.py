@@ -11,8 +11,8 @@ from scipy.special import expit, softmax
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
-from simcvd.methods.dtc import DTC
 from simcvd.methods.registry import create
+from simcvd.methods.rivals.dtc import DTC
 from simcvd.networks.vnet import Features
 
 MakeConfig = Callable[..., TrialConfig]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
-from simcvd.methods.ua_mt import UAMT
+from simcvd.methods.rivals.ua_mt import UAMT
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

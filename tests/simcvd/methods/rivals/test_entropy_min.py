@@ -8,7 +8,7 @@ from scipy import special, stats
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
-from simcvd.methods.entropy_min import EntropyMin
+from simcvd.methods.rivals.entropy_min import EntropyMin
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

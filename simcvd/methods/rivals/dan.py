@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
-from simcvd.methods.adversary import adam, adversarial_terms
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
+from simcvd.methods.rivals.adversary import adam, adversarial_terms
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
 from simcvd.networks.discriminator import build_discriminator
@@ -24,7 +24,7 @@ class DAN(Method):
     D sees the image x and the class probabilities p. Weight: `dan.adversarial`, ramped up; with 0 there is no
     discriminator and no unlabelled crop is read. Gaps: the paper's networks are 2D; the V-Net, the discriminator, its
     optimiser, the weight and its ramp are those of the field's public 3D code. Both networks step at once
-    (`simcvd.methods.adversary`).
+    (`simcvd.methods.rivals.adversary`).
 
     Attributes:
         diagnostics: the discriminator's accuracy on labelled and on unlabelled crops in the last call of `terms`.

@@ -6,7 +6,7 @@ import torch
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
-from simcvd.methods.supervised import Supervised
+from simcvd.methods.rivals.supervised import Supervised
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

@@ -13,8 +13,8 @@ from simcvd.config.types import HALVING
 from simcvd.draws import Draws
 from simcvd.errors import UserError
 from simcvd.methods.base import Batch, Method, Term
-from simcvd.methods.chaitanya import Chaitanya, Stages
-from simcvd.methods.supervised import Supervised
+from simcvd.methods.rivals.chaitanya import Chaitanya, Stages
+from simcvd.methods.rivals.supervised import Supervised
 from simcvd.training.checkpoint import CheckpointWriter, Progress, load_checkpoint
 
 MakeConfig = Callable[..., TrialConfig]
@@ -150,7 +150,7 @@ def test_places_of_slices_are_those_of_the_enlarged_part(
         found.append(partition)
         return first.sum()
 
-    monkeypatch.setattr("simcvd.methods.chaitanya.position_contrast", contrast)
+    monkeypatch.setattr("simcvd.methods.rivals.chaitanya.position_contrast", contrast)
     _terms(method, batch, GLOBAL[0])
     middles = seen[0].mean((1, 2, 3, 4))
     torch.testing.assert_close(middles[:4], middles[4:])

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
-from simcvd.methods.cps import CPS
-from simcvd.methods.supervised import Supervised
+from simcvd.methods.rivals.cps import CPS
+from simcvd.methods.rivals.supervised import Supervised
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

@@ -12,7 +12,7 @@ from torch import Tensor
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
-from simcvd.methods.ict import ICT, beta_draws, partners
+from simcvd.methods.rivals.ict import ICT, beta_draws, partners
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]
@@ -38,7 +38,7 @@ def test_consistency_of_two_mixed_crops_worked_by_hand(
     Targets: 0.25 x 0.2 + 0.75 x 0.6 = 0.5 and 0.9 x 0.6 + 0.1 x 0.2 = 0.56.
     The student says 0.3 and 0.66: (0.2^2 + 0.1^2) / 2 = 0.025.
     """
-    monkeypatch.setattr("simcvd.methods.ict.beta_draws", lambda *_: torch.tensor([0.25, 0.9]))
+    monkeypatch.setattr("simcvd.methods.rivals.ict.beta_draws", lambda *_: torch.tensor([0.25, 0.9]))
     batch = tiny_crops(1, 2, 1)
     batch = replace(batch, image_unlabeled=torch.tensor([4.0, 8.0]).view(2, 1, 1, 1, 1))
     method = ICT(make_config(), 1, 2)

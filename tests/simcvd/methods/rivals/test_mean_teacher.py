@@ -7,7 +7,7 @@ import torch
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
-from simcvd.methods.mean_teacher import MeanTeacher
+from simcvd.methods.rivals.mean_teacher import MeanTeacher
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

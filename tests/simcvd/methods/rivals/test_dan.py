@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
-from simcvd.methods.dan import DAN
+from simcvd.methods.rivals.dan import DAN
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

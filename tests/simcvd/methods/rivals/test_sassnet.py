@@ -10,7 +10,7 @@ from scipy.special import log_softmax
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
-from simcvd.methods.sassnet import SASSNet
+from simcvd.methods.rivals.sassnet import SASSNet
 from simcvd.networks.vnet import Features
 
 MakeConfig = Callable[..., TrialConfig]

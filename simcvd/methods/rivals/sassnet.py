@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
-from simcvd.methods.adversary import adam, adversarial_terms
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
+from simcvd.methods.rivals.adversary import adam, adversarial_terms
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
 from simcvd.networks.discriminator import build_discriminator
@@ -24,7 +24,7 @@ class SASSNet(Method):
     D sees the image x and the predicted signed distance maps d, all classes' maps together (gap: the paper has one
     class). Weights: a = `sassnet.sdm` and w = `sassnet.adversarial`, ramped up; with w = 0 there is no discriminator
     and no unlabelled crop is read. Gaps: L_seg is that of all methods, half cross-entropy and half Dice, where the
-    public code has Dice alone; both networks step at once (`simcvd.methods.adversary`).
+    public code has Dice alone; both networks step at once (`simcvd.methods.rivals.adversary`).
 
     Attributes:
         diagnostics: of the last call of `terms`: the SDM's error beside the best constant's, and the discriminator's
