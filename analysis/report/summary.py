@@ -190,7 +190,7 @@ def _other_metrics(scored: ScoredSweep) -> Iterator[Paragraph]:
         better, worse = (up, down) if other.metric.higher_is_better else (down, up)
         items.append((other.metric.heading, f"{better} better, {worse} worse, {len(found) - up - down} open"))
     if items:
-        yield Paragraph("plain", "The same comparison in the other metrics, each a family of its own:", tuple(items))
+        yield Paragraph("plain", "The same comparison in the other metrics, each adjusted by itself:", tuple(items))
 
 
 def _lost(rows: Sequence[Row]) -> Iterator[Paragraph]:

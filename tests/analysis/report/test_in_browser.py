@@ -193,6 +193,8 @@ def test_a_phone_scrolls_no_page_sideways_and_cuts_no_figure(open_report):
     page.wait_for_selector(".panel canvas")
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
+    tops = [panel.bounding_box()["y"] for panel in page.locator(".panel canvas").all()[:2]]
+    assert tops[0] == tops[1]  # though one name is longer
     outside = page.evaluate(
         """() => [...document.querySelectorAll('svg text, h1, h2, p, button, select, canvas')]
           .filter(one => !one.closest('.wide, nav') && one.getClientRects().length)
@@ -217,9 +219,17 @@ def test_wide_tables_say_that_they_scroll_and_which_side_is_hidden(open_report):
     assert frame.locator(".sideways").inner_text().startswith("Wider than the page")
     assert "more-right" in frame.get_attribute("class")
     assert "more-left" not in frame.get_attribute("class")
+    right = "one => one.getBoundingClientRect().right"
+    below = "one => one.getBoundingClientRect().bottom"
+    assert frame.locator(".shade").evaluate(below) <= box.locator("table").evaluate(below) + 1  # not over the notes
     box.evaluate("box => { box.scrollLeft = box.scrollWidth; }")
     sync_api.expect(frame).to_have_class(re.compile("more-left"))
     assert "more-right" not in frame.get_attribute("class")
+    # Names of variants and headings of groups stay in sight.
+    for name in box.locator("tbody th:visible, tbody th[scope=rowgroup] span:visible").all():
+        assert name.evaluate(right) > box.evaluate("one => one.getBoundingClientRect().left")
+    assert box.locator("th[scope=rowgroup] span:visible").first.inner_text() == "mean"
+    assert box.locator("th[scope=rowgroup] span:visible").first.bounding_box()["x"] >= box.bounding_box()["x"]
     assert not open_report(width=1900).locator("#scores .sideways").is_visible()
 
 
