@@ -1,27 +1,84 @@
 """Settings of the rival methods, one section a method, named as the method is; a trial reads its own section only."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from simcvd.config.types import Fraction, Settings, Weight
 
 RAMP_UP = "Fraction of all steps after which the weight is full; it rises as exp(-5 (1 - t / t_max)^2)."
+_CONSTANT = "0: full from the first step."
+
+NoisyNetworks = Literal["both", "teacher"]
+_NOISE_ON = (
+    "Networks that see the unlabelled crops under the noise of `noise`: both, or the teacher alone as in the public "
+    "code."
+)
+_DISCRIMINATOR_AFTER = (
+    "The discriminator learns after the segmenting network's step, from outputs computed anew in eval mode, as in the "
+    "public code: one more forward pass; false: at once, from the same outputs. Gap."
+)
 
 
 class MethodSettings(Settings):
-    """Base of the sections that one method alone reads; a trial of another method is the same whatever they say."""
+    """Base of the sections that one method alone reads; a trial of another method is the same whatever they say.
+
+    Attributes:
+        BEFORE: settings that came later, each with the value that says what trials without it did; where it has this
+            value it is no part of a trial's identity.
+    """
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {}
+
+    def unread(self) -> set[str]:
+        """Return the later settings that are as all trials before them were."""
+        return {name for name, value in self.BEFORE.items() if getattr(self, name) == value}
 
 
-class MeanTeacherConfig(MethodSettings):
+class SegmentationSettings(MethodSettings):
+    """What L_seg of the labelled crops is, in the sections of methods whose public codes differ in it."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {"cross_entropy_part": 0.5, "dice_of": "foreground"}
+
+    cross_entropy_part: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.5,
+        description="Part of L_seg that is the cross-entropy, the rest is the soft Dice loss: half of each in Eq. 1 "
+        "and in most public codes, 0 in those of DTC and SASSNet.",
+    )
+    dice_of: Literal["foreground", "all"] = Field(
+        "foreground",
+        description="Classes whose soft Dice is averaged: foreground as in the public codes of UA-MT, DTC and SASSNet; "
+        "all, the background too, as in SSL4MIS.",
+    )
+
+
+class SupervisedConfig(SegmentationSettings):
+    """Supervised training (V-Net: Milletari et al., 3DV 2016, arXiv 1606.04797)."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {**SegmentationSettings.BEFORE, "whole_batch": False}
+
+    whole_batch: bool = Field(
+        True,
+        description="Labelled crops fill the places of unlabelled ones, batch_labeled + batch_unlabeled a step, as the "
+        "paper's batch of 4 and the public code of UA-MT have it; false: batch_labeled alone.",
+    )
+
+
+class MeanTeacherConfig(SegmentationSettings):
     """Mean teacher (Tarvainen and Valpola, NeurIPS 2017, arXiv 1703.01780)."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {**SegmentationSettings.BEFORE, "noise_on": "both"}
 
     consistency: Weight = Field(0.1, description="Full weight of the consistency with the teacher.")
     ramp_up_fraction: Fraction = Field(1.0, description=RAMP_UP)
+    noise_on: NoisyNetworks = Field("both", description=_NOISE_ON)
 
 
-class UAMTConfig(MethodSettings):
+class UAMTConfig(SegmentationSettings):
     """Uncertainty-aware mean teacher (Yu et al., MICCAI 2019, arXiv 1907.07034, sec. 2.2)."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {**SegmentationSettings.BEFORE, "noise_on": "both"}
 
     consistency: Weight = Field(0.1, description="Full weight of the consistency on voxels the teacher is sure of.")
     ramp_up_fraction: Fraction = Field(1.0, description=f"{RAMP_UP} The threshold rises with it.")
@@ -31,32 +88,54 @@ class UAMTConfig(MethodSettings):
     first_threshold: Annotated[float, Field(ge=0, le=1)] = Field(
         0.75, description="Threshold of the uncertainty at the start, in parts of ln C (3/4 of ln 2); it rises to 1."
     )
+    noise_on: NoisyNetworks = Field("both", description=_NOISE_ON)
 
 
-class EntropyMinConfig(MethodSettings):
+class EntropyMinConfig(SegmentationSettings):
     """Entropy minimisation (Vu et al., CVPR 2019, arXiv 1811.12833, sec. 3.1)."""
 
+    BEFORE: ClassVar[Mapping[str, Any]] = {
+        **SegmentationSettings.BEFORE,
+        "ramp_up_fraction": 0.0,
+        "entropy_of": "unlabeled",
+    }
+
     entropy: Weight = Field(
-        0.001, description="Weight of the unlabelled predictions' entropy, in parts of ln C; constant."
+        0.1,
+        description="Full weight of the predictions' entropy, in parts of ln C: the field's value for 3D segmentation "
+        "(SSL4MIS). Gap: the paper has 0.001, with an encoder from ImageNet, which is 0.04 % of the gradient here.",
+    )
+    ramp_up_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0, description=f"{RAMP_UP} {_CONSTANT} The paper's weight is constant, SSL4MIS's rises."
+    )
+    entropy_of: Literal["all", "unlabeled"] = Field(
+        "all", description="Crops whose predictions' entropy is lowered: all as in SSL4MIS, unlabeled as in the paper."
     )
 
 
-class CPSConfig(MethodSettings):
+class CPSConfig(SegmentationSettings):
     """Cross pseudo supervision (Chen et al., CVPR 2021, arXiv 2106.01226, sec. 3)."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {**SegmentationSettings.BEFORE, "cross_on": "all"}
 
     cross: Weight = Field(
         1.5,
         description="Full weight of the cross-entropy with the other network's hard labels, on labelled plus "
         "unlabelled crops. 1.5 on PASCAL VOC, 6 on Cityscapes; gap for scans.",
     )
-    ramp_up_fraction: Fraction = Field(
+    ramp_up_fraction: Annotated[float, Field(ge=0, le=1)] = Field(
         1.0,
-        description=f"{RAMP_UP} Gap: the paper's weight is constant, with encoders from ImageNet; from scratch that "
-        "collapsed.",
+        description=f"{RAMP_UP} {_CONSTANT} Gap: the paper's weight is constant, with encoders from ImageNet; from "
+        "scratch that collapsed.",
+    )
+    cross_on: Literal["all", "unlabeled"] = Field(
+        "all",
+        description="Crops that each network learns on from the other: all, the sum of the means of labelled and "
+        "unlabelled ones, as in the paper; unlabeled as in SSL4MIS.",
     )
 
 
-class ICTConfig(MethodSettings):
+class ICTConfig(SegmentationSettings):
     """Interpolation consistency training (Verma et al., IJCAI 2019, arXiv 1903.03825, Algorithm 1)."""
 
     consistency: Weight = Field(
@@ -72,8 +151,10 @@ class ICTConfig(MethodSettings):
     )
 
 
-class DANConfig(MethodSettings):
+class DANConfig(SegmentationSettings):
     """Deep adversarial network (Zhang et al., MICCAI 2017, doi 10.1007/978-3-319-66179-7_47)."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {**SegmentationSettings.BEFORE, "discriminator_after": False}
 
     adversarial: Weight = Field(
         0.1,
@@ -86,10 +167,13 @@ class DANConfig(MethodSettings):
     discriminator_width: Annotated[int, Field(ge=1)] = Field(
         64, description="Channels of the discriminator's first level, as in the field's public 3D code. Gap."
     )
+    discriminator_after: bool = Field(False, description=_DISCRIMINATOR_AFTER)
 
 
-class SASSNetConfig(MethodSettings):
+class SASSNetConfig(SegmentationSettings):
     """Shape-aware semi-supervised network (Li, Zhang, He, MICCAI 2020, arXiv 2007.10732)."""
+
+    BEFORE: ClassVar[Mapping[str, Any]] = {**SegmentationSettings.BEFORE, "discriminator_after": False}
 
     sdm: Weight = Field(0.3, description="Weight of the labelled crops' SDM error (public code).")
     adversarial: Weight = Field(
@@ -104,9 +188,10 @@ class SASSNetConfig(MethodSettings):
     discriminator_width: Annotated[int, Field(ge=1)] = Field(
         64, description="Channels of the discriminator's first level (public code)."
     )
+    discriminator_after: bool = Field(False, description=_DISCRIMINATOR_AFTER)
 
 
-class DTCConfig(MethodSettings):
+class DTCConfig(SegmentationSettings):
     """Dual-task consistency (Luo et al., AAAI 2021, arXiv 2009.04448)."""
 
     sdm: Weight = Field(0.3, description="Weight of the labelled crops' SDM error (public code).")

@@ -20,6 +20,7 @@ from simcvd.config.methods import (
     MeanTeacherConfig,
     MethodSettings,
     SASSNetConfig,
+    SupervisedConfig,
     UAMTConfig,
 )
 from simcvd.config.types import HALVING, Fold, Fraction, Rate, Seed, Settings, Strides, Vox3, Weight
@@ -176,6 +177,24 @@ class SDMConfig(Settings):
         "case",
         description="Computed once over the whole case, or anew on each crop as the field's public code does. Gap.",
     )
+    absent: Literal["outside", "zero"] = Field(
+        "outside",
+        description="Map of a class that is not there: +1 everywhere, since all of it is outside; zero as in the "
+        "public code of DTC and SASSNet, for maps of crops (`sdm.scope=patch`). Gap.",
+    )
+
+    @model_validator(mode="after")
+    def _zero_on_crops_alone(self) -> "SDMConfig":
+        if self.absent == "zero" and self.scope == "case":
+            raise ValueError(
+                "sdm.absent is zero with sdm.scope=case, expected outside, or sdm.scope=patch: maps of whole cases are "
+                "made with the data set"
+            )
+        return self
+
+    def unread(self) -> set[str]:
+        """Return how absent classes are treated where it is as all trials before the setting had it."""
+        return {"absent"} if self.absent == "outside" else set()
 
 
 class InferenceConfig(Settings):
@@ -201,6 +220,7 @@ class TrialConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     sdm: SDMConfig = SDMConfig()
     inference: InferenceConfig = InferenceConfig()
+    supervised: SupervisedConfig = SupervisedConfig()
     mean_teacher: MeanTeacherConfig = MeanTeacherConfig()
     ua_mt: UAMTConfig = UAMTConfig()
     entropy_min: EntropyMinConfig = EntropyMinConfig()
@@ -226,8 +246,15 @@ class TrialConfig(Settings):
         return self
 
     def unread(self) -> set[str]:
-        """Return the sections of other methods."""
-        return {name for name, value in self if isinstance(value, MethodSettings) and name != self.method}
+        """Return the sections of other methods, and those of which nothing is read."""
+        nothing = {n for n, v in self if isinstance(v, Settings) and v.unread() == set(type(v).model_fields)}
+        return nothing | {n for n, v in self if isinstance(v, MethodSettings) and n != self.method}
+
+    @property
+    def labeled_crops(self) -> int:
+        """Labelled crops a step, over all workers."""
+        whole = self.method == "supervised" and self.supervised.whole_batch
+        return self.training.batch_labeled + (self.training.batch_unlabeled if whole else 0)
 
     @property
     def ema_decay(self) -> float:

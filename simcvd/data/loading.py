@@ -68,7 +68,7 @@ class CropLoader:
             # Each thread has a current device of its own; pinned memory would open a context on another GPU.
             torch.cuda.set_device(self._device)
         training = self._config.training
-        labeled = [self._labeled_crop(place) for place in self._places(step, training.batch_labeled)]
+        labeled = [self._labeled_crop(place) for place in self._places(step, self._config.labeled_crops)]
         images, labels, maps, depths = map(self._together, zip(*labeled, strict=True))
         counted = labels != IGNORED if self._ignored else None
         if counted is not None:
@@ -94,7 +94,8 @@ class CropLoader:
         image = self._image("labeled", place, case, geometry)
         label = apply_geometry(self._tensor(case, "label", geometry)[None], geometry)[0]
         if config.sdm.scope == "patch":
-            sdm = torch.from_numpy(signed_distance_maps(label.numpy(), self._classes)).float()
+            absent = 0.0 if config.sdm.absent == "zero" else 1.0
+            sdm = torch.from_numpy(signed_distance_maps(label.numpy(), self._classes, absent=absent)).float()
         else:
             sdm = apply_geometry(self._tensor(case, "sdm", geometry).float(), geometry, repeat_edge=True)
         return image, label, sdm, _depth(case, geometry)

@@ -43,13 +43,14 @@ def soft_dice(
     label: Tensor,
     gather: Callable[[Tensor], Tensor] | None = None,
     counted: Tensor | None = None,
+    background: bool = False,
 ) -> Tensor:
     """Return one minus the soft Dice overlap with squared terms in the denominator, half of L_seg in Eq. 1.
 
     `1 - mean_k (2 sum_v p_kv y_kv + s) / (sum_v p_kv^2 + sum_v y_kv^2 + s)`
 
-    k runs over the foreground classes, v over the voxels of all crops together, s = 1e-5 (gap: the field's convention).
-    An absent class costs nearly 1 until its probabilities have all but vanished.
+    k runs over the foreground classes, or the background too, v over the voxels of all crops together, s = 1e-5 (gap:
+    the field's convention). An absent class costs nearly 1 until its probabilities have all but vanished.
 
     Args:
         probs: p, `[B, C, X, Y, Z]`.
@@ -57,20 +58,20 @@ def soft_dice(
         gather: stacks rows `[N, F]` of W workers to `[W * N, F]`, its backward pass summing the workers' gradients, so
             that "all crops" are those of all workers.
         counted: the voxels that v runs over, boolean `[B, X, Y, Z]`; none: all.
+        background: whether k runs over the background too, as in SSL4MIS.
 
     Returns:
         A scalar in [0, 1], without unit; 0 for perfect overlap.
     """
-    classes = torch.arange(1, probs.shape[1], device=label.device).view(1, -1, 1, 1, 1)
+    first = 0 if background else 1
+    classes = torch.arange(first, probs.shape[1], device=label.device).view(1, -1, 1, 1, 1)
     target = label.unsqueeze(1) == classes
-    foreground = probs[:, 1:]
+    probs = probs[:, first:]
     if counted is not None:
         target = target & counted.unsqueeze(1)
-        foreground = foreground * counted.unsqueeze(1)
+        probs = probs * counted.unsqueeze(1)
     voxels = (0, 2, 3, 4)
-    sums = torch.stack(
-        [(foreground * target).sum(voxels), foreground.square().sum(voxels) + target.sum(voxels)]
-    )  # [2, K]
+    sums = torch.stack([(probs * target).sum(voxels), probs.square().sum(voxels) + target.sum(voxels)])  # [2, K or C]
     if gather is not None:
         sums = gather(sums.flatten().unsqueeze(0)).sum(0).view_as(sums)
     overlap, size = sums

@@ -23,7 +23,7 @@ def step_bytes(config: TrialConfig, image_channels: int, classes: int, precision
     """
     training, network, method = config.training, config.network, config.method
     memory = vnet_memory(config.data.crop_vox, network.strides, network.width, image_channels, 2 * classes - 1)
-    labeled, crops = training.batch_labeled, training.batch_labeled + training.batch_unlabeled
+    labeled, crops = config.labeled_crops, training.batch_labeled + training.batch_unlabeled
     networks = 2 if method == "cps" else 1
     if method == "supervised":
         maps = labeled * (memory.kept + memory.backward)
@@ -59,7 +59,7 @@ def memory_notice(
     needed = step_bytes(config, image_channels, classes, precision)
     if available is None or needed <= available:
         return None
-    crops = config.training.batch_labeled + (config.training.batch_unlabeled if config.method != "supervised" else 0)
+    crops = config.labeled_crops + (config.training.batch_unlabeled if config.method != "supervised" else 0)
     return (
         f"A step of {config.method} with {crops} crops of {' x '.join(map(str, config.data.crop_vox))} voxels takes "
         f"about {needed / 1e9:.1f} GB, and {where} has {available / 1e9:.1f} GB for a trial; lower data.crop_vox, "

@@ -5,28 +5,40 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from simcvd.config.methods import SegmentationSettings
 from simcvd.config.settings import TrainingConfig
 from simcvd.data.batch import Batch
 from simcvd.losses.supervised import cross_entropy, sdm_error, soft_dice
 from simcvd.methods.base import Term
 from simcvd.methods.forward import Outputs
 
+_EQ_1 = SegmentationSettings()
+
 
 def segmentation_terms(
-    outputs: Outputs, batch: Batch, gather: Callable[[Tensor], Tensor] | None, suffix: str = ""
+    outputs: Outputs,
+    batch: Batch,
+    gather: Callable[[Tensor], Tensor] | None,
+    suffix: str = "",
+    settings: SegmentationSettings = _EQ_1,
 ) -> list[Term]:
-    """Return L_seg of Eq. 1 on the labelled crops: half the cross-entropy and half the soft Dice loss.
+    """Return L_seg on the labelled crops: half the cross-entropy and half the soft Dice loss (Eq. 1), or other parts.
 
     Args:
         outputs: of the labelled crops.
         batch: with their labels.
         gather: joins the sums of several workers.
         suffix: is added to the terms' names, where a method segments with two networks.
+        settings: the parts, and the classes of the Dice loss.
     """
-    return [
-        Term(f"cross_entropy{suffix}", cross_entropy(outputs.logits, batch.label, batch.counted, gather), 0.5),
-        Term(f"dice{suffix}", soft_dice(outputs.probs, batch.label, gather, batch.counted), 0.5),
-    ]
+    part, terms = settings.cross_entropy_part, []
+    if part > 0:
+        value = cross_entropy(outputs.logits, batch.label, batch.counted, gather)
+        terms.append(Term(f"cross_entropy{suffix}", value, part))
+    if part < 1:
+        value = soft_dice(outputs.probs, batch.label, gather, batch.counted, settings.dice_of == "all")
+        terms.append(Term(f"dice{suffix}", value, 1 - part))
+    return terms
 
 
 def sdm_terms(

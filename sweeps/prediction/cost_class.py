@@ -19,7 +19,7 @@ WITHOUT_COST = frozenset(
         *("inference.stride_vox", "inference.batch_windows"),
         "mean_teacher.ramp_up_fraction",
         *("ua_mt.ramp_up_fraction", "ua_mt.first_threshold"),
-        "cps.ramp_up_fraction",
+        *("cps.ramp_up_fraction", "entropy_min.ramp_up_fraction"),
         *("ict.ramp_up_fraction", "ict.alpha"),
         *("dan.ramp_up_fraction", "dan.discriminator_learning_rate"),
         *("sassnet.ramp_up_fraction", "sassnet.discriminator_learning_rate"),

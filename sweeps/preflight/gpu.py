@@ -98,7 +98,7 @@ def gpu_task(configs: Iterable[TrialConfig], image_channels: int, classes: int) 
         training, network = config.training, config.network
         shape = (config.data.crop_vox, network.width, network.strides, config.inference.batch_windows)
         if training.precision != "float32":
-            kinds.setdefault((*shape, training.batch_labeled, training.batch_unlabeled, config.method), config)
+            kinds.setdefault((*shape, config.labeled_crops, training.batch_unlabeled, config.method), config)
     packed = [pickle.dumps(config) for config in list(kinds.values())[:MOST_CONFIGS]]
     return GpuTask(tuple(packed), image_channels, classes)
 

@@ -66,7 +66,7 @@ class CPS(Method):
         with without_autocast(batch.image_labeled):
             terms = []
             for name in PEER_OF:
-                terms += segmentation_terms(labeled[name], batch, self.gather, suffix=f"_{name}")
+                terms += segmentation_terms(labeled[name], batch, self.gather, f"_{name}", self.config.cps)
             return terms + self._cross(labeled, unlabeled, step) if unlabeled else terms
 
     def segmenters(self) -> dict[str, nn.Module]:
@@ -74,7 +74,7 @@ class CPS(Method):
         return segmenters_of(self.networks, *PEER_OF)
 
     def _cross(self, labeled: dict[str, Outputs], unlabeled: dict[str, Outputs], step: int) -> list[Term]:
-        """Return L_cps on both parts of the batch, one term for each network that learns."""
+        """Return L_cps on both parts of the batch, or on the unlabelled one, a term for each network that learns."""
         labels = {name: (labeled[name].logits.argmax(1), unlabeled[name].logits.argmax(1)) for name in PEER_OF}
         own, other = labels["student"][1], labels["peer"][1]
         self.diagnostics = {"agreement": (own == other).float().mean(), "pseudo_foreground": (own > 0).float().mean()}
@@ -83,7 +83,8 @@ class CPS(Method):
         terms = []
         for name, peer in PEER_OF.items():
             on_labeled, on_unlabeled = labels[peer]
-            value = cross_entropy(labeled[name].logits, on_labeled)
-            value = value + cross_entropy(unlabeled[name].logits, on_unlabeled)
+            value = cross_entropy(unlabeled[name].logits, on_unlabeled)
+            if settings.cross_on == "all":
+                value = cross_entropy(labeled[name].logits, on_labeled) + value
             terms.append(Term(f"cross_{name}", value, weight))
         return terms

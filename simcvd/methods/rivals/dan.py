@@ -11,8 +11,8 @@ from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
-from simcvd.methods.forward import forward_together, without_autocast
-from simcvd.methods.rivals.adversary import adam, adversarial_terms
+from simcvd.methods.forward import Outputs, forward_together, without_autocast
+from simcvd.methods.rivals.adversary import Adversary
 from simcvd.methods.segmentation import segmentation_terms, sgd
 from simcvd.networks.build import build_vnet, seeded_weights
 from simcvd.networks.discriminator import build_discriminator
@@ -23,11 +23,12 @@ class DAN(Method):
 
     D sees the image x and the class probabilities p. Weight: `dan.adversarial`, ramped up; with 0 there is no
     discriminator and no unlabelled crop is read. Gaps: the paper's networks are 2D; the V-Net, the discriminator, its
-    optimiser, the weight and its ramp are those of the field's public 3D code. Both networks step at once
-    (`simcvd.methods.rivals.adversary`).
+    optimiser, the weight and its ramp are those of the field's public 3D code. Both networks step at once, or the
+    discriminator after (`simcvd.methods.rivals.adversary`).
 
     Attributes:
-        diagnostics: the discriminator's accuracy on labelled and on unlabelled crops in the last call of `terms`.
+        diagnostics: the discriminator's accuracy on labelled and on unlabelled crops in the last step, and its loss
+            where it is no term.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class DAN(Method):
     ) -> None:
         self.config, self.gather = config, gather
         settings = config.dan
+        self.adversary: Adversary | None = None
         self.needs_unlabeled = settings.adversarial > 0
         self.diagnostics = {}
         with seeded_weights(config.seed):
@@ -48,20 +50,30 @@ class DAN(Method):
             width, strides = settings.discriminator_width, config.network.strides
             discriminator = build_discriminator(config.seed, image_channels, classes, width, strides)
             self.networks["discriminator"] = discriminator
-            self.optimisers["discriminator"] = adam(discriminator, settings.discriminator_learning_rate)
+            rate, after = settings.discriminator_learning_rate, settings.discriminator_after
+            self.adversary = Adversary(discriminator, rate, after, _probs, gather)
+            self.optimisers["discriminator"] = self.adversary.optimiser
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
-        """Return L_seg and, where it has weight, the adversarial term and the discriminator's own."""
+        """Return L_seg and, where they have weight, the adversarial term and, at once, the discriminator's own."""
         image = batch.image_unlabeled if self.needs_unlabeled else None
         labeled, unlabeled = forward_together(self.networks["student"], batch.image_labeled, image, draws, "student")
+        settings = self.config.dan
         with without_autocast(batch.image_labeled):
-            terms = segmentation_terms(labeled, batch, self.gather)
-        if unlabeled is None:
+            terms = segmentation_terms(labeled, batch, self.gather, settings=settings)
+        if unlabeled is None or self.adversary is None:
             return terms
 
-        settings = self.config.dan
         weight = settings.adversarial * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
-        adversary, self.diagnostics = adversarial_terms(
-            self.networks["discriminator"], labeled.probs, unlabeled.probs, batch, weight, draws
-        )
+        adversary, self.diagnostics = self.adversary.terms(labeled, unlabeled, batch, weight, draws)
         return terms + adversary
+
+    def after_step(self, step: int) -> None:
+        """Let the discriminator learn, where it does so after the segmenting network's step."""
+        super().after_step(step)
+        if self.adversary is not None:
+            self.diagnostics = {**self.diagnostics, **self.adversary.after_step(self.networks["student"])}
+
+
+def _probs(outputs: Outputs) -> Tensor:
+    return outputs.probs

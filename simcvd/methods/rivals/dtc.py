@@ -24,8 +24,9 @@ class DTC(Method):
 
     p is the foreground probability, d the signed distance map of the second head; labelled and unlabelled crops count
     alike and both heads get the gradient. Weights: a = `dtc.sdm` and w = `dtc.consistency`, ramped up; with w = 0 no
-    unlabelled crop is read. Gap: L_seg is that of all methods, half cross-entropy and half Dice, where the public code
-    has Dice alone.
+    unlabelled crop is read. Gaps: L_seg is that of all methods, half cross-entropy and half Dice, where the public code
+    has Dice alone (`dtc.cross_entropy_part = 0`), and the class head has two channels under a softmax, not one under a
+    sigmoid.
 
     Attributes:
         diagnostics: of the last call of `terms`: the SDM's error beside the best constant's.
@@ -53,7 +54,7 @@ class DTC(Method):
         assert labeled.sdm is not None
         with without_autocast(batch.image_labeled):
             shape, self.diagnostics = sdm_terms(labeled.sdm, batch, settings.sdm, self.gather)
-            terms = segmentation_terms(labeled, batch, self.gather) + shape
+            terms = segmentation_terms(labeled, batch, self.gather, settings=settings) + shape
             if unlabeled is None:
                 return terms
 

@@ -54,7 +54,7 @@ class ICT(Method):
         mixed, target = (None, None) if image is None else self._mixed(image, draws)
         labeled, student = forward_together(self.networks["student"], batch.image_labeled, mixed, draws, "student")
         with without_autocast(batch.image_labeled):
-            terms = segmentation_terms(labeled, batch, self.gather)
+            terms = segmentation_terms(labeled, batch, self.gather, settings=self.config.ict)
             if target is None or student is None:
                 return terms
             value = consistency(student.probs, target, None, None)

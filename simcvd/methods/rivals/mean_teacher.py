@@ -24,7 +24,7 @@ class MeanTeacher(Method):
     """`L = L_seg + w(t) mean (p_student - p_teacher)^2` on unlabelled crops, each network under its own noise.
 
     Weight: `mean_teacher.consistency`, ramped up. Only unlabelled crops are compared, as in the paper's table (gap: its
-    own experiments on images compare all).
+    own experiments on images compare all). With `mean_teacher.noise_on = teacher` the student sees them as they are.
     """
 
     def __init__(
@@ -45,10 +45,12 @@ class MeanTeacher(Method):
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where it has weight, the consistency."""
         image = batch.image_unlabeled if self.needs_unlabeled else None
-        own = None if image is None else noisy(image, self.config, draws, "student")
+        own = image
+        if image is not None and self.config.mean_teacher.noise_on == "both":
+            own = noisy(image, self.config, draws, "student")
         labeled, student = forward_together(self.networks["student"], batch.image_labeled, own, draws, "student")
         with without_autocast(batch.image_labeled):
-            terms = segmentation_terms(labeled, batch, self.gather)
+            terms = segmentation_terms(labeled, batch, self.gather, settings=self.config.mean_teacher)
         if image is None or student is None:
             return terms
 

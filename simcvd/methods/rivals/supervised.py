@@ -18,7 +18,8 @@ from simcvd.networks.build import build_vnet, seeded_weights
 class Supervised(Method):
     """`L = L_seg` on labelled crops: half cross-entropy, half soft Dice; no unlabelled crop is read.
 
-    With `data.labeled = all` it is the upper bound.
+    Labelled crops fill the whole batch (`supervised.whole_batch`), so that all methods see as many crops a step. With
+    `data.labeled = all` it is the upper bound.
     """
 
     def __init__(
@@ -39,4 +40,4 @@ class Supervised(Method):
         """Return the two halves of L_seg."""
         labeled = forward(self.networks["student"], batch.image_labeled, draws, "student")
         with without_autocast(batch.image_labeled):
-            return segmentation_terms(labeled, batch, self.gather)
+            return segmentation_terms(labeled, batch, self.gather, settings=self.config.supervised)

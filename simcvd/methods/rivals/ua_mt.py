@@ -27,9 +27,9 @@ class UAMT(Method):
     pass. `H(t) = h + (1 - h) ramp(t)` in parts of ln C, with `h = ua_mt.first_threshold` and the ramp of the weight.
 
     Gaps: the student sees noise too, so that the mask alone sets this method apart from `mean_teacher` (the paper's
-    code: the teacher alone); the target and the T passes are one batch to batch norm, which sees T + 1 noisy copies of
-    the crops at once (its code: the target, then pairs of passes); moving average and optimisation are the trial's, as
-    for every method (its code: a decay of 0.99).
+    code: the teacher alone, `ua_mt.noise_on = teacher`); the target and the T passes are one batch to batch norm, which
+    sees T + 1 noisy copies of the crops at once (its code: the target, then pairs of passes); moving average and
+    optimisation are the trial's, as for every method (its code: a decay of 0.99).
 
     Attributes:
         diagnostics: `certain`, the share of voxels whose uncertainty was below the threshold.
@@ -53,10 +53,12 @@ class UAMT(Method):
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where it has weight, the consistency on the certain voxels."""
         image = batch.image_unlabeled if self.needs_unlabeled else None
-        own = None if image is None else noisy(image, self.config, draws, "student")
+        own = image
+        if image is not None and self.config.ua_mt.noise_on == "both":
+            own = noisy(image, self.config, draws, "student")
         labeled, student = forward_together(self.networks["student"], batch.image_labeled, own, draws, "student")
         with without_autocast(batch.image_labeled):
-            terms = segmentation_terms(labeled, batch, self.gather)
+            terms = segmentation_terms(labeled, batch, self.gather, settings=self.config.ua_mt)
         if image is None or student is None:
             return terms
 

@@ -92,7 +92,11 @@ def test_trials_of_version_0_1_keep_their_ids(preset: str, changes: dict[str, An
             {"data.labeled": "all", "data.label_split": 3},
             "86eea6559c97701a4090494b3fec5c62dbbf81b5b47a8a0d1d9f823a357d9870",
         ),
-        ("phantom", {"method": "supervised"}, "238f5a04e7088cce606041f619e785b6302b2950f6054bd7711b5650ca85c259"),
+        (
+            "phantom",
+            {"method": "supervised", "supervised.whole_batch": False},
+            "238f5a04e7088cce606041f619e785b6302b2950f6054bd7711b5650ca85c259",
+        ),
     ],
 )
 def test_trials_are_what_they_were_before_cases_could_be_held_out(
@@ -101,6 +105,43 @@ def test_trials_are_what_they_were_before_cases_could_be_held_out(
     config = apply_settings(load_preset(preset), changes)
     assert config_hash(config, "d") == expected
     assert config_hash(apply_settings(config, {"data.fold": None, "data.train_on_val": False}), "d") == expected
+
+
+def test_what_trains_otherwise_than_before_is_another_trial_and_the_same_as_before_the_same() -> None:
+    """The ids of version 0.2, whose supervised training read fewer crops, and whose entropy weighed a hundredth."""
+    before: dict[str, tuple[str, dict[str, Any]]] = {
+        "supervised": ("supervised-s0-d1004bddb281", {"supervised.whole_batch": False}),
+        "entropy_min": (
+            "entropy_min-s0-fce3934c323c",
+            {
+                "entropy_min.entropy": 0.001,
+                "entropy_min.ramp_up_fraction": 0,
+                "entropy_min.entropy_of": "unlabeled",
+            },
+        ),
+    }
+    for method, (identity, changes) in before.items():
+        config = apply_settings(load_preset("la"), {"method": method})
+        assert trial_id(apply_settings(config, changes), "d") == identity
+        assert trial_id(config, "d") != identity
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [
+        ("mean_teacher", {"mean_teacher.noise_on": "teacher"}),
+        ("ua_mt", {"ua_mt.noise_on": "teacher"}),
+        ("cps", {"cps.cross_on": "unlabeled"}),
+        ("dan", {"dan.discriminator_after": True}),
+        ("sassnet", {"sassnet.discriminator_after": True}),
+        ("dtc", {"dtc.cross_entropy_part": 0}),
+        ("ict", {"ict.dice_of": "all"}),
+        ("simcvd", {"sdm.scope": "patch", "sdm.absent": "zero"}),
+    ],
+)
+def test_each_public_setting_makes_another_trial(method: str, changes: dict[str, Any]) -> None:
+    config = apply_settings(load_preset("la"), {"method": method})
+    assert config_hash(apply_settings(config, changes), "d") != config_hash(config, "d")
 
 
 def test_each_fold_and_the_training_on_all_labels_is_a_trial_of_its_own() -> None:

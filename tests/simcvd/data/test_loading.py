@@ -166,6 +166,31 @@ def test_patch_scope_normalises_the_map_within_the_crop(view: TrainingView, conf
     assert batch.sdm.amax(dim=(1, 2, 3, 4)).tolist() == [1, 1]
 
 
+@pytest.mark.parametrize(("absent", "value"), [("outside", 1), ("zero", 0)])
+def test_a_crop_without_the_class_has_the_map_that_the_settings_say(
+    view: TrainingView, config: TrialConfig, absent: str, value: int
+) -> None:
+    cases = [replace(case, label=np.zeros_like(case.label)) for case in view.labeled]
+    settings = apply_settings(config, {"sdm.scope": "patch", "sdm.absent": absent})
+    assert (_loader(replace(view, labeled=cases), settings)(0).sdm == value).all()
+
+
+def test_supervised_training_reads_labelled_crops_in_the_places_of_unlabelled_ones(
+    view: TrainingView, config: TrialConfig
+) -> None:
+    """Two and three crops a step; the crops of a run are one row, whatever the number of a step's."""
+    sizes = {"training.batch_labeled": 2, "training.batch_unlabeled": 3}
+    supervised = apply_settings(config, sizes | {"method": "supervised"})
+    few = apply_settings(supervised, {"supervised.whole_batch": False})
+    loads = [CropLoader(view, each, torch.device("cpu"), with_unlabeled=False) for each in (supervised, few)]
+    whole, halves = loads[0](0), [loads[1](step) for step in range(3)]
+    assert whole.image_unlabeled is None
+    assert len(whole.image_labeled) == len(whole.label) == len(whole.sdm) == 5
+    assert [len(half.label) for half in halves] == [2, 2, 2]
+    assert torch.equal(whole.image_labeled, torch.cat([half.image_labeled for half in halves])[:5])
+    assert len(_loader(view, apply_settings(config, sizes))(0).label) == 2
+
+
 @pytest.mark.parametrize("scope", ["case", "patch"])
 def test_ignored_voxels_are_background_that_is_not_counted(view: TrainingView, config: TrialConfig, scope: str) -> None:
     settings = apply_settings(config, {"sdm.scope": scope})

@@ -75,6 +75,15 @@ def test_an_absent_class_is_plus_one_and_a_full_one_minus_one() -> None:
     assert (result[2] == 1).all()
 
 
+def test_an_absent_class_may_be_zero_as_in_the_fields_formula() -> None:
+    """`compute_sdf` leaves a map without object as it was made, 0 everywhere."""
+    label = blobs(0).astype(np.uint8)
+    result = signed_distance_maps(label, 2, absent=0.0)
+    np.testing.assert_array_equal(result[0], signed_distance_maps(label, 1)[0])
+    assert (result[1] == 0).all()
+    assert (signed_distance_maps(np.ones((2, 2, 2), np.uint8), 1, absent=0.0) == -1).all()
+
+
 def test_each_class_has_its_own_map() -> None:
     label = np.where(blobs(1), 1, 0).astype(np.uint8)
     label[:, :9][label[:, :9] == 1] = 2

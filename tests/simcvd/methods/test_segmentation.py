@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from simcvd.config import TrialConfig
+from simcvd.config.methods import SegmentationSettings
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
 from simcvd.methods.forward import Outputs
@@ -48,3 +49,29 @@ def test_labelled_loss_of_two_voxels_worked_by_hand(tiny_crops: MakeBatch) -> No
     assert entropy.weight == dice.weight == 0.5
     assert entropy.value.item() == pytest.approx(0.458145, abs=1e-6)
     assert 0 < dice.value.item() <= 1
+
+
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [(0.0, {"dice": 1.0}), (0.25, {"cross_entropy": 0.25, "dice": 0.75}), (1.0, {"cross_entropy": 1.0})],
+)
+def test_parts_of_the_labelled_loss_add_up_and_one_without_weight_is_not_computed(
+    part: float, names: dict[str, float], tiny_crops: MakeBatch
+) -> None:
+    probs = torch.tensor([0.8, 0.2])[None, :, None, None, None].expand(1, 2, 1, 1, 2)
+    settings = SegmentationSettings(cross_entropy_part=part)
+    terms = segmentation_terms(Outputs(probs.log(), probs, None, probs), tiny_crops(1, 1, 2), None, settings=settings)
+    assert {term.name: term.weight for term in terms} == names
+
+
+def test_dice_of_all_classes_counts_the_background_too(tiny_crops: MakeBatch) -> None:
+    """Two background voxels, seen with 0.8: 1 - (2 x 1.6 + s) / (2 x 0.64 + 2 + s) = 0.024390 for the background.
+
+    The foreground is absent: 1 - s / (2 x 0.04 + s) = 0.999875. The mean of both is 0.512132.
+    """
+    probs = torch.tensor([0.8, 0.2])[None, :, None, None, None].expand(1, 2, 1, 1, 2)
+    outputs = Outputs(probs.log(), probs, None, probs)
+    for classes, loss in (("foreground", 0.999875), ("all", 0.512132)):
+        settings = SegmentationSettings(cross_entropy_part=0.0, dice_of=classes)
+        (dice,) = segmentation_terms(outputs, tiny_crops(1, 1, 2), None, settings=settings)
+        assert dice.value.item() == pytest.approx(loss, abs=1e-6)

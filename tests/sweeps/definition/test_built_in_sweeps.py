@@ -60,6 +60,9 @@ ABLATIONS: dict[str, tuple[str, list[tuple[str, dict[str, Any]]]]] = {
 }
 
 
+PUBLISHED = "methods-published"
+
+
 @cache
 def _variants(name: str, preset: str | None = None) -> dict[str, Variant]:
     return {variant.name: variant for variant in expand(load_sweep(name), "d", Changes(preset=preset))}
@@ -94,7 +97,10 @@ def test_ablations_have_four_metrics_three_seeds_and_a_published_row_for_each_of
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(
     ("name", "rows"),
-    [("methods", 12), ("dropout", 7), ("pooling", 5), ("components", 4), ("losses", 5), ("augmentations", 5)],
+    [
+        *(("methods", 12), ("methods-published", 12), ("dropout", 7), ("pooling", 5)),
+        *(("components", 4), ("losses", 5), ("augmentations", 5)),
+    ],
 )
 def test_every_sweep_expands_for_every_preset(name: str, rows: int, preset: str) -> None:
     variants = _variants(name, preset=preset)
@@ -109,7 +115,7 @@ def test_simcvd_is_the_same_trial_in_every_sweep(preset: str) -> None:
     """The built-in set's pooling is 32, not the paper's 128: its crops are 32 voxels wide."""
     size = load_preset(preset).projection.pool_size
     assert size == {"la": 128, "pancreas": 128, "phantom": 32}[preset]
-    names = dict.fromkeys(("methods", "components", "losses", "augmentations", "paper"), "SimCVD")
+    names = dict.fromkeys(("methods", "components", "losses", "augmentations", "paper", PUBLISHED), "SimCVD")
     names |= {"dropout": "dropout=0.1", "pooling": f"pool_size={size}", "search": "default"}
     assert names.keys() == {sweep.name for sweep in list_sweeps()}
     found = {_variants(sweep, preset=preset)[row].trials[0].id for sweep, row in names.items()}
@@ -133,6 +139,48 @@ def test_the_paper_has_every_trial_of_its_tables_once(preset: str) -> None:
     assert [variant.name for variant in variants.values() if variant.reference] == ["SimCVD"]
 
 
+def test_each_method_is_trained_as_its_public_code_sets_it() -> None:
+    """Beside the loop, which all but two share, what each row says of its method; the rows are those of `methods`."""
+    common, rows = _variants("methods"), _variants(PUBLISHED)
+    assert list(rows) == list(common)
+    own = {
+        "DAN": {"dan.dice_of": "all", "dan.discriminator_after": True},
+        "CPS": {"cps.dice_of": "all", "cps.cross": 0.1, "cps.cross_on": "unlabeled"},
+        "Mean teacher": {"ema.decay": 0.99, "mean_teacher.dice_of": "all", "mean_teacher.noise_on": "teacher"},
+        "Entropy min.": {"entropy_min.dice_of": "all"},
+        "UA-MT": {"ema.decay": 0.99, "ua_mt.noise_on": "teacher"},
+        "ICT": {"ema.decay": 0.99, "ict.dice_of": "all", "ict.ramp_up_fraction": 1.0},
+        "SASSNet": {
+            "sdm.scope": "patch",
+            "sdm.absent": "zero",
+            "sassnet.cross_entropy_part": 0.0,
+            "sassnet.discriminator_after": True,
+        },
+        "DTC": {"sdm.scope": "patch", "sdm.absent": "zero", "dtc.cross_entropy_part": 0.0},
+    }
+    loop = {"training.weight_decay": 1e-4, "training.learning_rate_drop_fraction": 0.416667}
+    for name, variant in rows.items():
+        before = _settings(common[name])
+        found = {key: value for key, value in _settings(variant).items() if value != before[key]}
+        assert found == ({} if name in ("Chaitanya et al.", "SimCVD") else loop | own.get(name, {})), name
+
+
+def test_published_rows_have_their_row_of_the_papers_table_each() -> None:
+    table = published_of(load_sweep(PUBLISHED).published, "la", [8])
+    rows = [table.row(name, 80 if "upper" in name else 8) for name in _variants(PUBLISHED)]
+    assert all(rows)
+    assert len({id(row) for row in rows}) == 12
+
+
+def test_sassnets_weight_with_8_labels_reaches_its_row_alone() -> None:
+    changes = Changes({"data.labeled": 8, "sassnet.adversarial": 0.015})
+    ids, plain = (
+        {variant.name: variant.trials[0].id for variant in expand(load_sweep(PUBLISHED), "d", each)}
+        for each in (changes, Changes({"data.labeled": 8}))
+    )
+    assert {name for name in ids if ids[name] != plain[name]} == {"SASSNet"}
+
+
 def test_a_setting_for_all_of_the_paper_reaches_all_but_those_that_have_their_own() -> None:
     sweep, changes = load_sweep("paper"), {"data.labeled": 8}
     variants = {variant.name: variant for variant in expand(sweep, "d", Changes(changes))}
@@ -150,14 +198,28 @@ def test_a_setting_for_all_of_the_paper_reaches_all_but_those_that_have_their_ow
         ("components", "f1d433696e56f80d"),
         ("dropout", "b3e6999bb34884ab"),
         ("losses", "b7bff48fc7f753cf"),
-        ("methods", "839974bbed85b7e8"),
-        ("paper", "989a905046d16700"),
+        ("methods", "25135e21326db88a"),
+        (PUBLISHED, "0cadebba3c41667f"),
+        ("paper", "9ad007d5ca791c0f"),
         ("pooling", "12652d40c49994dc"),
     ],
 )
 def test_trials_keep_their_identity_from_version_to_version(name: str, digest: str) -> None:
     """Finished trials are found again by their ids; a change of a setting's default changes them and this test."""
     ids = [trial.id for trial in all_trials(expand(load_sweep(name), "d"))]
+    assert hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize(("name", "digest"), [("methods", "839974bbed85b7e8"), ("paper", "989a905046d16700")])
+def test_the_settings_of_version_0_2_give_its_trials(name: str, digest: str) -> None:
+    """Supervised training had half of the crops then, entropy a hundredth of its weight; all others need no setting."""
+    before = {
+        "supervised.whole_batch": False,
+        "entropy_min.entropy": 0.001,
+        "entropy_min.ramp_up_fraction": 0,
+        "entropy_min.entropy_of": "unlabeled",
+    }
+    ids = [trial.id for trial in all_trials(expand(load_sweep(name), "d", Changes(before)))]
     assert hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16] == digest
 
 

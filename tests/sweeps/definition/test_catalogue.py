@@ -43,7 +43,8 @@ def test_the_built_in_methods_sweep_has_every_method_in_the_order_of_table_i() -
 def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
     sweeps = list_sweeps()
     assert [sweep.name for sweep in sweeps] == [
-        *("augmentations", "components", "dropout", "losses", "methods", "paper", "pooling", "search")
+        *("augmentations", "components", "dropout", "losses", "methods", "methods-published", "paper", "pooling"),
+        "search",
     ]
     assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
 

@@ -1,5 +1,6 @@
 """What DAN and SASSNet share: one discriminator, one backward pass for two networks."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -112,6 +113,99 @@ def test_segmenter_starts_as_it_does_without_a_discriminator(name: str, make_con
     assert list(student) == list(supervised)
     for key, value in supervised.items():
         assert (name == "sassnet" and key.startswith("heads")) or torch.equal(student[key], value), key
+
+
+def _after(name: str, make_config: MakeConfig, gather: Any = None) -> Method:
+    settings = {f"{name}.discriminator_width": 4, f"{name}.discriminator_after": True}
+    return create(make_config(settings, method=name), 1, 2, gather)
+
+
+@adversarial_method
+def test_discriminator_learns_after_the_segmenters_step_from_what_that_returns_in_eval_mode(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
+) -> None:
+    method, batch = _after(name, make_config), make_batch()
+    seen: list[tuple[Any, ...]] = []
+    method.networks["discriminator"].register_forward_pre_hook(lambda _, given: seen.append(given))
+    terms = train_step(method, batch, 0)
+    assert "adversarial" in {term.name for term in terms}
+    assert "discriminator" not in {term.name for term in terms}
+    against, own = seen
+    assert len(against) == 2
+
+    student = method.networks["student"]
+    assert student.training
+    with torch.no_grad():
+        outputs = student.eval()(torch.cat((batch.image_labeled, batch.image_unlabeled)))
+    expected = outputs.logits.softmax(1) if name == "dan" else outputs.sdm
+    torch.testing.assert_close(own[0], expected)
+    assert torch.equal(own[1], torch.cat((batch.image_labeled, batch.image_unlabeled)))
+    assert isinstance(own[2], Draws)
+    found = method.diagnostics
+    assert {"discriminator", "discriminator_accuracy_labeled", "discriminator_accuracy_unlabeled"} <= found.keys()
+    assert all(value.shape == () and not value.requires_grad for value in found.values())
+
+
+@adversarial_method
+def test_discriminator_that_learns_after_moves_once_a_step_and_moves_no_segmenter(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
+) -> None:
+    """The segmenter's first step and its batch norm are those of one whose discriminator learns at once."""
+    settings = {f"{name}.discriminator_width": 4}
+    at_once, after = create(make_config(settings, method=name), 1, 2), _after(name, make_config)
+    before = {key: value.clone() for key, value in after.networks["discriminator"].state_dict().items()}
+    for method in (at_once, after):
+        train_step(method, make_batch(), 0)
+    for key, value in at_once.networks["student"].state_dict().items():
+        assert torch.equal(after.networks["student"].state_dict()[key], value), key
+    for key, value in after.networks["discriminator"].state_dict().items():
+        assert not torch.equal(before[key], value), key
+    assert {int(state["step"]) for state in after.optimisers["discriminator"].state.values()} == {1}
+    assert all(parameter.grad is None for parameter in after.networks["discriminator"].parameters())
+
+
+@adversarial_method
+def test_resumed_run_with_a_discriminator_that_learns_after_equals_an_uninterrupted_one(
+    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
+) -> None:
+    whole, resumed = _after(name, make_config), _after(name, make_config)
+    train_step(whole, make_batch(), 0)
+    resumed.networks.load_state_dict(whole.networks.state_dict())
+    for key, optimiser in resumed.optimisers.items():
+        optimiser.load_state_dict(copy.deepcopy(whole.optimisers[key].state_dict()))
+    losses = [
+        [(term.name, term.value.item()) for term in train_step(method, make_batch(step=step), step)]
+        for method in (whole, resumed)
+        for step in (1, 2)
+    ]
+    assert losses[:2] == losses[2:]
+    assert whole.diagnostics["discriminator"].item() == resumed.diagnostics["discriminator"].item()
+
+
+def test_discriminator_that_learns_after_takes_the_mean_of_the_workers_gradients(
+    make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other worker's gradients are three times this one's, so their mean is twice; other rows are alike."""
+    alone = _after("dan", make_config)
+    width = sum(parameter.numel() for parameter in alone.networks["discriminator"].parameters())
+
+    def gather(rows: Tensor) -> Tensor:
+        return torch.cat((rows, 3 * rows)) if rows.shape[1] == width else rows
+
+    found = []
+    for method in (alone, _after("dan", make_config, gather)):
+        parameters = list(method.networks["discriminator"].parameters())
+        gradients: list[Tensor] = []
+
+        def keep(parameters: list[nn.Parameter] = parameters, gradients: list[Tensor] = gradients) -> None:
+            gradients += [one.grad.clone() for one in parameters if one.grad is not None]
+
+        monkeypatch.setattr(method.optimisers["discriminator"], "step", keep)
+        train_step(method, make_batch(), 0)
+        found.append(gradients)
+        assert len(gradients) == len(parameters)
+    for one, mean in zip(*found, strict=True):
+        torch.testing.assert_close(mean, 2 * one)
 
 
 @pytest.mark.slow

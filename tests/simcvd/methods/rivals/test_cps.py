@@ -44,16 +44,16 @@ def test_cross_terms_of_two_voxels_worked_by_hand(
     The student pays (-ln 0.7 - ln 0.4) / 2 = 0.636483, the peer (-ln 0.8 - ln 0.1) / 2 = 1.262864.
     Sums of both parts: 1.552774 and 1.773690. On the unlabelled crop they agree on one voxel of two.
     """
-    method = CPS(make_config(), 1, 2)
-    method.networks["student"] = fixed_network(_foreground([[0.2, 0.2], [0.7, 0.4]]))
-    method.networks["peer"] = fixed_network(_foreground([[0.1, 0.6], [0.8, 0.9]]))
-    terms = _terms(method, tiny_crops(1, 1, 2))
-    assert terms["cross_student"].value.item() == pytest.approx(1.552774, abs=1e-6)
-    assert terms["cross_peer"].value.item() == pytest.approx(1.773690, abs=1e-6)
-    assert terms["cross_entropy_student"].value.item() == pytest.approx(-math.log(0.8), abs=1e-6)
-    assert terms["cross_entropy_peer"].value.item() == pytest.approx(-math.log(0.9 * 0.4) / 2, abs=1e-6)
-    diagnostics = {name: value.item() for name, value in method.diagnostics.items()}
-    assert diagnostics == {"agreement": 0.5, "pseudo_foreground": 0.5}
+    for crops, costs in (("all", (1.552774, 1.773690)), ("unlabeled", (0.636483, 1.262864))):
+        method = CPS(make_config({"cps.cross_on": crops}), 1, 2)
+        method.networks["student"] = fixed_network(_foreground([[0.2, 0.2], [0.7, 0.4]]))
+        method.networks["peer"] = fixed_network(_foreground([[0.1, 0.6], [0.8, 0.9]]))
+        terms = _terms(method, tiny_crops(1, 1, 2))
+        assert [terms[f"cross_{name}"].value.item() for name in NETWORKS] == pytest.approx(costs, abs=1e-6)
+        assert terms["cross_entropy_student"].value.item() == pytest.approx(-math.log(0.8), abs=1e-6)
+        assert terms["cross_entropy_peer"].value.item() == pytest.approx(-math.log(0.9 * 0.4) / 2, abs=1e-6)
+        diagnostics = {name: value.item() for name, value in method.diagnostics.items()}
+        assert diagnostics == {"agreement": 0.5, "pseudo_foreground": 0.5}
 
 
 def test_cross_terms_equal_the_papers_formula_on_the_networks_own_outputs(

@@ -8,6 +8,7 @@ from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
 from simcvd.methods.rivals.mean_teacher import MeanTeacher
+from simcvd.methods.rivals.ua_mt import UAMT
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]
@@ -49,3 +50,20 @@ def test_each_network_sees_the_unlabelled_crops_under_noise_of_its_own(
     assert noisy.ne(0).all()
     assert teacher.images[0].ne(0).all()
     assert not torch.equal(noisy, teacher.images[0][0])
+
+
+@pytest.mark.parametrize(("name", "create"), [("mean_teacher", MeanTeacher), ("ua_mt", UAMT)])
+def test_noise_on_the_teacher_alone_leaves_the_students_crops_as_they_are(
+    name: str,
+    create: type[MeanTeacher] | type[UAMT],
+    make_config: MakeConfig,
+    tiny_crops: MakeBatch,
+    fixed_network: Any,
+) -> None:
+    method = create(make_config({f"{name}.noise_on": "teacher", "ua_mt.passes": 1}), 1, 2)
+    views = 2 if name == "ua_mt" else 1
+    student, teacher = (fixed_network(torch.full((crops, 2, 1, 1, 2), 0.5)) for crops in (2, views))
+    method.networks["student"], method.networks["teacher"] = student, teacher
+    method.terms(tiny_crops(1, 1, 2), 0, Draws(0, 0))
+    assert student.images[0].eq(0).all()
+    assert teacher.images[0].ne(0).all()
