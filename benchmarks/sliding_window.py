@@ -11,7 +11,8 @@ from torch import nn
 
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.sliding_window import segment, window_starts
-from simcvd.networks.vnet import Segmenter, VNet
+from simcvd.networks.base import Segmenter
+from simcvd.networks.vnet import VNet
 from simcvd.training.environment import choose_device
 from simcvd.training.precision import choose_precision
 

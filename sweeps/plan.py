@@ -9,6 +9,7 @@ from analysis.runs.replicate import Replicate
 from analysis.runs.search_section import SearchSection
 from analysis.runs.sweep import PlannedVariant, Sweep, given_file, read_sweep, write_sweep
 from simcvd.config import TrialConfig
+from simcvd.config.plugins import PLUGINS, plugin_files
 from simcvd.files import write_file
 from simcvd.nested import dotted
 from sweeps.definition.expand import TrialSpec, Variant, all_trials, expand
@@ -157,6 +158,8 @@ def write_resolved(request: SweepRequest, variants: Sequence[Variant], search: S
         given.unlink(missing_ok=True)  # of another sweep that was called so
     else:
         write_file(given, request.given)
+    for name, text in plugin_files().items():
+        write_file(given.parent / PLUGINS / name, text)
     return not set(before) <= set(resolved.trial_ids)
 
 

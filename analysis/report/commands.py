@@ -47,7 +47,8 @@ def commands(
     found = [_sweep(sweep, runs, dataset, search)]
     if trial is not None:
         config = str(runs / "trials" / trial / "config.yaml")
-        again = ["simcvd", "train", dataset, "--config", config, "--out", f"{out}-again"]
+        plugins = _plugins(runs / "trials" / trial)
+        again = ["simcvd", "train", dataset, "--config", config, "--out", f"{out}-again", *plugins]
         does = "One trial alone, here the first; every trial's folder holds its config.yaml."
         found.append(Command(does, shlex.join(again)))
     return [
@@ -70,6 +71,11 @@ def path_from_here(folder: Path | None, name: str) -> str:
     return os.path.relpath(folder, here) if folder.is_absolute() and folder.is_relative_to(here) else str(folder)
 
 
+def _plugins(folder: Path) -> list[str]:
+    """Return the options that load the plug-ins that a trial's or a sweep's folder keeps."""
+    return [part for path in sorted((folder / "plugins").glob("*.py")) for part in ("--plugin", str(path))]
+
+
 def _sweep(sweep: Sweep, runs: Path, dataset: str, search: SearchSection | None) -> Command:
     given = given_file(runs, sweep.name)
     if not given.is_file() and (tuning := _tuning(runs, sweep.name)) is not None:
@@ -79,6 +85,7 @@ def _sweep(sweep: Sweep, runs: Path, dataset: str, search: SearchSection | None)
         *("simcvd", "sweep", str(given) if own else sweep.name, dataset, "--out", str(runs)),
         *_replicates(sweep, search),
         *(["--preset", sweep.preset] if sweep.preset is not None else []),
+        *_plugins(given.parent),
         *(part for key, value in sweep.overrides.items() for part in ("--set", f"{key}={written(value)}")),
     ]
     if search is not None:

@@ -17,8 +17,8 @@ from simcvd.data.loading import CropLoader
 from simcvd.data.store import open_split, open_training
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.sliding_window import segment, window_starts
-from simcvd.networks.build import build_vnet
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
+from simcvd.networks.build import build_network
 from simcvd.training.precision import Precision, choose_precision
 
 AUGMENTED: dict[str, object] = {
@@ -73,7 +73,7 @@ def _balanced(bench: Bench, image: torch.Tensor) -> nn.Module:
     """Return a network that is not trained but sees structure: batch norms with statistics, classes in balance."""
     config = bench.config()
     torch.manual_seed(0)
-    network = build_vnet(config, 1, 2, 1).to(bench.device)
+    network = build_network(config, 1, 2, 1).to(bench.device)
     network.dropout_bottleneck = network.dropout_last = 0.0
     x, y, z = config.data.crop_vox
     sample = image[None, :, :x, :y, :z].contiguous(memory_format=torch.channels_last_3d)

@@ -13,7 +13,7 @@ from gpu_sections.bench import Bench
 from gpu_sections.children import relay
 from simcvd.config import PRESETS
 from simcvd.draws import Draws
-from simcvd.networks.build import build_vnet
+from simcvd.networks.build import build_network
 from simcvd.training.convolution_check import wrong_convolution
 
 PARTS = ("output", "data_gradient", "weight_gradient")
@@ -52,7 +52,7 @@ def with_benchmark(bench: Bench, given: Any) -> None:
 def _measure_preset(bench: Bench, preset: str, *, cudnn_benchmark: bool) -> None:
     config = bench.config(preset)
     torch.manual_seed(0)
-    network = build_vnet(config, 1, 2, 1).to(bench.device)
+    network = build_network(config, 1, 2, 1).to(bench.device)
     size = config.training.batch_labeled + config.training.batch_unlabeled
     kept = _keep_all(network, (size, 1, *config.data.crop_vox), bench.device)
     errors = {name: _errors(*one) for name, one in kept.items()}

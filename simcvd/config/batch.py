@@ -2,6 +2,7 @@
 
 import math
 
+from simcvd.config.network import VNET
 from simcvd.config.settings import TrialConfig
 from simcvd.errors import UserError
 
@@ -14,12 +15,17 @@ def check_batch(config: TrialConfig, workers: int) -> None:
     """
     crop = config.data.crop_vox
     sides = " x ".join(map(str, crop))
-    positions = math.prod(side // divisor for side, divisor in zip(crop, config.network.reduction(), strict=True))
+    positions = math.prod(side // divisor for side, divisor in zip(crop, config.crop_multiples, strict=True))
     for key in ("batch_labeled", "batch_unlabeled"):
         size = getattr(config.training, key)
         if size % workers:
             raise UserError(
                 f"training.{key} is {size}, which {workers} workers can't share evenly; use a multiple of {workers}."
+            )
+        if config.network.name != VNET and positions < 2:
+            raise UserError(
+                f"A crop of {sides} voxels leaves the deepest map of {config.network.name} a single voxel, which can't "
+                "be normalised; use a larger data.crop_vox."
             )
         if size * positions < 2:
             raise UserError(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from simcvd.config.settings import TrialConfig
+from simcvd.config.plugins import trial_config
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class SettingSection:
 
 def setting_sections() -> list[SettingSection]:
     """Return all settings, section by section."""
-    schema = TrialConfig.model_json_schema()
-    return list(_sections(schema["$defs"], "", schema, TrialConfig().model_dump(mode="json")))
+    config = trial_config()
+    schema = config.model_json_schema()
+    return list(_sections(schema["$defs"], "", schema, config().model_dump(mode="json")))
 
 
 def _sections(

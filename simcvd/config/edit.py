@@ -1,5 +1,6 @@
 """Dotted keys: presets, `--set a.b=value` and config files become validated settings."""
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from simcvd.config.other_words import meant_keys
+from simcvd.config.plugins import check_plugins_kept, trial_config
 from simcvd.config.presets import PLAN, PRESETS
 from simcvd.config.settings import TrialConfig
 from simcvd.errors import UserError
@@ -21,7 +23,7 @@ _WHOLE = re.compile("-?(0|[1-9][0-9]{0,18})")
 
 def dotted_keys() -> dict[str, Any]:
     """Map every setting's dotted key to its default value."""
-    return flatten(TrialConfig())
+    return flatten(trial_config()())
 
 
 def flatten(config: TrialConfig) -> dict[str, Any]:
@@ -56,8 +58,9 @@ def from_file(path: Path) -> TrialConfig:
     """Read settings from YAML; a trial's `config.yaml` reproduces the trial.
 
     Raises:
-        UserError: unreadable file, unknown key or value out of range.
+        UserError: unreadable file, unknown key or value out of range, or plug-ins beside it that are not loaded.
     """
+    check_plugins_kept(path.parent)
     return from_mapping(read_yaml(path, "settings file", "training.steps").content, origin=str(path))
 
 
@@ -93,7 +96,7 @@ def setting_problem(key: str, value: Any) -> str | None:
             return "is a section; name one of its settings"
         return f"unknown setting, {_near(key, known, most=1) or _where_listed(key, known)}"
     try:
-        TrialConfig.model_validate_json(json.dumps(_nest({key: value})))
+        trial_config().model_validate_json(json.dumps(_nest({key: value})))
     except ValidationError as error:
         own = [item for item in error.errors() if ".".join(_names(item["loc"])) == key]
         reasons = dict.fromkeys(str(item["msg"]).removeprefix("Value error, ") for item in own)
@@ -159,7 +162,7 @@ def _validate(nested: dict[str, Any], origin: str) -> TrialConfig:
     _check_keys(dotted(nested), origin)
     try:
         # From JSON, so that strict validation still takes lists for tuples.
-        return TrialConfig.model_validate_json(json.dumps(nested))
+        return trial_config().model_validate_json(json.dumps(nested))
     except (ValidationError, TypeError) as error:
         raise UserError(_sentence(error, origin)) from error
 
@@ -224,9 +227,11 @@ def _sentence(error: ValidationError | TypeError, origin: str) -> str:
 
 def _names(location: Iterable[str | int]) -> list[str]:
     """Tell the names of fields from pydantic's marks of union members."""
-    return [part for part in location if isinstance(part, str) and part in _FIELD_NAMES]
+    known = _field_names(trial_config())
+    return [part for part in location if isinstance(part, str) and part in known]
 
 
+@functools.cache
 def _field_names(model: type[BaseModel]) -> set[str]:
     names: set[str] = set()
     for name, field in model.model_fields.items():
@@ -234,6 +239,3 @@ def _field_names(model: type[BaseModel]) -> set[str]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             names |= _field_names(field.annotation)
     return names
-
-
-_FIELD_NAMES = frozenset(_field_names(TrialConfig))

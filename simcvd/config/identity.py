@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Any
 
+from simcvd.config.plugins import digests_of
 from simcvd.config.settings import TrialConfig
 from simcvd.config.types import Settings
 
@@ -15,13 +16,16 @@ def config_hash(config: TrialConfig, dataset_digest: str) -> str:
     """Return 64 hex digits that are equal if and only if the data set and all settings that the trial reads are.
 
     Left out are other methods' sections and augmentations that are off. So a method or an augmentation that is added
-    later, or another setting of one, leaves all other trials what they were.
+    later, or another setting of one, leaves all other trials what they were. A method or network of a plug-in counts
+    with the plug-in's code.
 
     Args:
         config: the resolved settings.
         dataset_digest: `DatasetInfo.digest`, over every case's content and the splits.
     """
-    text = json.dumps(_read(config), sort_keys=True, separators=(",", ":"))
+    plugins = digests_of(config)
+    content = _read(config) | ({"plugins": plugins} if plugins else {})
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(f"{text}\n{dataset_digest}".encode()).hexdigest()
 
 

@@ -4,8 +4,7 @@ Sources: "Eq." and "Table" are You et al., IEEE TMI 41(9), 2022, doi 10.1109/TMI
 where the paper is silent. Nothing rewrites a value after validation.
 """
 
-import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -23,7 +22,10 @@ from simcvd.config.methods import (
     SupervisedConfig,
     UAMTConfig,
 )
-from simcvd.config.types import HALVING, Fold, Fraction, Rate, Seed, Settings, Strides, Vox3, Weight
+from simcvd.config.network import FIXED_MULTIPLES, NetworkConfig, NetworkSettings, SwinUNETRConfig
+from simcvd.config.types import Fold, Fraction, Rate, Seed, Settings, Vox3, Weight
+
+OwnSettings = TypeVar("OwnSettings", bound=Settings)
 
 
 class DataConfig(Settings):
@@ -127,33 +129,6 @@ class ProjectionConfig(Settings):
     features: Annotated[int, Field(ge=1)] = Field(128, description="F, the embedding width. Gap.")
 
 
-class NetworkConfig(Settings):
-    """V-Net backbone."""
-
-    width: Annotated[int, Field(ge=1)] = Field(16, description="Channels of the first level; each level doubles them.")
-    sdm_head: bool = Field(True, description="Second head with the signed distance map; false: Table III, w/o SDM.")
-    dropout_bottleneck: Rate = Field(0.5, description="Channel dropout after the bottleneck. Gap.")
-    dropout_last: Rate = Field(0.5, description="Channel dropout after the last block; ruins short runs. Gap.")
-    strides: Strides = Field(
-        HALVING,
-        description="Along X, Y and Z of the four ways down, the finest first: 1 keeps an axis as long as it is, 2 "
-        "halves it. Thick slices want 1 along Z at first.",
-    )
-
-    def unread(self) -> set[str]:
-        """Return the strides where they halve everything, as all trials of version 0.1 did."""
-        return {"strides"} if self.strides == HALVING else set()
-
-    def reduction(self, levels: int = len(HALVING)) -> Vox3:
-        """Return by what the first `levels` ways down divide each side of a crop.
-
-        >>> NetworkConfig().reduction(), NetworkConfig().reduction(1)
-        ((16, 16, 16), (2, 2, 2))
-        """
-        x, y, z = (math.prod(strides[axis] for strides in self.strides[:levels]) for axis in range(3))
-        return x, y, z
-
-
 class EMAConfig(Settings):
     """Teacher = exponential moving average of the student."""
 
@@ -220,6 +195,7 @@ class TrialConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     sdm: SDMConfig = SDMConfig()
     inference: InferenceConfig = InferenceConfig()
+    swin_unetr: SwinUNETRConfig = SwinUNETRConfig()
     supervised: SupervisedConfig = SupervisedConfig()
     mean_teacher: MeanTeacherConfig = MeanTeacherConfig()
     ua_mt: UAMTConfig = UAMTConfig()
@@ -233,22 +209,40 @@ class TrialConfig(Settings):
 
     @model_validator(mode="after")
     def _crop_fits_the_network(self) -> "TrialConfig":
-        divisors = self.network.reduction()
+        divisors = self.crop_multiples
         if any(side % divisor for side, divisor in zip(self.data.crop_vox, divisors, strict=True)):
             sides, multiples = (" x ".join(map(str, found)) for found in (self.data.crop_vox, divisors))
             even = len(set(divisors)) == 1
             raise ValueError(
-                f"data.crop_vox is {sides}, expected multiples of {divisors[0] if even else multiples}: the V-Net "
-                "divides each side by so much (network.strides)"
+                f"data.crop_vox is {sides}, expected multiples of {divisors[0] if even else multiples}: the network "
+                f"{self.network.name} divides each side by so much (network.strides)"
             )
         if any(s > c for s, c in zip(self.inference.stride_vox, self.data.crop_vox, strict=True)):
             raise ValueError("inference.stride_vox is larger than data.crop_vox, so windows would leave voxels unseen")
         return self
 
     def unread(self) -> set[str]:
-        """Return the sections of other methods, and those of which nothing is read."""
+        """Return the sections of other methods and networks, and those of which nothing is read."""
+        own = {MethodSettings: self.method, NetworkSettings: self.network.name}
         nothing = {n for n, v in self if isinstance(v, Settings) and v.unread() == set(type(v).model_fields)}
-        return nothing | {n for n, v in self if isinstance(v, MethodSettings) and n != self.method}
+        others = {n for n, v in self for kind, read in own.items() if isinstance(v, kind) and n != read}
+        return nothing | others
+
+    @property
+    def crop_multiples(self) -> Vox3:
+        """What the network divides each side of a crop by."""
+        return FIXED_MULTIPLES.get(self.network.name) or self.network.reduction()
+
+    def section(self, kind: type[OwnSettings]) -> OwnSettings:
+        """Return the section that is of a class, such as that of a plug-in's own settings.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for _, value in self:
+            if isinstance(value, kind):
+                return value
+        raise ValueError(f"no section of the settings is a {kind.__name__}")
 
     @property
     def labeled_crops(self) -> int:

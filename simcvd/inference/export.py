@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from simcvd import __version__
 from simcvd.config import TrialConfig, trial_id
+from simcvd.config.plugins import PLUGINS
 from simcvd.data.plan.plan_file import FILE_NAME as PLAN_FILE
 from simcvd.data.store import DatasetInfo, open_info
 from simcvd.errors import UserError
@@ -157,6 +158,7 @@ def _content(
         for file in (*MEMBER_FILES, ENVIRONMENT_FILE):
             if file in MEMBER_FILES or (trial / file).is_file():
                 content[f"{member_path(number)}/{file}"] = trial / file
+        content |= {f"{member_path(number)}/{PLUGINS}/{file.name}": file for file in (trial / PLUGINS).glob("*.py")}
     for path, source in extra.items():
         parts = PurePosixPath(path).parts
         if not parts or path != "/".join(parts) or parts[0] in _OWN | {"/"} or ".." in parts or "\\" in path:

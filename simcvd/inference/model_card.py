@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 
 from simcvd.config import TrialConfig
+from simcvd.config.plugins import PLUGINS
 from simcvd.inference.model_folder import FORMAT_VERSION, MODEL_FILE, ModelInfo, member_path
 from simcvd.scans.label_crop import LabelCrop
 from simcvd.scans.normalisation import Normalisation
@@ -24,6 +25,7 @@ _FILES = {
     "members/N/config.yaml": "all settings of a network's training",
     "members/N/student.safetensors": "its weights",
     "members/N/environment.json": "where it was trained: versions and device",
+    "members/N/plugins": "its method or network, Python code that runs only with --plugin: read it first",
 }
 
 
@@ -43,12 +45,19 @@ def model_card(info: ModelInfo, configs: Sequence[TrialConfig]) -> str:
         data = "Which data set it was trained on was not told when the model was written."
     else:
         data = f"Trained on the data set {info.dataset.name}, whose digest is `{info.dataset.digest}`."
-    again = f"simcvd train DATASET --config MODEL/{member_path(0)}/config.yaml --out RUNS"
+    kept = {name.rpartition("/")[2]: name for name in sorted(info.files) if f"/{PLUGINS}/" in name}
+    plugin = "".join(f" --plugin MODEL/{name}" for name in kept.values())
+    again = f"simcvd train DATASET --config MODEL/{member_path(0)}/config.yaml --out RUNS{plugin}"
     if count > 1:
         each = again.replace(f"MODEL/{member_path(0)}/config.yaml", '"$config"')
         again = f"for config in MODEL/members/*/config.yaml; do {each}; done"
     own = {CARD_FILE, *_FILES}
-    files = {name: told for name, told in _FILES.items() if name == MODEL_FILE or name.replace("N", "0") in info.files}
+    written = tuple(info.files)
+    files = {
+        name: told
+        for name, told in _FILES.items()
+        if name == MODEL_FILE or any(file.startswith(name.replace("N", "0")) for file in written)
+    }
     files |= {
         name: "added by who wrote the model"
         for name in info.files
@@ -69,8 +78,8 @@ def model_card(info: ModelInfo, configs: Sequence[TrialConfig]) -> str:
             "Segment scans, score the model on the test cases of a prepared data set, train it again:",
             "",
             "```",
-            "simcvd predict MODEL SCANS --out MASKS",
-            "simcvd evaluate MODEL DATASET",
+            f"simcvd predict MODEL SCANS --out MASKS{plugin}",
+            f"simcvd evaluate MODEL DATASET{plugin}",
             again,
             "```",
             "",

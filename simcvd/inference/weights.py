@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig, from_file
 from simcvd.errors import UserError
 from simcvd.files import replacing
-from simcvd.networks.vnet import Segmenter, VNet
+from simcvd.networks.base import Segmenter
+from simcvd.networks.build import build_network
 from simcvd.scans.preprocessing import Preprocessing
 
 WEIGHTS_FILE = "student.safetensors"
 _DIGEST: Final = "sha256"
 """Key of the digest; files of version 0.1 have none."""
+_VNET_HEADS: Final = "network.heads.weight"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Student:
 
 def save_student(
     trial_dir: Path,
-    student: nn.Module,
+    student: Segmenter,
     config: TrialConfig,
     image_channels: int,
     classes: Sequence[str],
@@ -62,14 +64,20 @@ def save_student(
 
     Args:
         trial_dir: the trial's folder.
-        student: a `Segmenter`.
+        student: the network.
         config: the trial's settings.
         image_channels: I, channels of the image.
         classes: names of the foreground classes.
         preprocessing: what every scan of the data set went through, if that is known.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
-    metadata = {"method": config.method, "image_channels": str(image_channels), "classes": json.dumps(list(classes))}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors_of(student).items()}
+    metadata = {
+        "method": config.method,
+        "network": config.network.name,
+        "image_channels": str(image_channels),
+        "classes": json.dumps(list(classes)),
+        "sdm_channels": str(student.network.sdm_channels),
+    }
     if preprocessing is not None:
         metadata["preprocessing"] = preprocessing.model_dump_json()
     metadata[_DIGEST] = _digest(tensors, metadata)
@@ -101,19 +109,10 @@ def load_student(trial_dir: Path) -> Student:
         image_channels, classes = int(metadata["image_channels"]), tuple(json.loads(metadata["classes"]))
         told = metadata.get("preprocessing")
         preprocessing = None if told is None else Preprocessing.model_validate_json(told)
-        outputs = len(tensors["network.heads.weight"])
-        network = Segmenter(
-            VNet(
-                image_channels,
-                len(classes) + 1,
-                sdm_channels=outputs - len(classes) - 1,
-                width=config.network.width,
-                dropout_bottleneck=config.network.dropout_bottleneck,
-                dropout_last=config.network.dropout_last,
-                strides=config.network.strides,
-            )
-        )
-        network.load_state_dict(tensors)
+        outputs = len(tensors.get(_VNET_HEADS, ()))  # files of version 0.1 do not say how many maps there are
+        sdm_channels = int(metadata.get("sdm_channels", outputs - len(classes) - 1))
+        network = Segmenter(build_network(config, image_channels, len(classes) + 1, sdm_channels))
+        _fill(network, tensors)
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200].rstrip(".")
         raise UserError(
@@ -121,6 +120,26 @@ def load_student(trial_dir: Path) -> Student:
             "delete its file in results/trials, if it has one, and give the same command again."
         ) from error
     return Student(network.eval(), config, image_channels, classes, preprocessing)
+
+
+def _tensors_of(network: nn.Module) -> dict[str, Tensor]:
+    """Return weights and buffers, each once, by the first of its names: parts of a network may share them."""
+    return dict(network.named_parameters()) | dict(network.named_buffers())
+
+
+def _fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Set all weights and buffers.
+
+    Raises:
+        KeyError: one is missing.
+        ValueError: there is one too many.
+        RuntimeError: one has another shape.
+    """
+    names = {id(tensor): name for name, tensor in _tensors_of(network).items()}
+    if further := tensors.keys() - names.values():
+        raise ValueError(f"it holds {min(further)}, which the network has not")
+    state = network.state_dict(keep_vars=True)
+    network.load_state_dict({key: tensors[names[id(tensor)]] for key, tensor in state.items()})
 
 
 def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:

@@ -11,9 +11,9 @@ from simcvd.config import TrialConfig
 from simcvd.data.batch import Batch
 from simcvd.draws import Draws
 from simcvd.losses.schedules import learning_rate
+from simcvd.networks.base import Segmenter, segmenters_of
 from simcvd.networks.ema import decay_at
 from simcvd.networks.teacher import update_teachers
-from simcvd.networks.vnet import segmenters_of
 
 __all__ = ["Batch", "Method", "Term"]
 
@@ -50,7 +50,7 @@ class Method(ABC):
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return the loss terms of this step that have weight, gradients attached."""
 
-    def segmenters(self) -> dict[str, nn.Module]:
+    def segmenters(self) -> dict[str, Segmenter]:
         """Return the networks to validate, the one that a trial is judged by first: the student, then its teacher.
 
         Each maps `[B, I, X, Y, Z]` to logits.

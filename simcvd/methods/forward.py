@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from simcvd.config import TrialConfig
 from simcvd.draws import Draws
-from simcvd.networks.vnet import Features
+from simcvd.networks.base import Features
 
 
 @dataclass(frozen=True)

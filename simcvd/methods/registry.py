@@ -5,8 +5,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from simcvd.config import TrialConfig
+from simcvd.config.network import VNET
+from simcvd.config.plugins import declared_by_plugins
 from simcvd.errors import UserError
 from simcvd.nearest import did_you_mean
+from simcvd.networks.registry import check_known_network
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +25,8 @@ class MethodEntry(NamedTuple):
     summary: str
     paper: str
     doi: str
+    networks: tuple[str, ...] | None = None
+    """Those that it works on; none: all of them."""
 
     def load(self) -> type["Method"]:
         """Import the method's class."""
@@ -115,13 +120,21 @@ METHODS: dict[str, MethodEntry] = {
         "global, then local contrast before fine-tuning",
         "Chaitanya et al., NeurIPS 2020",
         "10.48550/arXiv.2006.10511",
+        networks=(VNET,),
     ),
 }
 
 
 def describe() -> list[MethodDescription]:
-    """Return name, one line, paper and DOI of every method."""
-    return [MethodDescription(name, entry.summary, entry.paper, entry.doi) for name, entry in METHODS.items()]
+    """Return name, one line, paper and DOI of every method, those of plug-ins last."""
+    own = [MethodDescription(name, entry.summary, entry.paper, entry.doi) for name, entry in METHODS.items()]
+    added = [found.declaration for found in declared_by_plugins("method").values()]
+    return own + [MethodDescription(found.name, found.summary, found.paper, found.doi) for found in added]
+
+
+def method_names() -> list[str]:
+    """Return the names of all methods, those of plug-ins last."""
+    return [*METHODS, *declared_by_plugins("method")]
 
 
 def check_known(name: str) -> None:
@@ -130,9 +143,29 @@ def check_known(name: str) -> None:
     Raises:
         UserError: with the nearest names.
     """
-    if name not in METHODS:
-        told = did_you_mean(name.lower().replace("-", "_"), METHODS)
-        raise UserError(f"There is no method '{name}'; {told}{' ' if told else ''}methods are {', '.join(METHODS)}.")
+    known = method_names()
+    if name not in known:
+        told = did_you_mean(name.lower().replace("-", "_"), known)
+        raise UserError(
+            f"There is no method '{name}'; {told}{' ' if told else ''}methods are {', '.join(known)}; --plugin FILE "
+            "adds others."
+        )
+
+
+def check_method(config: TrialConfig) -> None:
+    """Refuse a method or network that does not exist, and a network that the method does not work on.
+
+    Raises:
+        UserError: with the nearest names, or the networks that it works on.
+    """
+    check_known(config.method)
+    check_known_network(config.network.name)
+    networks = METHODS[config.method].networks if config.method in METHODS else None
+    if networks is not None and config.network.name not in networks:
+        raise UserError(
+            f"The method '{config.method}' trains parts of a network by themselves, which '{config.network.name}' does "
+            f"not offer; set network.name to {' or '.join(networks)}."
+        )
 
 
 def create(
@@ -148,11 +181,11 @@ def create(
             gradients; none with one worker.
 
     Raises:
-        UserError: there is no such method.
+        UserError: there is no such method or network, or they don't go together.
     """
-    check_known(config.method)
-    entry = METHODS[config.method]
-    make: Callable[..., Method] = entry.load()
+    check_method(config)
+    added = declared_by_plugins("method").get(config.method)
+    make: Callable[..., Method] = METHODS[config.method].load() if added is None else added.made
     method = make(config, image_channels, classes, gather)
     if config.training.compile:
         from simcvd.networks.build import compile_networks

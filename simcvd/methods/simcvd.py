@@ -17,7 +17,7 @@ from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, forward_together, noisy, without_autocast
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.projection import ProjectionHead
 from simcvd.networks.teacher import add_teachers
 
@@ -130,7 +130,9 @@ def _initial_networks(config: TrialConfig, image_channels: int, classes: int) ->
     projection = config.projection
     networks = nn.ModuleDict()
     with seeded_weights(config.seed):
-        networks["student"] = build_vnet(config, image_channels, classes, classes - 1 if config.network.sdm_head else 0)
+        networks["student"] = build_network(
+            config, image_channels, classes, classes - 1 if config.network.sdm_head else 0
+        )
         if config.loss.contrast > 0:
             networks["student_projection"] = ProjectionHead(
                 projection.pool_size, projection.pooling, projection.hidden, projection.features, projection.dropout

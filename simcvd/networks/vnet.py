@@ -1,7 +1,6 @@
 """V-Net, the backbone of the left-atrium literature, with a class head and a distance-map head."""
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812  torch's own idiom
@@ -9,27 +8,13 @@ from torch import Tensor, nn
 
 from simcvd.config.types import HALVING, Strides
 from simcvd.draws import Draws
+from simcvd.networks.base import Features, Network
 from simcvd.networks.batch_norm import BatchNorm3d
 from simcvd.networks.convolution import Conv3d, ConvTranspose3d
 from simcvd.networks.levels import CONVOLUTIONS_DOWN, CONVOLUTIONS_UP
 
 
-class Features(NamedTuple):
-    """What a V-Net computes.
-
-    Attributes:
-        logits: class logits `[B, C, X, Y, Z]`, background first.
-        sdm: signed distance maps in [-1, 1], `[B, K, X, Y, Z]`; none without that head.
-        bottleneck: encoder features before dropout, `[B, E, X/16, Y/16, Z/16]` with `E = 16 width` (Eq. 4); other
-            strides divide by other numbers.
-    """
-
-    logits: Tensor
-    sdm: Tensor | None
-    bottleneck: Tensor
-
-
-class VNet(nn.Module):
+class VNet(Network):
     """V-Net (Milletari et al. 2016) with class logits and, if wanted, signed distance maps.
 
     Levels have 1, 2, 3, 3, 3 convolutions going down and 3, 3, 2, 1 going up, each with batch norm and ReLU, additive
@@ -58,10 +43,8 @@ class VNet(nn.Module):
         dropout_last: float = 0.5,
         strides: Strides = HALVING,
     ) -> None:
-        super().__init__()
+        super().__init__(classes, sdm_channels)
         widths = [width << level for level in range(len(CONVOLUTIONS_DOWN))]
-        self.classes = classes
-        self.sdm_channels = sdm_channels
         self.dropout_bottleneck = dropout_bottleneck
         self.dropout_last = dropout_last
         self.encoder = nn.ModuleList(
@@ -99,11 +82,7 @@ class VNet(nn.Module):
             ValueError: no `draws` where dropout needs them, or parts that do not add up to B.
         """
         last, bottleneck = self._last_map(image, draws, name, parts)
-        outputs = self.heads(last)
-        if not self.sdm_channels:
-            return Features(outputs, None, bottleneck)
-        logits, sdm = outputs.split((self.classes, self.sdm_channels), dim=1)
-        return Features(logits, torch.tanh(sdm), bottleneck)
+        return self.features(self.heads(last), bottleneck)
 
     def logits(self, image: Tensor) -> Tensor:
         """Return the class logits `[B, C, X, Y, Z]` only, without the cost of the other head."""
@@ -179,28 +158,6 @@ class VNet(nn.Module):
         drawn = torch.cat([draws.uniform(f"{name}/{part}", (size, channels)) for part, size in enumerate(sizes)])
         factors = (drawn >= rate).to(x.dtype) / (1 - rate)
         return x * factors[:, :, None, None, None]
-
-
-class Segmenter(nn.Module):
-    """A V-Net reduced to what prediction needs: image to class logits."""
-
-    def __init__(self, network: VNet) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Map `[B, I, X, Y, Z]` to logits `[B, C, X, Y, Z]`."""
-        return self.network.logits(image)
-
-
-def segmenters_of(networks: nn.ModuleDict, *names: str) -> dict[str, nn.Module]:
-    """Return the named V-Nets of `networks` as segmenters."""
-    found: dict[str, nn.Module] = {}
-    for name in names:
-        network = networks[name]
-        assert isinstance(network, VNet)
-        found[name] = Segmenter(network)
-    return found
 
 
 def _unit(convolution: Conv3d | ConvTranspose3d) -> nn.Sequential:

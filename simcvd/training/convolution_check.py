@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig
 from simcvd.device_errors import is_out_of_memory
 from simcvd.methods.registry import create
+from simcvd.networks.base import Network
 from simcvd.networks.discriminator import Discriminator
-from simcvd.networks.vnet import VNet
 
 LARGEST_ERROR = 0.01
 """Relative error that rounding to bfloat16 stays well below: 0.2 % is usual."""
@@ -88,7 +88,7 @@ def convolutions_of(config: TrialConfig, image_channels: int, classes: int) -> l
         batches = {training.batch_labeled + training.batch_unlabeled, config.inference.batch_windows}
         for network in networks.values():
             for batch in sorted(batches):
-                if isinstance(network, VNet):
+                if isinstance(network, Network):
                     network(torch.empty(batch, image_channels, *crop))
                 if isinstance(network, Discriminator):
                     nn.Sequential(*network.convolutions)(torch.empty(batch, network.inputs, *crop))

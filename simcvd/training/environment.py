@@ -5,6 +5,7 @@ import platform
 import re
 import subprocess
 import warnings
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device("cuda", index)
 
 
-def describe_environment(device: torch.device, precision: str, workers: int) -> dict[str, Any]:
+def describe_environment(
+    device: torch.device, precision: str, workers: int, plugins: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return what a reader needs to run the trial again, in JSON types."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
     return {
@@ -70,6 +73,7 @@ def describe_environment(device: torch.device, precision: str, workers: int) -> 
         "precision": precision,
         "workers": workers,
         "git_commit": git_commit(),
+        **({"plugins": dict(plugins)} if plugins else {}),
     }
 
 

@@ -11,7 +11,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from simcvd.config import TrialConfig
+from simcvd.config import TrialConfig, content_of
+from simcvd.config.plugins import PLUGINS, plugin_files
 from simcvd.files import write_file
 from simcvd.methods.base import Term
 from simcvd.nested import finite, leaves
@@ -95,8 +96,10 @@ class StepReport:
 
 
 def open_trial_folder(folder: Path, config: TrialConfig, environment: Mapping[str, Any], steps_done: int) -> "TrialLog":
-    """Write `config.yaml` and `environment.json` into a trial's folder and return its log from `steps_done` on."""
-    write_file(folder / "config.yaml", yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    """Write settings, environment and plug-ins into a trial's folder and return its log from `steps_done` on."""
+    for name, text in plugin_files(config).items():
+        write_file(folder / PLUGINS / name, text)
+    write_file(folder / "config.yaml", yaml.safe_dump(content_of(config), sort_keys=False))
     write_file(folder / "environment.json", json.dumps(environment, indent=2) + "\n")
     return TrialLog(folder, steps_done)
 

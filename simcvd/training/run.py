@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from simcvd.config import TrialConfig, config_hash
+from simcvd.config import TrialConfig, config_hash, digests_of
 from simcvd.config.batch import check_batch
 from simcvd.data.loading import CropLoader
 from simcvd.data.store import CaseFile, open_training
@@ -141,7 +141,7 @@ class _Trial:
         self.precision = confirmed_precision(precision, config, channels, classes, device, self._tell)
         self.method.networks.to(device)
         self.start = load_checkpoint(trial_dir / CHECKPOINT, self.method, self.identity, self._tell)
-        self.environment = describe_environment(device, self.precision.name, self.workers)
+        self.environment = describe_environment(device, self.precision.name, self.workers, digests_of(config))
         done = self.start.steps_done
         self.log = open_trial_folder(trial_dir, config, self.environment, done) if self.rank == 0 else None
         self._report, self._should_stop, self._judge = report, should_stop, judge

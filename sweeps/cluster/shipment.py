@@ -8,6 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from simcvd.config.plugins import PLUGINS, plugin_files
+from simcvd.files import write_file
+
 SWEEP_FILE: Final = "sweep.yaml"
 """Name of the user's own sweep file in the shipment."""
 
@@ -20,7 +23,7 @@ def packed(sweep_file: Path | None) -> Iterator[Path]:
     """Lay out a folder from which `python -m cli` runs what is installed here, with its version.
 
     Args:
-        sweep_file: the user's own sweep, to be taken along.
+        sweep_file: the user's own sweep, to be taken along, as plug-ins are.
     """
     with TemporaryDirectory(prefix="simcvd-shipment-") as name:
         folder = Path(name)
@@ -34,6 +37,8 @@ def packed(sweep_file: Path | None) -> Iterator[Path]:
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: simcvd\nVersion: {version}\n")
         if sweep_file is not None:
             shutil.copy(sweep_file, folder / SWEEP_FILE)
+        for name, text in plugin_files().items():
+            write_file(folder / PLUGINS / name, text)
         yield folder
 
 

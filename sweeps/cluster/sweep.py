@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from simcvd.config.plugins import PLUGINS, plugin_files
 from simcvd.errors import UserError
 from sweeps.cluster.bring_up import bring_up
 from sweeps.cluster.cluster_file import ClusterFile
@@ -102,7 +103,8 @@ class RemoteSweep:
         """Return the command for the head; `dataset` is where the hosts have the data set."""
         named = [SWEEP_FILE if self.file else self.name, *([] if dataset is None else [dataset])]
         cache = [] if self.cache is None else [f"{_CACHE}{self.cache}"]
-        return ["sweep", *named, "--out", self.remote_runs, *self.options, *cache]
+        plugins = [f"--plugin={PLUGINS}/{name}" for name in plugin_files()]
+        return ["sweep", *named, "--out", self.remote_runs, *self.options, *cache, *plugins]
 
     def check(self) -> None:
         """Refuse what the head would refuse, or what would be found only after the sweep.

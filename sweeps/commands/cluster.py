@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sweeps.cluster.sweep import RemoteSweep
     from sweeps.definition.catalogue import SweepFile
 
-_ANSWERED_HERE: Final = {"cluster", "down_when_done", "runs", "as_json"}
+_ANSWERED_HERE: Final = {"cluster", "down_when_done", "runs", "as_json", "plugin"}
 """Options that the command on the head does not get as they are."""
 
 ClusterArgument = Annotated[Path, typer.Argument(metavar="CLUSTER.yaml", help="Ray cluster launcher file.")]

@@ -1,4 +1,4 @@
-"""`simcvd methods`, `sweeps` and `settings`: what there is."""
+"""`simcvd methods`, `networks`, `sweeps` and `settings`: what there is."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -8,21 +8,19 @@ import typer
 from simcvd.errors import UserError
 from sweeps.commands.console import print_columns, print_json, print_lines
 from sweeps.commands.guidance.completion import complete_keys, complete_sweeps
-from sweeps.commands.options import JsonOption
+from sweeps.commands.options import JsonOption, PluginOption
 
 if TYPE_CHECKING:
     from simcvd.config.description import SettingEntry
+    from simcvd.methods.registry import MethodDescription
+    from simcvd.networks.registry import NetworkDescription
 
 
-def methods() -> None:
+def methods(plugin: PluginOption = None) -> None:  # its callback loads it
     """List the training methods with their papers."""
     from simcvd.methods.registry import describe
 
-    entries = describe()
-    width = max(len(entry.name) for entry in entries)
-    for entry in entries:
-        typer.echo(f"{entry.name:<{width}}  {entry.summary}")
-        typer.secho(f"{'':<{width}}  {entry.paper}, doi {entry.doi}", dim=True)
+    _list(describe())
 
 
 def sweeps(
@@ -42,6 +40,13 @@ def sweeps(
         typer.echo(sweep_text(name), nl=False)
 
 
+def networks(plugin: PluginOption = None) -> None:  # its callback loads it
+    """List the networks, for network.name, with their papers."""
+    from simcvd.networks.registry import describe_networks
+
+    _list(describe_networks())
+
+
 def list_sweeps_by_name() -> None:
     """Print name and description of each built-in sweep."""
     from sweeps.definition.catalogue import list_sweeps
@@ -54,6 +59,7 @@ def settings(
         list[str] | None,
         typer.Argument(metavar="WORD", help="Only what has it in name or meaning.", autocompletion=complete_keys),
     ] = None,
+    plugin: PluginOption = None,  # its callback loads it
     as_json: JsonOption = False,
 ) -> None:
     """List the settings: default, range, meaning and source.
@@ -95,6 +101,14 @@ def settings(
     if changed := [line for line in presets if all(word in line for word in asked)]:
         lines += ["", *changed]
     print_lines(lines, indent=4)
+
+
+def _list(entries: "Sequence[MethodDescription | NetworkDescription]") -> None:
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        typer.echo(f"{entry.name:<{width}}  {entry.summary}")
+        paper = ", doi ".join(part for part in (entry.paper, entry.doi) if part)
+        typer.secho(f"{'':<{width}}  {paper or 'no paper yet'}", dim=True)
 
 
 def _plain(word: str) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from sweeps.commands.options import PluginOption
+
 
 def export(
     trials: Annotated[
@@ -17,6 +19,7 @@ def export(
         typer.Option(metavar="DATASET", help="What they were trained on; its name, channels and plan go in."),
     ] = None,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Of the model. Default: the folder's.")] = None,
+    plugin: PluginOption = None,  # its callback loads it
     replace: Annotated[bool, typer.Option("--replace", help="Replace another model in the folder.")] = False,
 ) -> None:
     """Write finished trials as one model folder, which predicts by itself.

@@ -23,6 +23,27 @@ def hide_unused_gpus(device: str) -> str:
     return device
 
 
+def _loaded(paths: list[Path] | None) -> list[Path] | None:
+    """Load plug-ins as soon as they are named: other options may name what they add."""
+    if paths:
+        from simcvd.config import load_plugin
+
+        for path in paths:
+            load_plugin(path)
+    return paths
+
+
+PluginOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Load methods and networks of your own; repeatable.",
+        callback=_loaded,
+        is_eager=True,
+        rich_help_panel=WHAT,
+    ),
+]
 DatasetArgument = Annotated[
     Path | None,
     typer.Argument(metavar="DATASET", help="Data set folder; without it the built-in phantom set is made."),

@@ -15,6 +15,7 @@ from sweeps.commands.options import (
     ChangesOption,
     DatasetArgument,
     DeviceOption,
+    PluginOption,
     PresetOption,
     RetryOption,
     RunsOption,
@@ -37,6 +38,7 @@ def train(
         str | None, typer.Option(metavar="NAME", help="See simcvd methods.", autocompletion=complete_methods)
     ] = None,
     preset: PresetOption = None,
+    plugin: PluginOption = None,  # its callback loads it
     config_file: Annotated[
         Path | None, typer.Option("--config", metavar="FILE", help="All settings; a trial's config.yaml reproduces it.")
     ] = None,
@@ -58,7 +60,7 @@ def train(
     """
     import yaml
 
-    from simcvd.methods.registry import check_known
+    from simcvd.methods.registry import check_method
     from sweeps.status.score import told_dice
     from sweeps.status.trial import read_trial
     from sweeps.storage.location import refuse_store
@@ -67,7 +69,7 @@ def train(
     refuse_store(runs, "train")
     # Settings before data: a wrong one is told before the phantom set is made.
     config = _settings(config_file, preset, dataset, changes, {"method": method, "seed": seed})
-    check_known(config.method)
+    check_method(config)
     if print_config:
         typer.echo(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False), nl=False)
         return

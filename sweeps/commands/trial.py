@@ -13,7 +13,7 @@ import typer
 
 from simcvd.errors import UserError
 from sweeps.commands.console import FAILED, ProgressLine, end, print_columns, print_json
-from sweeps.commands.options import DeviceOption, JsonOption
+from sweeps.commands.options import DeviceOption, JsonOption, PluginOption
 
 METRICS = ("dice", "jaccard", "hd95_vox", "asd_vox", "hd95_mm", "asd_mm")
 
@@ -38,6 +38,7 @@ def evaluate(
     split: Annotated[Split, typer.Option(help="Cases to show.")] = Split.test,
     as_json: JsonOption = False,
     device: DeviceOption = "auto",
+    plugin: PluginOption = None,  # its callback loads it
 ) -> None:
     """Show the per-case scores of a trial, or with DATASET those of a model.
 
@@ -78,6 +79,7 @@ def predict(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the masks.")],
     device: DeviceOption = "auto",
+    plugin: PluginOption = None,  # its callback loads it
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write each class's probability too, NAME_probabilities.nii.gz.")
     ] = False,

@@ -3,10 +3,12 @@
 import re
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
+from simcvd.config import load_plugin
+from simcvd.config.plugins import PLUGINS, plugin_files
 from simcvd.config.types import MOST_SEED
 from simcvd.errors import UserError
 from simcvd.nearest import did_you_mean
@@ -151,8 +153,20 @@ def is_path(name_or_path: str) -> bool:
 
 def _read_sweep(name_or_path: str) -> SweepFile:
     if is_path(name_or_path):
-        return _checked(read_yaml(Path(name_or_path), _KIND, _KEYS))
+        path = Path(name_or_path)
+        parsed = read_yaml(path, _KIND, _KEYS)
+        _load_plugins(parsed.content.get("plugins"), path.parent)
+        return _checked(parsed)
     return _checked(parse_yaml(_entry(name_or_path), f"sweep {name_or_path}", _KIND, _KEYS))
+
+
+def _load_plugins(names: Any, folder: Path) -> None:
+    """Load the plug-ins that a sweep file names; those that --plugin gave stay. What is no list is refused later."""
+    loaded = plugin_files()
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and Path(name).name not in loaded:
+            kept = folder / PLUGINS / Path(name).name  # beside the copy of a sweep file in a runs folder
+            load_plugin(kept if kept.is_file() and not (folder / name).is_file() else folder / name)
 
 
 def _entry(name: str) -> str:

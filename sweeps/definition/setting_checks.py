@@ -5,9 +5,10 @@ from typing import Any
 
 from simcvd.config import PRESETS, dotted_keys
 from simcvd.config.edit import setting_problem
-from simcvd.methods.registry import METHODS
+from simcvd.methods.registry import method_names
 from simcvd.nearest import did_you_mean
 from simcvd.nested import leaves
+from simcvd.networks.registry import network_names
 from simcvd.yaml_text import KeyPath, Problem
 from sweeps.definition.ablation import off_settings
 from sweeps.definition.axes import holds
@@ -43,9 +44,10 @@ def _check(key: str, value: Any, path: KeyPath) -> _Found:
 
 
 def _reason(key: str, value: Any) -> str | None:
-    if key == "method" and isinstance(value, str) and value not in METHODS:
-        told = did_you_mean(value.lower().replace("-", "_"), METHODS, most=1)
-        return f"there is no method '{value}', {told or 'see simcvd methods'}"
+    for name, known, listed in (("method", method_names, "methods"), ("network.name", network_names, "networks")):
+        if key == name and isinstance(value, str) and value not in known():
+            told = did_you_mean(value.lower().replace("-", "_"), known(), most=1)
+            return f"there is no {listed[:-1]} '{value}', {told or f'see simcvd {listed}'}"
     return setting_problem(key, value)
 
 

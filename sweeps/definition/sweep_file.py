@@ -71,6 +71,9 @@ class SweepFile(SweepModel):
     labels: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         {}, description="What figures call a setting, by dotted key, such as `p`; no two alike."
     )
+    plugins: list[str] = Field(
+        [], description="Python files with methods and networks of your own, as paths from this file's folder."
+    )
     published: str | None = Field(None, description="Key of the published table that belongs to this sweep.")
 
     @model_validator(mode="before")

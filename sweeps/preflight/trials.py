@@ -22,10 +22,10 @@ def check_trials(dataset: Path, trials: Sequence[TrialSpec], workers: int) -> No
     from simcvd.config.batch import check_batch
     from simcvd.data.store import open_training
     from simcvd.data.training_cases import TrainingCases
-    from simcvd.methods.registry import check_known
+    from simcvd.methods.registry import check_method
 
     for config in {trial.config.model_copy(update={"seed": 0}) for trial in trials}:
-        check_known(config.method)
+        check_method(config)
         check_batch(config, workers)
     found: dict[DataConfig, TrainingCases] = {}
     for data in dict.fromkeys(_choice(trial.config) for trial in trials):

@@ -12,8 +12,8 @@ from simcvd.config import apply_settings, from_mapping
 from simcvd.inference.export import write_model
 from simcvd.inference.model_folder import MODEL_FILE, check_files, is_model, read_model
 from simcvd.inference.weights import save_student
-from simcvd.networks.build import build_vnet
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
+from simcvd.networks.build import build_network
 from tests.faults.conftest import Hold
 from tests.faults.content import files
 from tests.faults.replay import Scene
@@ -28,7 +28,7 @@ def _begin(folder: Path) -> None:
         (trial / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            save_student(trial, Segmenter(build_vnet(config, 1, 2)), config, 1, ("atrium",))
+            save_student(trial, Segmenter(build_network(config, 1, 2)), config, 1, ("atrium",))
 
 
 def _begin_with_another(folder: Path) -> None:

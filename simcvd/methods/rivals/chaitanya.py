@@ -20,7 +20,7 @@ from simcvd.losses.schedules import learning_rate
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.contrast_heads import RegionHead, SliceHead, regions_in
 from simcvd.networks.vnet import VNet
 from simcvd.transforms.views import View, apply_view, draw_views
@@ -90,7 +90,8 @@ class Chaitanya(Method):
         self.needs_unlabeled = self.stages.encoder + self.stages.decoder > 0
         self.diagnostics = {}
         with seeded_weights(config.seed):
-            student = build_vnet(config, image_channels, classes)
+            student = build_network(config, image_channels, classes)
+            assert isinstance(student, VNet)
             self.networks = nn.ModuleDict({"student": student})
             self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
             if self.stages.encoder:

@@ -14,8 +14,8 @@ from simcvd.losses.supervised import cross_entropy
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward_together, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
-from simcvd.networks.vnet import segmenters_of
+from simcvd.networks.base import Segmenter, segmenters_of
+from simcvd.networks.build import build_network, seeded_weights
 
 PEER_OF = {"student": "peer", "peer": "student"}
 
@@ -51,7 +51,7 @@ class CPS(Method):
         self.networks = nn.ModuleDict()
         for network, weights in (("student", "initial weights"), ("peer", "initial weights of the peer")):
             with seeded_weights(config.seed, weights):
-                self.networks[network] = build_vnet(config, image_channels, classes)
+                self.networks[network] = build_network(config, image_channels, classes)
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
@@ -69,7 +69,7 @@ class CPS(Method):
                 terms += segmentation_terms(labeled[name], batch, self.gather, f"_{name}", self.config.cps)
             return terms + self._cross(labeled, unlabeled, step) if unlabeled else terms
 
-    def segmenters(self) -> dict[str, nn.Module]:
+    def segmenters(self) -> dict[str, Segmenter]:
         """Return the student, which is what a trial is judged by, and its peer."""
         return segmenters_of(self.networks, *PEER_OF)
 

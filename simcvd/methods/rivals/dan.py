@@ -14,7 +14,7 @@ from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward_together, without_autocast
 from simcvd.methods.rivals.adversary import Adversary
 from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.discriminator import build_discriminator
 
 
@@ -44,7 +44,7 @@ class DAN(Method):
         self.needs_unlabeled = settings.adversarial > 0
         self.diagnostics = {}
         with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
         if self.needs_unlabeled:
             width, strides = settings.discriminator_width, config.network.strides

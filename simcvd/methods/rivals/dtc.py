@@ -16,7 +16,7 @@ from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 
 
 class DTC(Method):
@@ -43,7 +43,7 @@ class DTC(Method):
         self.needs_unlabeled = config.dtc.consistency > 0
         self.diagnostics = {}
         with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes, classes - 1)})
+            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes, classes - 1)})
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:

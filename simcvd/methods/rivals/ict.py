@@ -19,7 +19,7 @@ from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, forward_together, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.teacher import add_teachers
 
 
@@ -44,7 +44,7 @@ class ICT(Method):
         self.needs_unlabeled = config.ict.consistency > 0
         self.diagnostics = {}
         with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
         add_teachers(self.networks, config.ema.buffers)
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
 

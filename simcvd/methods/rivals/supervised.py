@@ -12,7 +12,7 @@ from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, without_autocast
 from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 
 
 class Supervised(Method):
@@ -33,7 +33,7 @@ class Supervised(Method):
         self.needs_unlabeled = False
         self.diagnostics = {}
         with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_vnet(config, image_channels, classes)})
+            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
         self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:

@@ -36,7 +36,9 @@ MEANT: Final[Mapping[str, str]] = {
     **dict.fromkeys(("infer", "inference", "segment", "apply", "segmentation"), _PREDICT),
     **dict.fromkeys(("plot", "plots", "draw", "graph", "graphs", "visualize", "visualise", "viz"), _FIGURES),
     **dict.fromkeys(("dashboard", "ui", "web", "html", "page", "serve", "view", "open"), _PAGE),
-    "tensorboard": "tensorboard --logdir RUNS/trials shows the trials' events",
+    "tensorboard": "tensorboard --logdir RUNS/tensorboard shows the trials of sweeps by name",
+    **dict.fromkeys(("wandb", "mlflow"), "simcvd sweep NAME DATASET --log wandb|mlflow shows the trials there"),
+    "nnunet": "simcvd export nnunet DATASET --out FOLDER writes a data set for it, and simcvd prepare nifti reads one",
     **dict.fromkeys(("config", "configs", "configure", "params", "parameters", "hyperparameters"), _SETTINGS),
     **dict.fromkeys(("options", "keys", "defaults", "set", "preset", "presets"), _SETTINGS),
     **dict.fromkeys(("init", "new", "create", "setup"), f"{_DATA}, and simcvd sweep {EXAMPLE} needs none"),
@@ -77,7 +79,7 @@ def command_meant(word: str, groups: Mapping[str, Collection[str]]) -> str:
     Returns:
         A sentence without capital and full stop, or a question.
     """
-    from simcvd.methods.registry import METHODS
+    from simcvd.methods.registry import method_names
     from sweeps.definition.catalogue import sweep_names
 
     plain = word.lower().replace("_", "-")
@@ -89,7 +91,7 @@ def command_meant(word: str, groups: Mapping[str, Collection[str]]) -> str:
     for group, commands in groups.items():
         if plain in commands:
             return f"did you mean simcvd {group} {plain}?"
-    if method in METHODS:
+    if method in method_names():
         return f"simcvd train DATASET --method {method} trains with that method"
     if (place := Path(word)).exists():
         return _of_a_place(place)

@@ -17,9 +17,9 @@ def complete_sweeps(incomplete: str) -> list[str]:
 
 def complete_methods(incomplete: str) -> Iterator[tuple[str, str]]:
     """Offer the training methods."""
-    from simcvd.methods.registry import METHODS
+    from simcvd.methods.registry import describe
 
-    yield from ((name, entry.summary) for name, entry in METHODS.items() if name.startswith(incomplete))
+    yield from ((entry.name, entry.summary) for entry in describe() if entry.name.startswith(incomplete))
 
 
 def complete_method_list(incomplete: str) -> list[str]:

@@ -27,6 +27,13 @@ def test_what_is_left_of_a_crop_for_batch_norm_follows_the_strides() -> None:
     check_batch(_config(crop | {"network.strides": [[2, 2, 1], *[[2, 2, 2]] * 3]}), workers=1)
 
 
+def test_deepest_map_of_one_voxel_is_refused_where_each_crop_is_normalised_by_itself() -> None:
+    crop: dict[str, Any] = {"network.name": "swin_unetr", "data.crop_vox": [32, 32, 32]}
+    with pytest.raises(UserError, match="leaves the deepest map of swin_unetr a single voxel"):
+        check_batch(_config(crop), workers=1)
+    check_batch(_config(crop | {"data.crop_vox": [64, 32, 32]}), workers=1)
+
+
 def test_batches_are_shared_evenly() -> None:
     config = _config({"training.batch_labeled": 4, "training.batch_unlabeled": 6})
     check_batch(config, workers=2)

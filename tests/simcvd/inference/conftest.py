@@ -8,7 +8,8 @@ import yaml
 
 from simcvd.config import TrialConfig, apply_settings, from_mapping
 from simcvd.inference.weights import save_student
-from simcvd.networks.vnet import Segmenter, VNet
+from simcvd.networks.base import Segmenter
+from simcvd.networks.vnet import VNet
 from simcvd.scans.preprocessing import Preprocessing
 
 SETTINGS = {

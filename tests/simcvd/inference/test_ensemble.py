@@ -14,7 +14,7 @@ from simcvd.errors import UserError
 from simcvd.inference.ensemble import Member, load_students, masks_from, probability_sums
 from simcvd.inference.export import write_model
 from simcvd.inference.sliding_window import highest, mean_probabilities, window_sums
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 
 MakeTrial = Callable[..., tuple[Path, Segmenter]]
 CPU = torch.device("cpu")

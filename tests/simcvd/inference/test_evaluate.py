@@ -17,7 +17,7 @@ from simcvd.inference.evaluate import evaluate_cases
 from simcvd.inference.sliding_window import segment
 from simcvd.labels import IGNORED
 from simcvd.metrics.case import score_case
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 
 CPU = torch.device("cpu")
 CLASSES = ("anterior", "posterior")

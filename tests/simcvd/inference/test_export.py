@@ -16,7 +16,7 @@ from simcvd.inference import export
 from simcvd.inference.export import write_model
 from simcvd.inference.model_folder import check_files, read_model
 from simcvd.inference.weights import load_student
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 from simcvd.scans.preprocessing import Preprocessing
 
 MakeTrial = Callable[..., tuple[Path, Segmenter]]

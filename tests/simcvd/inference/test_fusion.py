@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from simcvd.inference.fusion import for_inference
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 
 
 def test_folded_batch_norm_gives_the_same_logits(make_network: Callable[..., Segmenter]) -> None:

@@ -15,7 +15,7 @@ from simcvd.errors import UserError
 from simcvd.inference.export import write_model
 from simcvd.inference.mask_options import MaskOptions, keep_largest
 from simcvd.inference.predict import predict_files
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 from simcvd.scans.label_crop import LabelCrop
 from simcvd.scans.preprocessing import Preprocessing
 

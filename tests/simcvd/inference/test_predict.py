@@ -16,7 +16,7 @@ from simcvd.errors import UserError
 from simcvd.inference.mask_options import MaskOptions, keep_largest
 from simcvd.inference.predict import predict_files
 from simcvd.inference.sliding_window import segment
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 from simcvd.scans.label_crop import LabelCrop
 from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.preprocessing import Preprocessing

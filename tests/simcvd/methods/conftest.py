@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Method, Term
-from simcvd.networks.vnet import Features
+from simcvd.networks.base import Features
 from tests.tiny_trial import NARROW
 
 TINY = NARROW | {

@@ -6,8 +6,8 @@ from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
 from simcvd.methods.forward import Outputs, forward_together, noisy, without_autocast
-from simcvd.networks.build import build_vnet
-from simcvd.networks.vnet import Features
+from simcvd.networks.base import Features
+from simcvd.networks.build import build_network
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]
@@ -24,11 +24,11 @@ def test_outputs_are_float32_and_of_the_asked_crops() -> None:
 
 
 def test_labelled_and_unlabelled_crops_are_one_batch(make_config: MakeConfig, make_batch: MakeBatch) -> None:
-    network, batch = build_vnet(make_config(), 1, 2), make_batch()
+    network, batch = build_network(make_config(), 1, 2), make_batch()
     assert batch.image_unlabeled is not None
     labeled, unlabeled = forward_together(network, batch.image_labeled, batch.image_unlabeled, Draws(0, 0), "student")
     together = torch.cat((batch.image_labeled, batch.image_unlabeled))
-    expected = build_vnet(make_config(), 1, 2)
+    expected = build_network(make_config(), 1, 2)
     expected.load_state_dict(network.state_dict())
     logits = expected(together, Draws(0, 0), "student", (2, 2)).logits
     assert unlabeled is not None
@@ -37,7 +37,7 @@ def test_labelled_and_unlabelled_crops_are_one_batch(make_config: MakeConfig, ma
 
 def test_without_unlabelled_crops_there_are_no_outputs_of_them(make_config: MakeConfig, make_batch: MakeBatch) -> None:
     labeled, unlabeled = forward_together(
-        build_vnet(make_config(), 1, 2), make_batch().image_labeled, None, Draws(0, 0), "student"
+        build_network(make_config(), 1, 2), make_batch().image_labeled, None, Draws(0, 0), "student"
     )
     assert len(labeled.logits) == 2
     assert unlabeled is None

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
-from simcvd.networks.build import build_vnet, seeded_weights
+from simcvd.networks.build import build_network, seeded_weights
 from tests.tiny_trial import NARROW
 
 
@@ -27,7 +27,7 @@ def test_initial_weights_are_of_the_seed_and_the_name_whatever_the_global_state(
 
 
 def test_the_network_is_that_of_the_settings_channels_last() -> None:
-    network = build_vnet(_config(), 2, 3, sdm_channels=1)
+    network = build_network(_config(), 2, 3, sdm_channels=1)
     assert (network.classes, network.sdm_channels, network.dropout_last) == (3, 1, 0.5)
     first = network.encoder[0][0][0].weight
     assert first.shape[:2] == (2, 2)

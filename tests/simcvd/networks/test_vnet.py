@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from simcvd.draws import Draws
-from simcvd.networks.vnet import Segmenter, VNet
+from simcvd.networks.base import Segmenter
+from simcvd.networks.vnet import VNet
 
 
 def tiny(**settings: float) -> VNet:

@@ -10,8 +10,8 @@ from simcvd.errors import UserError
 from simcvd.inference.evaluate import CaseScores
 from simcvd.inference.export import write_model
 from simcvd.inference.weights import save_student
-from simcvd.networks.build import build_vnet
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
+from simcvd.networks.build import build_network
 from simcvd.training.evaluation import count_cases, evaluate_trial
 
 
@@ -25,7 +25,7 @@ def _trial(
     """Write what a finished trial leaves, with the first weights that come; it may favour a class everywhere."""
     folder.mkdir()
     (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-    network = build_vnet(config, channels, len(classes) + 1)
+    network = build_network(config, channels, len(classes) + 1)
     if favours is not None:
         assert network.heads.bias is not None
         with torch.no_grad():

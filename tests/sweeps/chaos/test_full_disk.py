@@ -90,7 +90,8 @@ def _checkpoint(folder: Path) -> None:
 def _student(folder: Path) -> None:
     from simcvd.config import load_preset
     from simcvd.inference.weights import save_student
-    from simcvd.networks.vnet import Segmenter, VNet
+    from simcvd.networks.base import Segmenter
+    from simcvd.networks.vnet import VNet
 
     save_student(folder, Segmenter(VNet(1, 2, sdm_channels=1, width=4)), load_preset("phantom"), 1, ["box"])
 

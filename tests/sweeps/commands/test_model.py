@@ -7,8 +7,8 @@ import yaml
 
 from simcvd.config import from_mapping
 from simcvd.inference.weights import save_student
-from simcvd.networks.build import build_vnet
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
+from simcvd.networks.build import build_network
 from tests.tiny_trial import THREE_STEPS
 
 
@@ -21,7 +21,7 @@ def make_trial(tmp_path):
         folder = tmp_path / "runs" / "trials" / name
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(yaml.safe_dump(config.model_dump(mode="json")))
-        save_student(folder, Segmenter(build_vnet(config, channels, len(classes) + 1)), config, channels, classes)
+        save_student(folder, Segmenter(build_network(config, channels, len(classes) + 1)), config, channels, classes)
         return Path("runs") / "trials" / name
 
     return make

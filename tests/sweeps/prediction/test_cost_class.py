@@ -3,7 +3,7 @@ import pytest
 from simcvd.config import TrialConfig, apply_settings, load_preset
 from simcvd.config.edit import dotted_keys
 from simcvd.methods.registry import METHODS, create
-from simcvd.networks.vnet import Segmenter
+from simcvd.networks.base import Segmenter
 from sweeps.definition.catalogue import load_sweep
 from sweeps.definition.expand import all_trials, expand
 from sweeps.prediction.cost_class import OF_INFERENCE, SWITCHES, WITHOUT_COST, inference_class, training_class

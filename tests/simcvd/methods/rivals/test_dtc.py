@@ -13,7 +13,7 @@ from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Term
 from simcvd.methods.registry import create
 from simcvd.methods.rivals.dtc import DTC
-from simcvd.networks.vnet import Features
+from simcvd.networks.base import Features
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

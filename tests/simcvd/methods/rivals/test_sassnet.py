@@ -11,7 +11,7 @@ from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch
 from simcvd.methods.rivals.sassnet import SASSNet
-from simcvd.networks.vnet import Features
+from simcvd.networks.base import Features
 
 MakeConfig = Callable[..., TrialConfig]
 MakeBatch = Callable[..., Batch]

@@ -1,0 +1,1 @@
+"""Networks of other packages and of plug-ins, seen as our own."""
