@@ -83,6 +83,21 @@ def test_a_look_ahead_prints_what_the_head_itself_prints_and_runs_nothing(lab: L
     assert records() == before
 
 
+def test_a_method_of_ones_own_trains_on_hosts_that_do_not_have_its_file(lab: Lab, simcvd, shared) -> None:
+    file = (Path(__file__).parents[2] / "docs" / "own_method.py").read_text()
+    lab["client"].run(f"cat > sharp.py <<'END'\n{file}\nEND")
+    lab["client"].run(
+        "cat > own.yaml <<'END'\nname: own\nbase: {preset: phantom}\nplugins: [sharp.py]\n"
+        "axes: {sharp_teacher.temperature: [0.3, 0.4, 0.5]}\nreference: {sharp_teacher.temperature: 0.5}\nEND"
+    )
+    done = simcvd(f"sweep own.yaml --cluster cluster.yaml --set method=sharp_teacher {SHORT}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 finished" in done.stdout
+    trials = [path for path in (shared / "runs" / "trials").iterdir() if path.name.startswith("sharp_teacher-")]
+    assert {json.loads((trial / "lock").read_text())["host"] for trial in trials} == {"head", "first", "second"}
+    assert [(trial / "plugins" / "sharp.py").read_text() for trial in trials] == [f"{file}\n"] * 3
+
+
 def test_the_same_command_again_runs_nothing(simcvd, records) -> None:
     before = records()
     done = simcvd(f"{SWEEP} {SHORT}")
