@@ -82,12 +82,14 @@ hosts.command("down")(cluster.down)
 app.add_typer(hosts, name="cluster")
 _LONG = (sweep.sweep, tune.tune)
 """Commands with so many options that --help groups them."""
+_TWO_WORDS: dict[object, str] = {model.export_nnunet: "export nnunet"}
 for command in (
     data.inspect,
     train.train,
     trial.evaluate,
     trial.predict,
     model.export,
+    model.export_nnunet,
     sweep.sweep,
     tune.tune,
     results.status,
@@ -95,10 +97,11 @@ for command in (
     results.figures,
     report.report,
     lists.methods,
+    lists.networks,
     lists.sweeps,
     lists.settings,
 ):
-    app.command(cls=GroupedCommand if command in _LONG else None)(command)
+    app.command(_TWO_WORDS.get(command), cls=GroupedCommand if command in _LONG else None)(command)
 
 
 @app.callback(invoke_without_command=True)

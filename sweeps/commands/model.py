@@ -1,4 +1,4 @@
-"""`simcvd export`: finished trials become a folder that predicts by itself."""
+"""`simcvd export`: finished trials become a folder that predicts by itself, a data set one for nnU-Net."""
 
 import shlex
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sweeps.commands.console import ProgressLine
 from sweeps.commands.options import PluginOption
 
 
@@ -35,3 +36,31 @@ def export(
     kind = f"an ensemble of {count} networks" if count > 1 else "one network"
     typer.echo(f"{out}: {kind}, classes {', '.join(info.classes)}; its README.md has the commands to paste.")
     typer.echo(f"simcvd predict {shlex.quote(str(out))} SCANS --out MASKS")
+
+
+def export_nnunet(
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Data set folder.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="nnU-Net's folder of raw data sets.")],
+    number: Annotated[
+        int, typer.Option(min=1, max=999, metavar="N", help="Of the data set, as nnU-Net's commands name it.")
+    ] = 500,
+) -> None:
+    """Write a data set for nnU-Net: the same cases, splits and labels, to compare with it.
+
+    FOLDER/DatasetNNN_NAME has imagesTr, labelsTr, imagesTs, labelsTs, dataset.json and splits_final.json; unlabelled
+    cases lie apart in imagesUnlabeled.
+    """
+    from simcvd.data.nnunet import write_nnunet
+    from sweeps.storage.location import refuse_store
+
+    for place in (dataset, out):
+        refuse_store(place, "export nnunet")
+    with ProgressLine("writing", "cases") as progress:
+        written = write_nnunet(dataset, out, number=number, progress=progress)
+    counts = (len(ids) for ids in (written.train, written.val, written.test, written.unlabeled))
+    told = ", ".join(
+        f"{count} {what}" for count, what in zip(counts, ("labelled", "val", "test", "unlabelled"), strict=True)
+    )
+    typer.echo(f"{written.folder}: {told}; its README.md has the commands to paste.")
+    if not written.val:
+        typer.echo("There are no val cases, so there is no splits_final.json: nnU-Net draws its own folds.", err=True)

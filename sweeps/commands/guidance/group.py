@@ -23,8 +23,10 @@ class GuidedGroup(TyperGroup):
         return _guided(lambda: super(GuidedGroup, self).invoke(ctx))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that the first argument names."""
+        """Return the command that the first argument names, or the first two, as in `export nnunet`."""
         word, *rest = args
+        if rest and (command := self.get_command(ctx, both := f"{word} {rest[0]}")) is not None:
+            return both, command, rest[1:]
         if self.get_command(ctx, word) is not None or ctx.resilient_parsing or word.startswith("-"):
             return super().resolve_command(ctx, args)
         if word == "help":

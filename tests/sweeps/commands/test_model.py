@@ -73,3 +73,33 @@ def test_a_model_that_was_damaged_is_one_sentence_in_every_command(run, make_tri
         told = refused(run(*command, "--device", "cpu"))
         assert "The model model is damaged: members/0/student.safetensors is not as it was written" in told
     assert not Path("masks").exists()
+
+
+def test_a_data_set_is_written_for_nnunet(run, dataset):
+    done = run("export", "nnunet", dataset, "--out", "raw", "--number", "12")
+    assert done.exit_code == 0, done.output
+    folder = Path("raw/Dataset012_phantom")
+    assert done.output == (
+        f"{folder}: 1 labelled, 1 val, 1 test, 1 unlabelled; its README.md has the commands to paste.\n"
+    )
+    assert json.loads((folder / "dataset.json").read_text())["numTraining"] == 2
+    assert "nnUNetv2_plan_and_preprocess -d 12 " in (folder / "README.md").read_text()
+    again = run("export", "nnunet", dataset, "--out", "raw", "--number", "12")
+    assert (again.exit_code, again.output) == (0, done.output)
+
+
+def test_what_can_not_be_written_for_nnunet_is_one_sentence(run, dataset):
+    for given, told in [
+        (["nowhere", "--out", "raw"], "There is no data set in nowhere"),
+        ([dataset, "--out", "s3://bucket/raw"], "`simcvd export nnunet` needs a folder"),
+        (["s3://bucket/data", "--out", "raw"], "`simcvd export nnunet` needs a folder"),
+    ]:
+        assert refused(run("export", "nnunet", *given)).startswith(f"Error: {told}")
+    assert not Path("raw").exists()
+
+
+def test_export_alone_is_still_for_trials(run):
+    assert "There is no trial in nowhere" in run("export", "nowhere", "--out", "model").output
+    assert "There is no trial in nnunet" in run("export", "./nnunet", "--out", "model").output
+    assert run("help", "export", "nnunet").output == run("export", "nnunet", "--help").output
+    assert run("export", "--help").output != run("export", "nnunet", "--help").output
