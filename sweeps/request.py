@@ -63,6 +63,7 @@ class SweepRequest:
         with_test: score the test cases of each trial; without, trials end `validated` and no test case is looked at.
         given: text of the sweep file, where it is the user's own.
         is_stage: it is a stage of a tuning, whose command has other options.
+        trackers: where trials are shown beside TensorBoard, as `--log` names them.
     """
 
     sweep: SweepFile
@@ -78,6 +79,7 @@ class SweepRequest:
     with_test: bool = True
     given: str | None = None
     is_stage: bool = False
+    trackers: tuple[str, ...] = ()
 
     def terms(self, engine: Engine | None, deadline: float | None) -> Terms:
         """Return what is wanted of each trial.

@@ -18,6 +18,7 @@ from sweeps.request import SweepRequest
 from sweeps.resources.placement import check_machine
 from sweeps.session import Session, open_session, say, tidy_up
 from sweeps.status.sweep import SweepState
+from sweeps.tracking.process import followed
 from sweeps.trial.engine import Engine
 from sweeps.trial.failure_kinds import storage_told
 
@@ -85,14 +86,18 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
             shown = sweep_file(request.runs, plan.name)
             tell(f"{shown} named other trials before; they stay, and their command shows them again.")
         interrupted, slots = False, None
+        follow = followed(runs, plan.name, request.trackers, tell)
         if plan.pending:
             data = storage.data(asked.dataset, request.dataset, tell)
             recorded = plan.recorded(runs)
             subject = Subject(data, storage, plan.configs, with_test=request.with_test, recorded=recorded)
             terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
-            with open_session(plan.name, subject, request.resources, terms, console) as session:
+            with open_session(plan.name, subject, request.resources, terms, console) as session, follow:
                 session = metered(session, [trial.id for trial in plan.pending], budget)
                 interrupted, slots = _run_pending(plan, runs, session), session.slots()
+        else:
+            with follow:  # for what an earlier command did not send
+                pass
         pull()
         state = plan.reader(runs).read()
         if state.counts["finished"]:

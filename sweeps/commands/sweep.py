@@ -21,6 +21,7 @@ from sweeps.commands.options import (
     DatasetArgument,
     EventsOption,
     GpusOption,
+    PluginOption,
     PresetOption,
     RetryOption,
     RunsOption,
@@ -45,6 +46,7 @@ from sweeps.commands.sweep_options import (
     TimeBudgetOption,
     WorkersOption,
 )
+from sweeps.commands.tracking import LogOption, trackers
 
 if TYPE_CHECKING:
     from sweeps.request import SweepRequest
@@ -61,6 +63,7 @@ def sweep(
     seeds: SeedsOption = None,
     label_splits: LabelSplitsOption = None,
     preset: PresetOption = None,
+    plugin: PluginOption = None,  # its callback loads it
     device: SweptDeviceOption = "auto",
     workers: WorkersOption = 1,
     cpus_per_worker: CpusOption = 1,
@@ -79,6 +82,7 @@ def sweep(
     down_when_done: DownWhenDoneOption = False,
     address: AddressOption = None,
     cache: CacheOption = None,
+    log: LogOption = None,
     as_json: EventsOption = False,
 ) -> None:
     """Run variants times seeds with Ray, on this machine or on a cluster.
@@ -120,6 +124,7 @@ def sweep(
         cache=cache,
         study=storage,
         given=Path(name).read_text() if is_path(name) else None,
+        trackers=() if cluster else trackers(log, runs),  # with a cluster, it is for the head to have them
     )
     if down_when_done and cluster is None:
         raise UserError("--down-when-done is for --cluster; drop it.")
@@ -145,7 +150,7 @@ def _on_phantom(request: "SweepRequest", runs: Path, held: ExitStack, *, looks: 
     """Return the request for the built-in set, made where it is not there yet; a look leaves nothing in RUNS."""
     from dataclasses import replace
 
-    from simcvd.methods.registry import check_known
+    from simcvd.methods.registry import check_method
     from sweeps.definition.expand import expand
     from sweeps.resources.placement import check_machine
     from sweeps.resources.request import check_request
@@ -160,7 +165,7 @@ def _on_phantom(request: "SweepRequest", runs: Path, held: ExitStack, *, looks: 
     if not looks and not (runs / PHANTOM_FOLDER).exists():
         check_machine(request.resources)
     for variant in expand(request.sweep, "", changes):
-        check_known(variant.trials[0].config.method)
+        check_method(variant.trials[0].config)
     if request.changes.seeds is None:
         typer.echo("The built-in set is swept with one seed, to end in minutes; --seeds 3 takes three.", err=True)
     return replace(request, changes=changes, dataset=phantom_or_look(runs, held, looks=looks))

@@ -22,6 +22,7 @@ from sweeps.commands.options import (
     DatasetArgument,
     EventsOption,
     GpusOption,
+    PluginOption,
     PresetOption,
     RetryOption,
     RunsOption,
@@ -29,6 +30,7 @@ from sweeps.commands.options import (
     assignments,
     phantom_or_look,
 )
+from sweeps.commands.tracking import LogOption, trackers
 
 if TYPE_CHECKING:
     from sweeps.tuning.request import Stage, TuneRequest
@@ -103,6 +105,7 @@ def tune(
     ] = None,
     changes: ChangesOption = None,
     preset: PresetOption = None,
+    plugin: PluginOption = None,  # its callback loads it
     device: SweptDeviceOption = "auto",
     cpus_per_worker: CpusOption = 1,
     gpus_per_worker: GpusOption = 1.0,
@@ -112,6 +115,7 @@ def tune(
         bool, typer.Option("--dry-run", help="Show the schedule, and train nothing.", rich_help_panel=LOOK)
     ] = False,
     retry_failed: RetryOption = False,
+    log: LogOption = None,
     as_json: EventsOption = False,
 ) -> None:
     """Tune a data set: search on val cases, confirm on fresh seeds, and leave a model.
@@ -140,6 +144,7 @@ def tune(
     given = time_budget or (_PHANTOM_TIME if dataset is None else None)
     time_s = None if given is None else parse_duration(given)
     preset = preset or (PHANTOM_PRESET if dataset is None else None)
+    shown_in = trackers(log, runs)
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--name is '{name}', expected letters, digits, dots, dashes and underscores, a letter first.")
     overrides, first = assignments(changes), tuple(read_start(file) for file in start or ())
@@ -158,6 +163,7 @@ def tune(
             resources=resources,
             budget=Budget(gpu_hours=gpu_hours, time_s=time_s),
             retry_failed=retry_failed,
+            trackers=shown_in,
         ),
         methods=wanted,
         also=tuple(part.strip() for part in (also or "").split(",") if part.strip()),

@@ -34,6 +34,7 @@ from sweeps.session import Session, open_session, say, tidy_up
 from sweeps.status.sweep import SweepReader
 from sweeps.status.trial import is_finished
 from sweeps.storage.data_cache import InPlace
+from sweeps.tracking.process import followed
 from sweeps.trial.engine import Engine
 from sweeps.trial.failure_kinds import storage_told
 
@@ -121,8 +122,9 @@ def run_search(
             if request.retry_failed:
                 study.retry_failed()
             ran, interrupted = 0, False
+            _write(search)
+            follow = followed(runs, plan.name, request.trackers, lambda text: say(console, text))
             if study.left or _pending(search):
-                _write(search)
                 subject = Subject(
                     InPlace(request.dataset),
                     storage,
@@ -132,11 +134,14 @@ def run_search(
                     recorded=recorded_precisions(runs, _all_configs(search)),
                 )
                 terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
-                with open_session(plan.name, subject, request.resources, terms, console) as session:
+                with open_session(plan.name, subject, request.resources, terms, console) as session, follow:
                     ran = _try_settings(search, tries, session) if study.left else 0
                     if not session.stopped():
                         ran += _confirm(search, session)
                     interrupted = session.stopped()
+            else:
+                with follow:  # for what an earlier command did not send
+                    pass
             _write(search)
             study.mirror()
             state = planned_reader(plan.name, runs, search.confirmation() if _confirms(search) else []).read()

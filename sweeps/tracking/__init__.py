@@ -1,0 +1,1 @@
+"""What trials report, where people look for it: TensorBoard, Weights & Biases, MLflow."""
