@@ -6,7 +6,10 @@ A method is a subclass of `Method` under `@method(...)`. A network is a `torch.n
 Their settings derive from `MethodSettings` or `NetworkSettings`.
 """
 
+from collections.abc import Callable
+
 from pydantic import Field
+from torch import Tensor
 
 from simcvd.config import TrialConfig
 from simcvd.config.declaration import method, network
@@ -21,12 +24,16 @@ from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
 from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.teacher import add_teachers
 
+Gather = Callable[[Tensor], Tensor]
+"""Stacks rows `[N, F]` of W workers to `[W * N, F]`; a method gets it, and hands it on to its losses."""
+
 __all__ = [
     "RAMP_UP",
     "Batch",
     "Draws",
     "Field",
     "Fraction",
+    "Gather",
     "Method",
     "MethodSettings",
     "NetworkSettings",
