@@ -65,12 +65,13 @@ class Learned:
         """Whether it has closed a tenth or more of what the mask lacks to a Dice of 1."""
         return self.network - self.average >= FAR * (1 - self.average)
 
-    def sentence(self, who: str) -> str:
-        """Return what is to be said where nothing was learned."""
+    def sentence(self, who: str, by: str = "") -> str:
+        """Return what is to be said where nothing was learned, or nothing `by` one variant."""
         chance = ", which may be chance" if self.network > self.average else ""
         return _stop(
             f"{who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases{chance}; one mask for all of them, "
-            f"the average of the labelled cases, reaches {100 * self.average:.1f} %"
+            f"the average of the labelled cases, reaches {100 * self.average:.1f} %",
+            by,
         )
 
 
@@ -102,15 +103,16 @@ def nothing_learned(
     for name in dict.fromkeys([reference if reference in means else best, best]):
         assert name is not None
         who = f"{cut(name)}, {'the reference' if name == reference else 'the best'},"
+        by = "" if name == best else " by the reference"
         own = scores[name]
         asked = int((own.scored & own.present).sum())
         if asked and (empty := int(own.empty.sum())) > MOSTLY * asked:
-            return _stop(f"{who} has {empty} of {asked} predictions empty although the label is not")
+            return _stop(f"{who} has {empty} of {asked} predictions empty although the label is not", by)
         found = learned(dice[name], average)
         if found is not None and not found.anything:
-            return found.sentence(who)
+            return found.sentence(who, by)
         if found is None and means[name] <= ANY_MASK:
-            return _stop(f"{who} reaches Dice {100 * means[name]:.1f} %, which a mask anywhere can reach")
+            return _stop(f"{who} reaches Dice {100 * means[name]:.1f} %, which a mask anywhere can reach", by)
     return None
 
 
@@ -127,5 +129,5 @@ def _by_case(scores: Scores[Replicate]) -> dict[str, float]:
     return {case: value for case, value in zip(scores.cases, values, strict=True) if value == value}
 
 
-def _stop(why: str) -> str:
-    return f"STOP: {NOTHING_LEARNED}. {why}. {_ADVICE}"
+def _stop(why: str, by: str) -> str:
+    return f"STOP: {NOTHING_LEARNED}{by}. {why}. {_ADVICE}"
