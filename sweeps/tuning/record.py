@@ -50,6 +50,19 @@ class TuneRecord:
         """Settings of every training that are not the data set's: what fits the device and the time."""
         return {**self.smaller, "training.steps": self.schedule.steps}
 
+    def seconds_for(self, stage: str, left_s: float) -> float:
+        """Return the seconds that a stage may take of what is left.
+
+        What earlier stages saved is this one's; what the later ones are expected to need is kept for them. Where a
+        stage took longer than expected, they are expected to do so too, as far as what is left allows.
+        """
+        expected = {each.name: each.seconds for each in self.schedule.stages}
+        after = self.schedule.after(stage)
+        paces = [self.used_s[name] / seconds for name, seconds in expected.items() if self.used_s.get(name) and seconds]
+        all_left = expected.get(stage, 0.0) + after
+        pace = max(1.0, min(max(paces, default=1.0), left_s / all_left if all_left else 1.0))
+        return max(1.0, left_s - pace * after)
+
     def with_stage(self, name: str, seconds: float, lines: tuple[str, ...]) -> Self:
         """Return the record with what a stage took now and came to."""
         used = {**self.used_s, name: self.used_s.get(name, 0.0) + seconds}

@@ -236,8 +236,7 @@ class _Run:
             return
         time_s = None
         if self._record.limit_s is not None:
-            # What earlier stages saved is this one's; what the later ones need is kept for them.
-            time_s = max(1.0, self._started + self._record.limit_s - began - self._schedule.after(stage))
+            time_s = self._record.seconds_for(stage, self._started + self._record.limit_s - began)
         request = replace(stage_request(opened, self._record, time_s), sweep=sweep, with_test=with_test)
         # What a row sets itself, such as a setting that was searched, can't be set for all rows as well.
         kept = {key: value for key, value in request.changes.overrides.items() if key not in sweep.set_by_all}

@@ -35,6 +35,36 @@ def test_the_time_of_a_stage_adds_up_over_commands() -> None:
     assert again.lines["baseline"] == ("A third line.",)
 
 
+STAGES = Schedule(
+    100,
+    0,
+    8,
+    2,
+    1,
+    tuple(map(StagePlan, ("baseline", "search", "confirm", "final"), (2, 8, 6, 1), (100.0, 400.0, 300.0, 100.0))),
+)
+
+
+@pytest.mark.parametrize(
+    ("used", "stage", "left", "seconds"),
+    [
+        ({}, "baseline", 1000.0, 200.0),  # 800 for the others
+        ({"baseline": 50.0}, "search", 950.0, 550.0),  # what was saved is the next one's
+        ({"baseline": 110.0}, "search", 1000.0, 560.0),  # a tenth slower: 440 for the others
+        ({"baseline": 200.0}, "search", 1000.0, 500.0),  # half of what is left, as of what is expected
+        ({"baseline": 200.0}, "search", 600.0, 200.0),  # too little anyway: as planned
+        ({"baseline": 100.0, "search": 600.0}, "confirm", 600.0, 450.0),
+        ({"baseline": 100.0, "search": 600.0, "confirm": 300.0}, "final", 170.0, 170.0),
+        ({"baseline": 500.0}, "search", 100.0, 1.0),
+    ],
+)
+def test_later_stages_keep_what_they_need_at_the_pace_of_the_earlier_ones(
+    used: dict[str, float], stage: str, left: float, seconds: float
+) -> None:
+    record = TuneRecord("0123456789ab", STAGES, used_s=used)
+    assert record.seconds_for(stage, left) == pytest.approx(seconds)
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
