@@ -1,6 +1,6 @@
 """A tiny trial: settings, crops and one step, for every test of a method."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,18 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from simcvd.config import TrialConfig, apply_settings, load_preset
+from simcvd.config import TrialConfig
 from simcvd.draws import Draws
-from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.base import Batch, Term
 from simcvd.networks.base import Features
+from simcvd.plugin import sample
 from tests.tiny_trial import NARROW
-
-TINY = NARROW | {
-    "data.crop_vox": [16, 8, 8],
-    "network.strides": [[1, 1, 1], [2, 2, 2], [2, 2, 2], [2, 2, 2]],
-    "inference.stride_vox": [8, 8, 8],
-    "training.steps": 10,
-}
 
 
 class FixedNetwork(nn.Module):
@@ -46,59 +40,28 @@ TrainStep = Callable[..., list[Term]]
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _one_thread() -> Iterator[None]:
+    with sample.one_thread():
+        yield
 
 
 @pytest.fixture(scope="session")
 def make_config() -> MakeConfig:
-    def make(changes: dict[str, Any] | None = None, **settings: Any) -> TrialConfig:
-        return apply_settings(load_preset("phantom"), TINY | settings | (changes or {}))
+    def make(changes: Mapping[str, Any] | None = None, *, method: str = "simcvd", **settings: Any) -> TrialConfig:
+        return sample.tiny_config(method, {**NARROW, **settings, **(changes or {})})
 
     return make
 
 
 @pytest.fixture(scope="session")
 def make_batch() -> MakeBatch:
-    def make(
-        image_channels: int = 1,
-        classes: int = 2,
-        step: int = 0,
-        crop_vox: tuple[int, ...] = (16, 8, 8),
-        block_vox: int = 4,
-    ) -> Batch:
-        generator = torch.Generator().manual_seed(step)
-        label = torch.randint(0, classes, (2, *(-(-side // block_vox) for side in crop_vox)), generator=generator)
-        for axis in (1, 2, 3):
-            label = label.repeat_interleave(block_vox, axis)
-        label = label[:, : crop_vox[0], : crop_vox[1], : crop_vox[2]]
-        image = label.unsqueeze(1) + 0.3 * torch.randn(2, image_channels, *crop_vox, generator=generator)
-        sdm = torch.rand(2, classes - 1, *crop_vox, generator=generator) * 2 - 1
-        unlabeled = torch.randn(2, image_channels, *crop_vox, generator=generator)
-        depth_labeled, depth_unlabeled = torch.tensor([[[0.0, 0.5], [0.4, 0.9]], [[0.1, 0.6], [0.5, 1.0]]])
-        return Batch(image, label, sdm, unlabeled, depth_labeled, depth_unlabeled)
-
-    return make
+    return sample.tiny_batch
 
 
 @pytest.fixture
 def train_step() -> TrainStep:
     """One step as the training loop does it; returns the terms before it."""
-
-    def train(method: Method, batch: Batch, step: int) -> list[Term]:
-        method.before_step(step)
-        terms = method.terms(batch, step, Draws(method.config.seed, step))
-        method.networks.zero_grad()
-        torch.stack([term.weight * term.value for term in terms]).sum().backward()
-        for optimiser in method.stepping(step):
-            optimiser.step()
-        method.after_step(step)
-        return terms
-
-    return train
+    return sample.train_step
 
 
 @pytest.fixture

@@ -1,39 +1,42 @@
-"""What every registered method must do; a new method is found through the registry and passes unchanged."""
+"""What every registered method must do; a new method is found through the registry and passes unchanged.
 
-import functools
-import io
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+The checks are those of `simcvd check-method`; tests/simcvd/plugin shows that each of them can fail.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from simcvd.config import TrialConfig, apply_settings, load_preset
-from simcvd.data.phantom import write_phantom
-from simcvd.draws import Draws
-from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.registry import METHODS, create
-from simcvd.training.evaluation import evaluate_trial
+from simcvd.plugin.checks.check import MakeConfig
+from simcvd.plugin.checks.learning import check_learning
+from simcvd.plugin.checks.method import METHOD_CHECKS
+from simcvd.plugin.checks.parts import check_parameters, check_parts
+from simcvd.plugin.checks.randomness import check_global_state, check_resume, check_seed
+from simcvd.plugin.checks.shapes import check_classes, check_segmenters, check_thick_slices
+from simcvd.plugin.checks.terms import (
+    check_bfloat16,
+    check_diagnostics,
+    check_terms,
+    check_unlabelled,
+    check_weights,
+    names_without_unlabelled,
+    term_names,
+    weights_of,
+)
 from simcvd.training.precision import has_fast_bfloat16
-from simcvd.training.run import run_training
 
 every_method = pytest.mark.parametrize("name", list(METHODS))
-STEPS = (0, 1, 9)
-"""Steps of the tiny trial's 10: a method that trains in stages shows each of them."""
 
-SMALL: dict[str, Any] = {
-    "data.crop_vox": [16, 16, 16],
-    "inference.stride_vox": [8, 8, 8],
-    "network.strides": [[2, 2, 2], [2, 2, 2], [2, 2, 2], [1, 1, 1]],
-    "projection.pool_size": 16,
+SMALL: Mapping[str, Any] = {
     "dan.discriminator_width": 16,
     "sassnet.discriminator_width": 16,
     "chaitanya.decoder_blocks": 3,
 }
-"""What a step on the phantom takes a moment with; it reaches 0.55 and more."""
+"""What a step on the phantom takes a moment with; Dice reaches 0.55 and more."""
 
 # Setting whose 0 switches something off, and the terms that must vanish with it.
 SWITCHES = {
@@ -64,248 +67,111 @@ bfloat16 = pytest.mark.skipif(
     not has_fast_bfloat16(torch.device("cpu")), reason="this processor computes bfloat16 convolutions 100 times slower"
 )
 
-MakeConfig = Callable[..., TrialConfig]
-MakeBatch = Callable[..., Batch]
-TrainStep = Callable[..., list[Term]]
-TermsOf = Callable[[TrialConfig], list[list[Term]]]
+MakeConfigOf = Callable[[str], MakeConfig]
 
 
 @pytest.fixture(scope="session")
-def phantom(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("phantom")
-    write_phantom(folder, labeled=4, unlabeled=8, val=1, test=6, shape=(24, 24, 24))
-    return folder
+def config_of(make_config: Callable[..., TrialConfig]) -> MakeConfigOf:
+    """Return what makes the settings of a method."""
+    return lambda name: lambda changes: make_config(changes, method=name)
 
 
-@pytest.fixture(scope="module")
-def terms_of(make_batch: MakeBatch) -> TermsOf:
-    """The terms of a method that is not trained, at each of `STEPS`; they are computed once for the same settings."""
-
-    @functools.cache
-    def terms(config: TrialConfig) -> list[list[Term]]:
-        method, found = create(config, 1, 2), []
-        for step in STEPS:
-            method.before_step(step)
-            found.append(method.terms(make_batch(), step, Draws(0, step)))
-        return found
-
-    return terms
-
-
-def _trained(method: Method) -> set[int]:
-    groups = [group for optimiser in method.optimisers.values() for group in optimiser.param_groups]
-    return {id(parameter) for group in groups for parameter in group["params"]}
-
-
-def _losses(terms: list[Term]) -> list[tuple[str, float, float]]:
-    return [(term.name, term.value.item(), term.weight) for term in terms]
-
-
-def _weights_of(name: str) -> set[str]:
-    """Return the settings in a method's own section that are weights: numbers from 0 without upper end."""
-    schema = TrialConfig.model_json_schema()
-    if name not in schema["properties"]:
-        return set()
-    section = schema["$defs"][schema["properties"][name]["$ref"].rsplit("/", 1)[-1]]["properties"]
-    return {
-        f"{name}.{key}"
-        for key, field in section.items()
-        if field["type"] == "number" and field.get("minimum") == 0 and "maximum" not in field
-    }
-
-
-def test_conformance_finds_every_method() -> None:
+def test_conformance_finds_every_method(config_of: MakeConfigOf) -> None:
     assert len(METHODS) == 11
     assert list(SWITCHES) == list(METHODS)
     for name, switches in SWITCHES.items():
-        assert name == "simcvd" or set(switches) == _weights_of(name)
+        assert name == "simcvd" or set(switches) == set(weights_of(name, config_of(name)))
+
+
+def test_every_check_of_a_method_is_run_here_but_that_of_two_workers() -> None:
+    assert {check.run.__name__ for check in METHOD_CHECKS} - globals().keys() == {"check_two_workers"}
 
 
 @every_method
-def test_terms_are_finite_scalars_with_names_and_weights(name: str, make_config: MakeConfig, terms_of: TermsOf) -> None:
-    for terms in terms_of(make_config(method=name)):
-        assert len({term.name for term in terms}) == len(terms) > 0
-        for term in terms:
-            assert term.value.shape == (), term.name
-            assert term.value.dtype == torch.float32, term.name
-            assert term.value.isfinite(), term.name
-            assert term.value.requires_grad, term.name
-            assert term.weight > 0, term.name
+def test_parts_are_what_the_training_loop_reads(name: str, config_of: MakeConfigOf) -> None:
+    check_parts(name, config_of(name))
 
 
 @every_method
-def test_total_reaches_every_trained_parameter_and_no_other(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
-) -> None:
-    method = create(make_config(method=name), 1, 2)
-    trained = _trained(method)
-    held = {id(parameter): key for key, parameter in method.networks.named_parameters()}
-    assert trained <= held.keys()
-    reached = set()
-    for step in STEPS:
-        train_step(method, make_batch(step=step), step)
-        stepping = {id(p) for o in method.stepping(step) for group in o.param_groups for p in group["params"]}
-        for key, parameter in method.networks.named_parameters():
-            if parameter.grad is not None:
-                assert parameter.grad.isfinite().all(), key
-                assert id(parameter) in stepping, key
-                reached.add(id(parameter))
-        method.networks.zero_grad()
-    assert {held[parameter] for parameter in trained} == {held[parameter] for parameter in reached}
+def test_terms_are_finite_scalars_with_names_and_weights(name: str, config_of: MakeConfigOf) -> None:
+    check_terms(name, config_of(name))
+
+
+@every_method
+def test_total_reaches_every_trained_parameter_and_no_other(name: str, config_of: MakeConfigOf) -> None:
+    check_parameters(name, config_of(name))
 
 
 @every_switch
-def test_weighted_term_can_be_switched_off_alone(
-    name: str, key: str, make_config: MakeConfig, terms_of: TermsOf
-) -> None:
-    everything, rest = (
-        {term.name for terms in terms_of(make_config(settings, method=name)) for term in terms}
-        for settings in ({}, {key: 0.0})
-    )
+def test_weighted_term_can_be_switched_off_alone(name: str, key: str, config_of: MakeConfigOf) -> None:
+    everything, rest = (term_names(config_of(name)(changes)) for changes in ({}, {key: 0.0}))
     assert everything - rest == SWITCHES[name][key]
     assert rest < everything
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in ("simcvd", "supervised")])
+def test_weights_are_found_and_switched_off_as_those_of_a_plugin(name: str, config_of: MakeConfigOf) -> None:
+    """SimCVD's weights are in the section `loss`, supervised training has none."""
+    check_weights(name, config_of(name))
+
+
 @every_method
-def test_crops_are_asked_for_only_where_a_term_needs_them(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch
-) -> None:
+def test_crops_are_asked_for_only_where_a_term_needs_them(name: str, config_of: MakeConfigOf) -> None:
     """With every unlabelled weight 0 a method trains on labelled crops alone."""
+    check_unlabelled(name, config_of(name))
     unlabelled = {key: 0.0 for key in SWITCHES[name] if not key.endswith(".sdm")}
-    asking, alone = (create(make_config(settings, method=name), 1, 2) for settings in ({}, unlabelled))
-    assert asking.needs_unlabeled == bool(unlabelled)
-    assert not alone.needs_unlabeled
-    for step in STEPS:
-        alone.before_step(step)
-        terms = alone.terms(replace(make_batch(), image_unlabeled=None), step, Draws(0, step))
-        assert {"cross_entropy", "dice"} <= {term.name.removesuffix("_student") for term in terms}
+    asking, alone = (config_of(name)(changes) for changes in ({}, unlabelled))
+    assert create(asking, 1, 2).needs_unlabeled == bool(unlabelled)
+    assert not create(alone, 1, 2).needs_unlabeled
+    names = {term.removesuffix("_student") for term in names_without_unlabelled(alone)}
+    assert {"cross_entropy", "dice"} <= names
 
 
 @every_method
-def test_same_seed_gives_the_same_losses_and_another_seed_others(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
-) -> None:
-    runs = []
-    for seed, steps in ((0, 2), (0, 2), (1, 1)):
-        method = create(make_config(method=name, seed=seed), 1, 2)
-        runs.append([_losses(train_step(method, make_batch(step=step), step)) for step in range(steps)])
-    assert runs[0] == runs[1]
-    assert runs[0][:1] != runs[2]
+def test_same_seed_gives_the_same_losses_and_another_seed_others(name: str, config_of: MakeConfigOf) -> None:
+    check_seed(name, config_of(name))
 
 
 @every_method
-def test_global_random_state_is_neither_read_nor_moved(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
-) -> None:
-    losses = []
-    for global_seed in (1, 2):
-        torch.manual_seed(global_seed)
-        before = torch.get_rng_state()
-        losses.append(_losses(train_step(create(make_config(method=name), 1, 2), make_batch(), 0)))
-        assert torch.equal(torch.get_rng_state(), before)
-    assert losses[0] == losses[1]
+def test_global_random_state_is_neither_read_nor_moved(name: str, config_of: MakeConfigOf) -> None:
+    check_global_state(name, config_of(name))
 
 
 @every_method
-def test_resumed_run_equals_an_uninterrupted_one(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
-) -> None:
-    config = make_config(method=name)
-    whole = create(config, 1, 2)
-    for step in range(2):
-        train_step(whole, make_batch(step=step), step)
-    state: dict[str, Any] = {key: value.state_dict() for key, value in whole.optimisers.items()}
-    file = io.BytesIO()
-    torch.save({"networks": whole.networks.state_dict(), "optimisers": state}, file)
-
-    resumed = create(config, 1, 2)
-    file.seek(0)
-    saved = torch.load(file, weights_only=True)
-    resumed.networks.load_state_dict(saved["networks"])
-    for key, value in saved["optimisers"].items():
-        resumed.optimisers[key].load_state_dict(value)
-    batch = make_batch(step=2)
-    assert _losses(train_step(resumed, batch, 2)) == _losses(train_step(whole, batch, 2))
-    found = resumed.networks.state_dict()
-    for key, tensor in whole.networks.state_dict().items():
-        assert torch.equal(found[key], tensor), key
+def test_resumed_run_equals_an_uninterrupted_one(name: str, config_of: MakeConfigOf) -> None:
+    check_resume(name, config_of(name))
 
 
 @every_method
-def test_several_classes_and_channels_train_and_segment(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
-) -> None:
-    method = create(make_config(method=name), image_channels=2, classes=4)
-    terms = train_step(method, make_batch(image_channels=2, classes=4), 0)
-    assert all(term.value.isfinite() for term in terms)
-    for segmenter in method.segmenters().values():
-        assert segmenter.eval()(torch.zeros(1, 2, 8, 16, 8)).shape == (1, 4, 8, 16, 8)
+def test_several_classes_and_channels_train_and_segment(name: str, config_of: MakeConfigOf) -> None:
+    check_classes(name, config_of(name))
 
 
 @every_method
-def test_thick_slices_train_where_strides_keep_them(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
-) -> None:
-    """6 slices, which no padding brings to 8, through every stage; Chaitanya's regions fit the flat maps."""
-    crop, strides = [16, 16, 6], [[1, 1, 1], [2, 2, 1], [2, 2, 1], [2, 2, 2]]
-    changes = {"data.crop_vox": crop, "inference.stride_vox": [8, 8, 3], "network.strides": strides}
-    config = make_config(changes, method=name)
-    method = create(config, 1, 2)
-    for step in STEPS:
-        terms = train_step(method, make_batch(crop_vox=(16, 16, 6)), step)
-        assert all(term.value.isfinite() for term in terms)
-    for segmenter in method.segmenters().values():
-        assert segmenter.eval()(torch.zeros(1, 1, *crop)).shape == (1, 2, *crop)
+def test_thick_slices_train_where_strides_keep_them(name: str, config_of: MakeConfigOf) -> None:
+    """Chaitanya's regions fit the flat maps."""
+    check_thick_slices(name, config_of(name))
 
 
 @every_method
 def test_segmenters_map_images_to_finite_logits_and_leave_training_as_it_was(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch, train_step: TrainStep
+    name: str, config_of: MakeConfigOf
 ) -> None:
-    plain, validated = (create(make_config(method=name), 1, 2) for _ in range(2))
-    losses = []
-    for method in (plain, validated):
-        train_step(method, make_batch(), 0)
-        if method is validated:
-            for segmenter in method.segmenters().values():
-                with torch.inference_mode():
-                    logits = segmenter.eval()(torch.zeros(3, 1, 16, 8, 8))
-                assert logits.shape == (3, 2, 16, 8, 8)
-                assert logits.isfinite().all()
-        losses.append(_losses(train_step(method, make_batch(step=1), 1)))
-    assert losses[0] == losses[1]
+    check_segmenters(name, config_of(name))
 
 
 @every_method
-def test_diagnostics_are_detached_scalars(name: str, make_config: MakeConfig, make_batch: MakeBatch) -> None:
-    method = create(make_config(method=name), 1, 2)
-    assert not method.diagnostics
-    method.before_step(0)
-    method.terms(make_batch(), 0, Draws(0, 0))
-    for value in method.diagnostics.values():
-        assert value.shape == ()
-        assert not value.requires_grad
+def test_diagnostics_are_detached_scalars(name: str, config_of: MakeConfigOf) -> None:
+    check_diagnostics(name, config_of(name))
 
 
 @bfloat16
 @every_method
-def test_losses_stay_float32_and_finite_under_bfloat16(
-    name: str, make_config: MakeConfig, make_batch: MakeBatch
-) -> None:
-    method = create(make_config(method=name), 1, 2)
-    method.before_step(0)
-    with torch.autocast("cpu", torch.bfloat16):
-        terms = method.terms(make_batch(), 0, Draws(0, 0))
-    for term in terms:
-        assert term.value.dtype == torch.float32, term.name
-        assert term.value.isfinite(), term.name
+def test_losses_stay_float32_and_finite_under_bfloat16(name: str, config_of: MakeConfigOf) -> None:
+    check_bfloat16(name, config_of(name))
 
 
 @pytest.mark.slow
 @every_method
-def test_hundred_steps_on_the_phantom_raise_dice(name: str, phantom: Path, tmp_path: Path) -> None:
-    """Dice on the test cases, because a falling loss proves nothing; before training it is under 0.1."""
-    config = apply_settings(load_preset("phantom"), SMALL | {"method": name, "training.steps": 100})
-    run_training(config, phantom, tmp_path / "trial", device="cpu")
-    scores = evaluate_trial(tmp_path / "trial", phantom, "test", device="cpu")
-    assert np.mean([score.dice for score in scores]) > 0.45
+def test_hundred_steps_on_the_phantom_raise_dice(name: str) -> None:
+    check_learning(name, lambda changes: apply_settings(load_preset("phantom"), {**SMALL, "method": name, **changes}))
