@@ -14,7 +14,7 @@ import typer
 from analysis.errors import AnalysisError
 from simcvd.errors import STORAGE_FAILS, STORAGE_FULL, UserError
 from simcvd.training.interruption import ignore_signals, interrupt_on_signals
-from sweeps.commands import cluster, data, lists, model, report, results, sweep, train, trial, tune
+from sweeps.commands import check_method, cluster, data, lists, model, report, results, sweep, train, trial, tune
 from sweeps.commands.console import INTERRUPTED, MUST_CHANGE, end
 from sweeps.commands.guidance.group import GuidedGroup
 from sweeps.commands.guidance.grouping import GroupedCommand
@@ -98,6 +98,7 @@ for command in (
     report.report,
     lists.methods,
     lists.networks,
+    check_method.check_method,
     lists.sweeps,
     lists.settings,
 ):
