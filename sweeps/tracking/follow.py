@@ -95,7 +95,9 @@ class Follower:
         if new:
             sent = replace(sent, step=_position(new[-1])[0], ended=_position(new[-1])[1])
         if over is not None:
-            self._tracker.finish(sent.known, _scores(trial, sent.step), failed=over == "failed")
+            self._tracker.finish(
+                sent.known, _scores(trial, sent.step, with_test=run.with_test), failed=over == "failed"
+            )
             self._open.discard(run.title)
         self._sent[run.title] = replace(sent, state=over)
         self._seen[run.title] = stamps
@@ -169,9 +171,11 @@ def _numbers(report: Mapping[str, Any]) -> Numbers:
     return Numbers(int(report["step"]), values)
 
 
-def _scores(trial: TrialState, step: int) -> Numbers:
+def _scores(trial: TrialState, step: int, *, with_test: bool) -> Numbers:
     """Return the mean Dice over cases and classes on the val and on the test cases, where they are there."""
-    scores = {"val_dice": trial.last_val_dice, "test_dice": trial.dice if trial.dice_split == "test" else None}
+    scores = {"val_dice": trial.last_val_dice}
+    if with_test and trial.dice_split == "test":
+        scores["test_dice"] = trial.dice
     return Numbers(step, {name: value for name, value in scores.items() if value is not None})
 
 

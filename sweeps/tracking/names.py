@@ -29,6 +29,7 @@ class NamedRun:
         seed: its seed.
         name: `VARIANT seed N`, unlike those of the sweep's other trials.
         trial_id: the trial's id.
+        with_test: whether scores of test cases are shown: not where trials only choose.
     """
 
     sweep: str
@@ -36,6 +37,7 @@ class NamedRun:
     seed: int
     name: str
     trial_id: str
+    with_test: bool = True
 
     @property
     def title(self) -> str:
@@ -55,17 +57,18 @@ def named_runs(runs: Path, sweep: str) -> list[NamedRun]:
     Raises:
         AnalysisError: there is no such sweep, or its file is damaged.
     """
+    planned = read_sweep(runs, sweep)
     found = [
-        NamedRun(sweep, variant.name, replicate.seed, _named(trial, variant.name, replicate), trial)
-        for variant in read_sweep(runs, sweep).variants
-        for replicate, trial in variant.each_trial()
+        NamedRun(sweep, each.name, replicate.seed, _named(trial, each.name, replicate), trial, planned.with_test)
+        for each in planned.variants
+        for replicate, trial in each.each_trial()
     ]
     for setting in read_settings(runs / "sweeps" / sweep / "search"):
         # Trainings are only ever added at the end.
         for number, training in enumerate(setting.trials, 1):
             variant, seed = f"search {setting.number}", seed_of(training.id)
             again = "" if number == 1 else f" training {number}"
-            found.append(NamedRun(sweep, variant, seed, f"{variant} seed {seed}{again}", training.id))
+            found.append(NamedRun(sweep, variant, seed, f"{variant} seed {seed}{again}", training.id, with_test=False))
     return found
 
 

@@ -15,7 +15,7 @@ from sweeps.storage.repeating import repeating
 from sweeps.tracking.kinds import KINDS
 from sweeps.tracking.tensorboard import link_events
 
-LINK_EVERY_S: Final = 5.0
+LINK_EVERY_S: Final = 15.0
 END_S: Final = 60.0
 """How long a command waits at its end until all is sent."""
 
@@ -98,9 +98,11 @@ def _end(process: "subprocess.Popen[str]", kind: str, tell: Tell, ending: thread
     try:
         process.wait(END_S)
     except subprocess.TimeoutExpired:
-        ending.set()
         tell(f"{KINDS[kind]} did not take everything within {END_S:.0f} s; the same command sends the rest.")
-        _kill(process)
+    finally:
+        if process.poll() is None:  # also where the user has no patience
+            ending.set()
+            _kill(process)
 
 
 def _listen(process: "subprocess.Popen[str]", kind: str, tell: Tell, ending: threading.Event) -> None:
@@ -116,7 +118,6 @@ def _listen(process: "subprocess.Popen[str]", kind: str, tell: Tell, ending: thr
 
 def _kill(process: "subprocess.Popen[str]") -> None:
     """End a process and those that it has started."""
-    if process.poll() is None:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

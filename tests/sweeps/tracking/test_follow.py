@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from analysis.runs.tried_setting import TriedSetting, write_setting
 from sweeps.tracking.follow import Follower
 from sweeps.tracking.names import NamedRun
 from sweeps.tracking.tracker import Numbers
@@ -91,6 +92,17 @@ def test_a_finished_trial_is_shown_with_settings_numbers_and_test_score(
     part = int("ca97", 16) / 2**17  # the first letters of sha256 of "a"
     assert run.scores == pytest.approx({"val_dice": 0.5, "test_dice": 0.44 + part})
     assert run.failed is False
+
+
+def test_a_searched_setting_is_never_shown_by_its_test_scores(
+    tmp_path: Path, write_sweep: Write, run_trial: RunTrial, board: Board, follower: Follower
+) -> None:
+    write_sweep(default={1: "later"})
+    write_setting(tmp_path / "sweeps" / "mine" / "search", TriedSetting(7, {}).training(3, "a"))
+    assert run_trial("a") == "finished", "as one whose test cases another sweep has scored"
+    follower.send()
+    (run,) = board.runs.values()
+    assert (run.title, run.scores) == ("mine/search 7 seed 0", {"val_dice": 0.5})
 
 
 def test_the_same_is_never_sent_twice_whoever_follows(

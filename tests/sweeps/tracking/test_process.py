@@ -13,50 +13,6 @@ Write = Callable[..., None]
 RunTrial = Callable[..., str]
 Library = Callable[[str], None]
 
-FAKE = """
-import os
-
-def Settings(**options):
-    return options
-
-class _Run:
-    def __init__(self, name):
-        self.name, self.summary = name, {}
-
-    def define_metric(self, *names, **options):
-        pass
-
-    def log(self, values):
-        _tell(f"{self.name} {values['step']}")
-
-    def finish(self, exit_code=None):
-        _tell(f"{self.name} {exit_code} {sorted(self.summary)}")
-
-def _tell(line):
-    print("chatter of the library")
-    with open("{told}", "a") as file:
-        file.write(line + "\\n")
-
-def init(**options):
-    _tell(str(os.getpid()))
-    {begins}
-    return _Run(options["name"])
-"""
-
-
-@pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
-    """Put a library in the place of wandb, whose runs begin in a given way; it writes `told.txt`."""
-
-    def write(begins: str) -> None:
-        folder = tmp_path / "library"
-        folder.mkdir()
-        text = FAKE.replace("{told}", str(tmp_path / "told.txt")).replace("{begins}", begins)
-        (folder / "wandb.py").write_text(text)
-        monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-
-    return write
-
 
 def lines(runs: Path) -> list[str]:
     return (runs / "told.txt").read_text().splitlines()
