@@ -129,7 +129,7 @@ class Adversary:
             return
         gradients = [parameter.grad for parameter in self.discriminator.parameters() if parameter.grad is not None]
         means = self.gather(torch.cat([gradient.reshape(1, -1) for gradient in gradients], 1)).mean(0)
-        for gradient, mean in zip(gradients, means.split([g.numel() for g in gradients]), strict=True):
+        for gradient, mean in zip(gradients, torch.split(means, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
 
 

@@ -8,12 +8,15 @@ from simcvd.config import TrialConfig
 from simcvd.methods.registry import METHODS
 from simcvd.plugin.checks.two_workers import WORKER_STEPS, Losses, compare_losses, train_alone, train_on_two
 
-every_method = pytest.mark.parametrize("name", list(METHODS))
+AFTER = {f"{name}, discriminator after": name for name in ("dan", "sassnet")}
+"""Methods with a second network that steps by itself."""
+every_method = pytest.mark.parametrize("name", [*METHODS, *AFTER])
 
 
 @pytest.fixture(scope="module")
 def configs(make_config: Callable[..., TrialConfig]) -> dict[str, TrialConfig]:
-    return {name: make_config(method=name) for name in METHODS}
+    after = {key: make_config({f"{name}.discriminator_after": True}, method=name) for key, name in AFTER.items()}
+    return {name: make_config(method=name) for name in METHODS} | after
 
 
 @pytest.fixture(scope="module")
