@@ -89,10 +89,10 @@ def check_copies(name: str, make_config: MakeConfig) -> None:
 
 
 def check_saved(name: str, make_config: MakeConfig) -> None:
-    """Give the weights of a network that took a step to a new one."""
+    """Give the weights of a network that has seen crops to a new one."""
     network, config = _built(make_config)
+    other, _ = _built(make_config, seed=1)
     _pass(network, config)
-    other = build_network(config, 1, 2, sdm_channels=1)
     other.load_state_dict(network.state_dict())
     one, two = (_pass(each.eval(), config) for each in (network, other))
     expect(
@@ -116,8 +116,8 @@ def check_methods(name: str, make_config: MakeConfig) -> None:
             expect(bool(logits.isfinite().all()), f"with the method {method} logits of the {key} are not finite")
 
 
-def _built(make_config: MakeConfig) -> tuple[Network, TrialConfig]:
-    config = make_config({})
+def _built(make_config: MakeConfig, seed: int = 0) -> tuple[Network, TrialConfig]:
+    config = make_config({"seed": seed})
     with seeded_weights(config.seed):
         return build_network(config, 1, 2, sdm_channels=1).train(), config
 
