@@ -2,18 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
+from simcvd.errors import UserError
 from simcvd.visible_gpus import hide_gpus
 from sweeps.commands.guidance.completion import complete_assignments, complete_devices, complete_presets
 from sweeps.commands.guidance.grouping import FAILURES, MACHINES, WHAT
 
 RUNS = Path("runs")
 PHANTOM_FOLDER, PHANTOM_PRESET = "phantom-data", "phantom"
+
+
+class Tracker(StrEnum):
+    """Trackers by the name of their library."""
+
+    wandb = "wandb"
+    mlflow = "mlflow"
 
 
 def hide_unused_gpus(device: str) -> str:
@@ -117,6 +126,10 @@ AddressOption = Annotated[
 EventsOption = Annotated[
     bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
 ]
+LogOption = Annotated[
+    list[Tracker] | None,
+    typer.Option("--log", metavar="wandb|mlflow", help="Show trials in Weights & Biases or MLflow too; repeatable."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -125,6 +138,22 @@ def assignments(changes: Sequence[str] | None) -> dict[str, Any]:
     from simcvd.config import parse_assignment
 
     return dict(parse_assignment(text) for text in changes or ())
+
+
+def trackers(log: list[Tracker] | None, runs: Path) -> tuple[str, ...]:
+    """Return what `--log` gave, each once.
+
+    Raises:
+        UserError: a library is missing here, or the runs are in an object store.
+    """
+    from sweeps.storage.store import url_in
+    from sweeps.tracking.kinds import check_libraries
+
+    kinds = tuple(dict.fromkeys(each.value for each in log or ()))
+    check_libraries(kinds)
+    if kinds and (url := url_in(runs)):
+        raise UserError(f"--log {kinds[0]} needs a runs folder, but --out is {url}; choose a folder, or drop --log.")
+    return kinds
 
 
 def phantom_or_look(runs: Path, held: ExitStack, *, looks: bool) -> Path:

@@ -21,6 +21,7 @@ from sweeps.commands.options import (
     DatasetArgument,
     EventsOption,
     GpusOption,
+    LogOption,
     PluginOption,
     PresetOption,
     RetryOption,
@@ -28,6 +29,7 @@ from sweeps.commands.options import (
     SweptDeviceOption,
     assignments,
     phantom_or_look,
+    trackers,
 )
 from sweeps.commands.sweep_options import (
     CacheOption,
@@ -46,7 +48,6 @@ from sweeps.commands.sweep_options import (
     TimeBudgetOption,
     WorkersOption,
 )
-from sweeps.commands.tracking import LogOption, trackers
 
 if TYPE_CHECKING:
     from sweeps.request import SweepRequest

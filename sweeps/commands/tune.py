@@ -22,6 +22,7 @@ from sweeps.commands.options import (
     DatasetArgument,
     EventsOption,
     GpusOption,
+    LogOption,
     PluginOption,
     PresetOption,
     RetryOption,
@@ -29,8 +30,8 @@ from sweeps.commands.options import (
     SweptDeviceOption,
     assignments,
     phantom_or_look,
+    trackers,
 )
-from sweeps.commands.tracking import LogOption, trackers
 
 if TYPE_CHECKING:
     from sweeps.tuning.request import Stage, TuneRequest
