@@ -25,9 +25,15 @@ class Seen(NamedTuple):
     has_gradient: bool
 
 
-@functools.lru_cache(maxsize=256)
 def seen_terms(config: TrialConfig) -> tuple[tuple[Seen, ...], ...]:
     """Return the terms of a method that is not trained, at each of `STEPS`; computed once for the same settings."""
+    return _seen_terms(type(config), config.model_dump_json())
+
+
+@functools.lru_cache(maxsize=256)
+def _seen_terms(kind: type[TrialConfig], settings: str) -> tuple[tuple[Seen, ...], ...]:
+    """Settings come as JSON: those of a plug-in may hold what has no hash."""
+    config = kind.model_validate_json(settings)
     method, found = create(config, 1, 2), []
     for step in STEPS:
         method.before_step(step)
@@ -107,15 +113,20 @@ def check_weights(name: str, make_config: MakeConfig) -> None:
         expect(bool(rest), f"{key}=0 leaves no term at all, of {terms}: expected those of the labelled crops to stay")
 
 
-@functools.lru_cache(maxsize=256)
 def names_without_unlabelled(config: TrialConfig) -> set[str]:
     """Return the names of a method's terms on labelled crops alone, over all stages."""
-    method, names = create(config, 1, 2), set()
+    return set(_names_without_unlabelled(type(config), config.model_dump_json()))
+
+
+@functools.lru_cache(maxsize=256)
+def _names_without_unlabelled(kind: type[TrialConfig], settings: str) -> frozenset[str]:
+    config, names = kind.model_validate_json(settings), set()
+    method = create(config, 1, 2)
     for step in STEPS:
         method.before_step(step)
         batch = replace(tiny_batch(), image_unlabeled=None, depth_unlabeled=None)
         names |= {term.name for term in method.terms(batch, step, Draws(config.seed, step))}
-    return names
+    return frozenset(names)
 
 
 def check_unlabelled(name: str, make_config: MakeConfig) -> None:

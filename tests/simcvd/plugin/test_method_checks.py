@@ -258,6 +258,13 @@ def test_weight_that_is_0_by_default_is_tried_with_1(method_checked: Checked) ->
     _fails(outcome, r"sharp_teacher\.consistency=0 leaves all terms")
 
 
+@pytest.mark.parametrize("check", ["terms", "weights", "unlabelled"])
+def test_settings_may_be_lists(check: str, method_checked: Checked) -> None:
+    setting = "ramp_up_fraction: plugin.Fraction"
+    changes = {setting: f"sides: list[int] = plugin.Field([1, 2], description='Sides.')\n    {setting}"}
+    assert method_checked(check, changes) == ("ok", "")
+
+
 def test_checks_leave_the_global_random_states_as_they_were(method_checked: Checked) -> None:
     before = global_states()
     assert method_checked("global_state", {TEACHER_SEES: "image + torch.randn_like(image)"}).state == "FAILED"
