@@ -5,6 +5,8 @@ import pytest
 
 from simcvd.errors import UserError
 from sweeps.commands.options import assignments, hide_unused_gpus, phantom
+from sweeps.tuning.run import TuneOutcome
+from tests.sweeps.commands.ending import outcome_of
 
 
 def test_settings_are_read_by_key_and_the_last_of_a_key_counts() -> None:
@@ -28,14 +30,6 @@ def test_that_the_phantom_set_is_made_is_said_once(tmp_path: Path, monkeypatch: 
     assert "making the built-in phantom set" in capsys.readouterr().err
     phantom(tmp_path)
     assert capsys.readouterr().err == ""
-
-
-from pathlib import Path
-
-import pytest
-
-from sweeps.tuning.run import TuneOutcome
-from tests.sweeps.commands.ending import outcome_of
 
 
 @pytest.fixture
