@@ -9,6 +9,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from simcvd.config.augment import AugmentConfig
+from simcvd.config.later import ADMTConfig, BCPConfig, CrossMatchConfig, UniMatchConfig
 from simcvd.config.methods import (
     ChaitanyaConfig,
     CPSConfig,
@@ -206,6 +207,10 @@ class TrialConfig(Settings):
     sassnet: SASSNetConfig = SASSNetConfig()
     dtc: DTCConfig = DTCConfig()
     chaitanya: ChaitanyaConfig = ChaitanyaConfig()
+    unimatch: UniMatchConfig = UniMatchConfig()
+    bcp: BCPConfig = BCPConfig()
+    ad_mt: ADMTConfig = ADMTConfig()
+    crossmatch: CrossMatchConfig = CrossMatchConfig()
 
     @model_validator(mode="after")
     def _crop_fits_the_network(self) -> "TrialConfig":

@@ -7,7 +7,10 @@ PROCESS_BYTES = 350 * 10**6
 """A Python process with torch and a data set open."""
 _TRAINED_COPIES = 3
 """Of trained weights: themselves, their gradients and their momentum."""
-_WITH_TEACHER = frozenset({"simcvd", "mean_teacher", "ua_mt", "ict"})
+_TEACHERS = {"simcvd": 1, "mean_teacher": 1, "ua_mt": 1, "ict": 1, "bcp": 1, "ad_mt": 2}
+_DECODED_AGAIN = {"unimatch": (1, 0), "crossmatch": (2, 2)}
+"""How often unlabelled crops as they are, and their strong views, go through the decoder with channels dropped; the two
+strong views are a pass of their own."""
 _HALF = {"bfloat16": 0.5}
 """Of float32, what maps take elsewhere."""
 
@@ -23,18 +26,28 @@ def step_bytes(config: TrialConfig, image_channels: int, classes: int, precision
     """
     training, network, method = config.training, config.network, config.method
     memory = vnet_memory(config.data.crop_vox, network.strides, network.width, image_channels, 2 * classes - 1)
-    labeled, crops = config.labeled_crops, training.batch_labeled + training.batch_unlabeled
+    labeled, unlabeled = config.labeled_crops, training.batch_unlabeled
+    crops = training.batch_labeled + unlabeled
     networks = 2 if method == "cps" else 1
     if method == "supervised":
         maps = labeled * (memory.kept + memory.backward)
     elif method == "chaitanya":  # two views of all crops through the encoder, or the labelled crops through everything
         encoder = 2 * crops * (memory.encoder + memory.backward // 2)  # its first level has one convolution
         maps = max(encoder, labeled * (memory.kept + memory.backward))
+    elif method == "bcp":  # every pair of crops pasted both ways
+        maps = 2 * max(labeled, unlabeled) * (memory.kept + memory.backward)
+    elif method == "ad_mt":  # unlabelled crops as they are, too
+        maps = (crops + unlabeled) * (memory.kept + memory.backward)
+    elif method in _DECODED_AGAIN:
+        weak, strong = _DECODED_AGAIN[method]
+        kept = memory.kept - (memory.backward // 2 if method == "crossmatch" else 0)  # no dropout after the last level
+        again = (weak + strong) * unlabeled * (kept - memory.encoder)
+        maps = (crops + 2 * unlabeled) * kept + again + (2 + strong) * unlabeled * memory.backward
     else:
         maps = crops * (networks * memory.kept + memory.backward)
     if method == "ua_mt":
         maps += (1 + config.ua_mt.passes) * training.batch_unlabeled * memory.forward
-    weights = memory.weights * (networks * _TRAINED_COPIES + (method in _WITH_TEACHER))
+    weights = memory.weights * (networks * _TRAINED_COPIES + _TEACHERS.get(method, 0))
     return round(maps * _HALF.get(precision, 1.0)) + weights + PROCESS_BYTES
 
 

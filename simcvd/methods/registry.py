@@ -122,6 +122,36 @@ METHODS: dict[str, MethodEntry] = {
         "10.48550/arXiv.2006.10511",
         networks=(VNET,),
     ),
+    "unimatch": MethodEntry(
+        "simcvd.methods.later.unimatch",
+        "UniMatch",
+        "strong views and perturbed features, taught by the crop as it is",
+        "Yang et al., CVPR 2023",
+        "10.48550/arXiv.2208.09910",
+        networks=(VNET,),
+    ),
+    "bcp": MethodEntry(
+        "simcvd.methods.later.bcp",
+        "BCP",
+        "labelled and unlabelled crops pasted into each other",
+        "Bai et al., CVPR 2023",
+        "10.48550/arXiv.2305.00673",
+    ),
+    "ad_mt": MethodEntry(
+        "simcvd.methods.later.ad_mt",
+        "ADMT",
+        "two teachers that follow the student in turns",
+        "Zhao et al., ECCV 2024",
+        "10.48550/arXiv.2311.17325",
+    ),
+    "crossmatch": MethodEntry(
+        "simcvd.methods.later.crossmatch",
+        "CrossMatch",
+        "perturbed images and features, taught by the plain decoding",
+        "Zhao et al., IEEE JBHI 2024",
+        "10.48550/arXiv.2405.00354",
+        networks=(VNET,),
+    ),
 }
 
 

@@ -25,6 +25,10 @@ WITHOUT_COST = frozenset(
         *("sassnet.ramp_up_fraction", "sassnet.discriminator_learning_rate"),
         *("dtc.ramp_up_fraction", "dtc.steepness"),
         *("chaitanya.temperature", "chaitanya.pretraining_learning_rate"),
+        "unimatch.threshold",
+        *("bcp.box_side", "bcp.teacher_decay"),
+        *("ad_mt.ramp_up_fraction", "ad_mt.threshold", "ad_mt.teacher_decay", "ad_mt.box_beta"),
+        *("crossmatch.first_threshold", "crossmatch.last_threshold"),
     }
 )
 """Settings whose values don't change the time of a step.
@@ -46,6 +50,10 @@ SWITCHES = frozenset(
         *("sassnet.sdm", "sassnet.adversarial"),
         *("dtc.sdm", "dtc.consistency"),
         *("chaitanya.global_contrast", "chaitanya.local_contrast"),
+        *("unimatch.strong", "unimatch.feature"),
+        "bcp.unlabeled",
+        "ad_mt.unlabeled",
+        *("crossmatch.image", "crossmatch.teacher_distillation", "crossmatch.decoder_distillation"),
     }
 )
 """Settings that cost something or nothing: 0 switches off what they weigh, all other values cost the same."""

@@ -22,6 +22,10 @@ _WEIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
     "sassnet": ("sassnet.sdm", "sassnet.adversarial"),
     "dtc": ("dtc.sdm", "dtc.consistency"),
     "chaitanya": ("chaitanya.temperature",),
+    "unimatch": ("unimatch.strong", "unimatch.feature"),
+    "bcp": ("bcp.unlabeled",),
+    "ad_mt": ("ad_mt.unlabeled",),
+    "crossmatch": ("crossmatch.image", "crossmatch.teacher_distillation", "crossmatch.decoder_distillation"),
 }
 """What each method weighs its terms with; Chaitanya's stages have one term each, so there it is the temperature."""
 

@@ -59,6 +59,14 @@ SWITCHES = {
         "chaitanya.global_contrast": {"global_contrast"},
         "chaitanya.local_contrast": {"local_contrast"},
     },
+    "unimatch": {"unimatch.strong": {"strong"}, "unimatch.feature": {"feature"}},
+    "bcp": {"bcp.unlabeled": {"pseudo_cross_entropy", "pseudo_dice"}},
+    "ad_mt": {"ad_mt.unlabeled": {"unlabeled"}},
+    "crossmatch": {
+        "crossmatch.image": {"image"},
+        "crossmatch.teacher_distillation": {"teacher_distillation"},
+        "crossmatch.decoder_distillation": {"decoder_distillation"},
+    },
 }
 every_switch = pytest.mark.parametrize(
     ("name", "key"), [(name, key) for name, switches in SWITCHES.items() for key in switches]
@@ -77,7 +85,7 @@ def config_of(make_config: Callable[..., TrialConfig]) -> MakeConfigOf:
 
 
 def test_conformance_finds_every_method(config_of: MakeConfigOf) -> None:
-    assert len(METHODS) == 11
+    assert len(METHODS) == 15
     assert list(SWITCHES) == list(METHODS)
     for name, switches in SWITCHES.items():
         assert name == "simcvd" or set(switches) == set(weights_of(name, config_of(name)))

@@ -18,6 +18,8 @@ MEASURED_GIB = {
     "ua_mt": 7.40,
 }
 """Peaks of processes that trained two steps of the preset `la` on a CPU: docs/results/2026-11-methods.md."""
+MEASURED_SMALL_GIB = {"unimatch": 2.06, "bcp": 1.25, "ad_mt": 1.65, "crossmatch": 2.61}
+"""The same with crops of 64 x 64 x 48 voxels."""
 
 
 def _config(**settings: object) -> TrialConfig:
@@ -25,14 +27,20 @@ def _config(**settings: object) -> TrialConfig:
 
 
 def test_every_method_was_measured() -> None:
-    assert set(MEASURED_GIB) == set(METHODS)
+    assert {*MEASURED_GIB, *MEASURED_SMALL_GIB} == set(METHODS)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", MEASURED_GIB)
 def test_the_estimate_is_within_a_tenth_of_what_was_measured(method: str) -> None:
     """Supervised training had two labelled crops a step then."""
     config = _config(method=method, supervised__whole_batch=False)
     assert step_bytes(config, 1, 2) / 2**30 == pytest.approx(MEASURED_GIB[method], rel=0.1)
+
+
+@pytest.mark.parametrize("method", MEASURED_SMALL_GIB)
+def test_the_estimate_of_small_crops_is_within_a_tenth_of_what_was_measured(method: str) -> None:
+    config = _config(method=method, data__crop_vox=[64, 64, 48])
+    assert step_bytes(config, 1, 2) / 2**30 == pytest.approx(MEASURED_SMALL_GIB[method], rel=0.1)
 
 
 def test_supervised_training_with_four_crops_takes_what_four_crops_take() -> None:

@@ -98,7 +98,7 @@ def test_ablations_have_four_metrics_three_seeds_and_a_published_row_for_each_of
 @pytest.mark.parametrize(
     ("name", "rows"),
     [
-        *(("methods", 12), ("methods-published", 12), ("dropout", 7), ("pooling", 5)),
+        *(("methods", 12), ("methods-2026", 16), (PUBLISHED, 12), ("dropout", 7), ("pooling", 5)),
         *(("components", 4), ("losses", 5), ("augmentations", 5)),
     ],
 )
@@ -115,7 +115,8 @@ def test_simcvd_is_the_same_trial_in_every_sweep(preset: str) -> None:
     """The built-in set's pooling is 32, not the paper's 128: its crops are 32 voxels wide."""
     size = load_preset(preset).projection.pool_size
     assert size == {"la": 128, "pancreas": 128, "phantom": 32}[preset]
-    names = dict.fromkeys(("methods", "components", "losses", "augmentations", "paper", PUBLISHED), "SimCVD")
+    alike = ("methods", "methods-2026", PUBLISHED, "components", "losses", "augmentations", "paper")
+    names = dict.fromkeys(alike, "SimCVD")
     names |= {"dropout": "dropout=0.1", "pooling": f"pool_size={size}", "search": "default"}
     assert names.keys() == {sweep.name for sweep in list_sweeps()}
     found = {_variants(sweep, preset=preset)[row].trials[0].id for sweep, row in names.items()}

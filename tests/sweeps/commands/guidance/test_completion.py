@@ -34,7 +34,7 @@ def test_commands_and_options_are_completed(complete):
 def test_sweeps_are_completed_with_the_files_of_this_folder(complete):
     assert complete("sweep", "") == complete("sweeps", "") == sweep_names()
     Path("mine.yaml").touch()
-    assert complete("sweep", "m") == ["methods", "mine.yaml"]
+    assert complete("sweep", "m") == ["methods", "methods-2026", "methods-published", "mine.yaml"]
 
 
 def test_methods_are_completed(complete):

@@ -1,0 +1,1 @@
+"""Methods that came after the paper, a file each."""
