@@ -24,13 +24,18 @@ def baseline_scores(runs: Path, name: str, methods: Sequence[str], metric: str) 
         metric: `dice` or `jaccard`.
     """
     found = {}
-    variants = read_sweep(runs, name).variants
     for method in methods:
-        own = [variant for variant in variants if variant.settings["method"] == method]
-        trials = [trial for variant in own for trial in variant.trials.values()]
-        if trials and all(is_validated(runs, trial) or is_finished(runs, trial) for trial in trials):
+        trials, done = baseline_trials(runs, name, method)
+        if trials and trials == done:
             found[method] = case_means(val_scores(runs, trial, metric) for trial in trials)
     return found
+
+
+def baseline_trials(runs: Path, name: str, method: str) -> tuple[list[str], list[str]]:
+    """Return the ids of a method's trials in the baseline's sweep, one a fold, and those of them that are done."""
+    own = [variant for variant in read_sweep(runs, name).variants if variant.settings["method"] == method]
+    trials = [trial for variant in own for trial in variant.trials.values()]
+    return trials, [trial for trial in trials if is_validated(runs, trial) or is_finished(runs, trial)]
 
 
 def best_method(scores: Mapping[str, Mapping[str, float]], methods: Sequence[str]) -> str:

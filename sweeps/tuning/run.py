@@ -22,6 +22,7 @@ from sweeps.trial.engine import Engine
 from sweeps.tuning.decide import (
     average_masks,
     baseline_scores,
+    baseline_trials,
     best_method,
     best_settings,
     finished_trials,
@@ -199,6 +200,10 @@ class _Run:
                 trials = own
                 told.append(self._all_labeled(method))
             self._ended("final", told)
+        if not trials and not settings and self._request.compares_methods:
+            # The time was over: a training that only chose the method is better than none.
+            trials = baseline_trials(self._runs, self._request.stage_name("baseline"), method)[1][:1]
+            told += ["Its training is the baseline's, since no later one was finished."] * len(trials)
         folders = tuple(trial_folder(self._runs, trial) for trial in trials)
         alone = scored is not None and scored.split == "test" and len(trials) == 1
         return Members(folders, tuple(told)), scores_of_cases(self._runs, trials, "test") if alone else {}

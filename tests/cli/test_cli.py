@@ -10,8 +10,8 @@ import pytest
 import cli
 
 COMMANDS = [
-    *("prepare", "inspect", "train", "evaluate", "predict", "export", "sweep", "tune", "status"),
-    *("tables", "figures", "report", "methods", "sweeps", "settings", "cluster"),
+    *("prepare", "inspect", "train", "evaluate", "predict", "export", "export nnunet", "sweep", "tune", "status"),
+    *("tables", "figures", "report", "methods", "networks", "check-method", "sweeps", "settings", "cluster"),
 ]
 
 
@@ -26,7 +26,7 @@ def test_importing_the_command_line_imports_nothing_heavy():
 def test_help_names_every_command_in_order(run):
     done = run("--help")
     assert done.exit_code == 0
-    assert re.findall(r"^  ([a-z]+) +[A-Z]", done.output.partition("Commands:")[2], re.M) == COMMANDS
+    assert re.findall(r"^  ([a-z-]+(?: [a-z]+)?) +[A-Z]", done.output.partition("Commands:")[2], re.M) == COMMANDS
 
 
 def test_every_command_has_help(run):
@@ -73,7 +73,7 @@ def test_python_m_simcvd_is_the_command_line(tmp_path):
         (["sweep", "methods", "--set", "data.labeled=all"], "are one trial; drop one, or change what is set for all"),
         (["sweep", "methods", "--set", "data.labeled=most"], "data.labeled is 'most'"),
         (["sweep", "dropout", "--set", "method=simcdv"], "did you mean simcvd?"),
-        (["train", "--method", "ua-mt"], "did you mean ua_mt?"),
+        (["train", "--method", "ua-mt"], "did you mean ua_mt"),
         (["train", "--method", "nonsense"], "methods are simcvd, supervised, mean_teacher"),
         (["sweep", "dropout", "--seeds", "many"], "--seeds is 'many'"),
         (["sweep", "dropout", "--seeds", "20230101", "--dry-run"], "make 141,610,707 trainings; for the one seed"),

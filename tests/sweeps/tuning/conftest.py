@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from simcvd.data.phantom import write_phantom
+from simcvd.training.interruption import Stopped
 from sweeps.definition.changes import Changes
 from sweeps.request import Budget, SweepRequest
 from sweeps.resources.request import ResourceRequest
@@ -55,7 +56,11 @@ class Counting:
             if self.begun.total() == self.stop_at:
                 raise KeyboardInterrupt
             self.begun[trial_dir.name] += 1
-            outcome = real.train(config, dataset, trial_dir, **others)
+            try:
+                outcome = real.train(config, dataset, trial_dir, **others)
+            except Stopped:  # by the search, since others do better
+                self.ended[trial_dir.name] += 1
+                raise
             self.ended[trial_dir.name] += 1
             return outcome
 
