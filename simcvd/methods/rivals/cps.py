@@ -28,9 +28,9 @@ class CPS(Method):
     dropout masks; the labels carry no gradient.
 
     Weight: `cps.cross`, ramped up. Gaps: the paper's weight is constant, but its encoders come from ImageNet; from
-    scratch, 1.5 from the first step once made both networks call every voxel foreground within 40 steps of the built-in
-    set (one seed of an early version; three seeds since did not, docs/results). The paper adds both parts as here; its
-    code takes one mean over them, which is half of that; SSL4MIS leaves the labelled one out (`cps.cross_on`).
+    scratch, 1.5 from the first step made both networks call every voxel foreground within 20 steps of the built-in set,
+    and they stayed there (two seeds of two, docs/results). The paper adds both parts as here; its code takes one
+    mean over them, which is half of that; SSL4MIS leaves the labelled one out (`cps.cross_on`).
 
     Attributes:
         diagnostics: on unlabelled crops, `agreement`, the share of voxels that both networks label alike, and
