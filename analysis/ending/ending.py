@@ -110,7 +110,9 @@ def _numbers(
         on = " ".join(filter(None, (str(row.n), split, "cases")))
         yield Part(f"  {what} {short_name(row)}: {mean_text(row, metric)}; {on}, {_trained(row)}")
     if found is not None:
-        yield Part(f"  difference: {difference_text(found, metric)}")
+        tests = sum(one.difference.p_holm is not None for one in others)
+        adjusted = f" (Holm, {tests} tests)" if tests > 1 else ""  # the interval is not adjusted
+        yield Part(f"  difference: {difference_text(found, metric)}{adjusted}")
     if best is not None and best.standing is not None:
         known = sum(row.standing is not None for row in scored.main.means)
         left = sum(row.mean is not None for row in scored.main.means) - known

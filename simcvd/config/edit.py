@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from simcvd.config.methods import MethodSettings
 from simcvd.config.other_words import meant_keys
 from simcvd.config.plugins import check_plugins_kept, trial_config
 from simcvd.config.presets import PLAN, PRESETS
@@ -55,13 +56,21 @@ def load_preset(name: str, plan: Mapping[str, Any] | None = None) -> TrialConfig
 
 
 def from_file(path: Path) -> TrialConfig:
-    """Read settings from YAML; a trial's `config.yaml` reproduces the trial.
+    """Read settings from YAML; a trial's `config.yaml` reproduces the trial, also one of an earlier version.
 
     Raises:
         UserError: unreadable file, unknown key or value out of range, or plug-ins beside it that are not loaded.
     """
     check_plugins_kept(path.parent)
-    return from_mapping(read_yaml(path, "settings file", "training.steps").content, origin=str(path))
+    content = read_yaml(path, "settings file", "training.steps").content
+    of_trial = (path.parent / "environment.json").is_file()
+    return from_mapping((_before_later_settings() if of_trial else {}) | dotted(content), origin=str(path))
+
+
+def _before_later_settings() -> dict[str, Any]:
+    """Return what trials did that were written before a setting came, by its dotted key."""
+    sections = [(name, value) for name, value in trial_config()() if isinstance(value, MethodSettings)]
+    return {f"{name}.{key}": value for name, section in sections for key, value in section.BEFORE.items()}
 
 
 def from_mapping(content: Mapping[str, Any], origin: str = "settings") -> TrialConfig:

@@ -200,3 +200,16 @@ def test_val_cases_are_not_trained_on_where_a_fold_is_held_out() -> None:
             apply_settings(TrialConfig(), settings)
         assert "\n" not in str(told.value)
     assert apply_settings(TrialConfig(), both | {"data.train_on_val": False}).data.fold == (0, 4)
+
+
+def test_file_of_a_trial_from_before_a_setting_came_is_what_that_trial_did(tmp_path: Path) -> None:
+    """A trial's folder is told by its environment.json; a file that a person writes has the defaults of today."""
+    path = tmp_path / "config.yaml"
+    path.write_text("method: supervised\nentropy_min: {entropy: 0.001}\n")
+    assert from_file(path).supervised.whole_batch
+    (tmp_path / "environment.json").write_text("{}")
+    trial = from_file(path)
+    assert not trial.supervised.whole_batch
+    assert (trial.entropy_min.ramp_up_fraction, trial.entropy_min.entropy_of) == (0, "unlabeled")
+    path.write_text("method: supervised\nsupervised: {whole_batch: true}\n")
+    assert from_file(path).supervised.whole_batch
