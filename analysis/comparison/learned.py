@@ -65,13 +65,16 @@ class Learned:
         """Whether it has closed a tenth or more of what the mask lacks to a Dice of 1."""
         return self.network - self.average >= FAR * (1 - self.average)
 
-    def sentence(self, who: str, by: str = "") -> str:
-        """Return what is to be said where nothing was learned, or nothing `by` one variant."""
+    def sentence(self, who: str) -> str:
+        """Return what is to be said where nothing was learned."""
+        return _stop(self.why(who))
+
+    def why(self, who: str) -> str:
+        """Return the two numbers, as a clause."""
         chance = ", which may be chance" if self.network > self.average else ""
-        return _stop(
+        return (
             f"{who} reaches Dice {100 * self.network:.1f} % on {self.cases} cases{chance}; one mask for all of them, "
-            f"the average of the labelled cases, reaches {100 * self.average:.1f} %",
-            by,
+            f"the average of the labelled cases, reaches {100 * self.average:.1f} %"
         )
 
 
@@ -100,20 +103,28 @@ def nothing_learned(
     if not means:
         return None
     best = max(means, key=lambda name: means[name])
-    for name in dict.fromkeys([reference if reference in means else best, best]):
-        assert name is not None
-        who = f"{cut(name)}, {'the reference' if name == reference else 'the best'},"
-        by = "" if name == best else " by the reference"
-        own = scores[name]
-        asked = int((own.scored & own.present).sum())
-        if asked and (empty := int(own.empty.sum())) > MOSTLY * asked:
-            return _stop(f"{who} has {empty} of {asked} predictions empty although the label is not", by)
-        found = learned(dice[name], average)
-        if found is not None and not found.anything:
-            return found.sentence(who, by)
-        if found is None and means[name] <= ANY_MASK:
-            return _stop(f"{who} reaches Dice {100 * means[name]:.1f} %, which a mask anywhere can reach", by)
-    return None
+    first = reference if reference in means else best
+    assert first is not None
+    who = {
+        best: f"{cut(best)}, the best,",
+        first: f"{cut(first)}, the {'reference' if reference == first else 'best'},",
+    }
+    why = {name: _why(told, scores[name], dice[name], average) for name, told in who.items()}
+    if (own := why[first]) is not None:
+        return _stop(own, " by the reference" if why[best] is None else "")
+    return None if (own := why[best]) is None else _stop(own)
+
+
+def _why(who: str, scores: Scores[Replicate], dice: Mapping[str, float], average: Mapping[str, float]) -> str | None:
+    """Say why a variant has learned nothing; None where it has learned something."""
+    asked = int((scores.scored & scores.present).sum())
+    if asked and (empty := int(scores.empty.sum())) > MOSTLY * asked:
+        return f"{who} has {empty} of {asked} predictions empty although the label is not"
+    found = learned(dice, average)
+    if found is not None:
+        return None if found.anything else found.why(who)
+    mean = math.fsum(dice.values()) / len(dice)
+    return f"{who} reaches Dice {100 * mean:.1f} %, which a mask anywhere can reach" if mean <= ANY_MASK else None
 
 
 def cut(name: str) -> str:
@@ -129,5 +140,5 @@ def _by_case(scores: Scores[Replicate]) -> dict[str, float]:
     return {case: value for case, value in zip(scores.cases, values, strict=True) if value == value}
 
 
-def _stop(why: str, by: str) -> str:
+def _stop(why: str, by: str = "") -> str:
     return f"STOP: {NOTHING_LEARNED}{by}. {why}. {_ADVICE}"
