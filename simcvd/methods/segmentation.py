@@ -1,12 +1,10 @@
-"""The loss on labelled crops that all methods share, and the optimiser that all of them segment with."""
+"""The loss on labelled crops that all methods share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from simcvd.config.methods import SegmentationSettings
-from simcvd.config.settings import TrainingConfig
 from simcvd.data.batch import Batch
 from simcvd.losses.supervised import cross_entropy, sdm_error, soft_dice
 from simcvd.methods.base import Term
@@ -66,14 +64,3 @@ def _constants_error(batch: Batch) -> Tensor:
     voxels = batch.counted.sum().clamp_min(1)
     constant = (batch.sdm * counted).sum((0, 2, 3, 4), keepdim=True) / voxels
     return sdm_error(batch.sdm, constant.expand_as(batch.sdm), batch.counted)
-
-
-def sgd(networks: Iterable[nn.Module], training: TrainingConfig) -> torch.optim.SGD:
-    """Return the optimiser of sec. IV-B over what `networks` train; its rate is set before each step."""
-    return torch.optim.SGD(
-        [parameter for network in networks for parameter in network.parameters() if parameter.requires_grad],
-        lr=training.learning_rate,
-        momentum=training.momentum,
-        weight_decay=training.weight_decay,
-        foreach=True,
-    )

@@ -3,12 +3,9 @@
 You, Zhou, Zhao, Staib, Duncan, IEEE TMI 41(9), 2022, doi 10.1109/TMI.2022.3161829; equation numbers are the paper's.
 """
 
-from collections.abc import Callable, Mapping
-
 import torch
 from torch import Tensor, nn
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.consistency import consistency
 from simcvd.losses.contrast import slice_contrast
@@ -16,8 +13,8 @@ from simcvd.losses.distillation import pairwise_distillation
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, forward_together, noisy, without_autocast
-from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import sdm_terms, segmentation_terms
+from simcvd.networks.build import build_network
 from simcvd.networks.projection import ProjectionHead
 from simcvd.networks.teacher import add_teachers
 
@@ -29,32 +26,30 @@ class SimCVD(Method):
     included; with lambda = beta = gamma = 0 no unlabelled crop is read and the teacher, still the student's average,
     never forwards.
 
-    Args:
-        config: the trial's settings.
-        image_channels: I, channels of the image.
-        classes: C, classes with background.
-        gather: stacks rows `[N, F]` of W workers to `[W * N, F]` in rank order, its backward pass summing the workers'
-            gradients; none with one worker.
-
     Attributes:
         diagnostics: of the last call of `terms`, detached: `sdm_error`, the student's SDM error on the labelled
             crops, and `sdm_error_constant`, that of the best constant per class. Empty without SDM head.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config = config
-        self.gather = gather
-        loss = config.loss
-        self.needs_unlabeled = loss.contrast > 0 or loss.distillation > 0 or loss.consistency > 0
-        self.diagnostics: Mapping[str, Tensor] = {}
-        self.networks = _initial_networks(config, image_channels, classes)
-        self.optimisers: dict[str, torch.optim.Optimizer] = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        loss = self.config.loss
+        return loss.contrast > 0 or loss.distillation > 0 or loss.consistency > 0
+
+    def build(self, image_channels: int, classes: int) -> dict[str, nn.Module]:
+        """Return the student, and its projection head where the contrast has weight."""
+        config, projection = self.config, self.config.projection
+        sdm_channels = classes - 1 if config.network.sdm_head else 0
+        networks: dict[str, nn.Module] = {"student": build_network(config, image_channels, classes, sdm_channels)}
+        if config.loss.contrast > 0:
+            networks["student_projection"] = ProjectionHead(
+                projection.pool_size, projection.pooling, projection.hidden, projection.features, projection.dropout
+            )
+        return networks
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add a teacher of each."""
+        add_teachers(self.networks, self.config.ema.buffers)
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return the terms of Eq. 6: one student forward over labelled and unlabelled crops, one teacher forward."""
@@ -123,19 +118,3 @@ class SimCVD(Method):
         feature = image.mean(1, keepdim=True) + boundary  # [U, K, X, Y, Z]
         rows: Tensor = self.networks[f"{network}_projection"](feature.flatten(0, 1), draws, network)
         return rows.view(*feature.shape[:2], *rows.shape[1:])
-
-
-def _initial_networks(config: TrialConfig, image_channels: int, classes: int) -> nn.ModuleDict:
-    """Build student and teacher, each with its projection head where the contrast has weight."""
-    projection = config.projection
-    networks = nn.ModuleDict()
-    with seeded_weights(config.seed):
-        networks["student"] = build_network(
-            config, image_channels, classes, classes - 1 if config.network.sdm_head else 0
-        )
-        if config.loss.contrast > 0:
-            networks["student_projection"] = ProjectionHead(
-                projection.pool_size, projection.pooling, projection.hidden, projection.features, projection.dropout
-            )
-    add_teachers(networks, config.ema.buffers)
-    return networks

@@ -133,7 +133,7 @@ class VNet(Network):
         Raises:
             ValueError: as `forward` does.
         """
-        x = self._dropout(bottleneck, self.dropout_bottleneck, draws, f"{name}/bottleneck", parts)
+        x = self.dropout(bottleneck, self.dropout_bottleneck, draws, f"{name}/bottleneck", parts)
         for up, block in zip(self.up[:blocks], self.decoder[:blocks], strict=True):
             x = block(up(x) + skips.pop())
         return x
@@ -143,10 +143,10 @@ class VNet(Network):
     ) -> tuple[Tensor, Tensor]:
         bottleneck, skips = self.encode(image)
         last = self.decode(bottleneck, skips, draws, name, parts)
-        return self._dropout(last, self.dropout_last, draws, f"{name}/last", parts), bottleneck
+        return self.dropout(last, self.dropout_last, draws, f"{name}/last", parts), bottleneck
 
-    def _dropout(self, x: Tensor, rate: float, draws: Draws | None, name: str, parts: tuple[int, ...] | None) -> Tensor:
-        """Drop whole channels of each crop with probability `rate` and scale the others by `1 / (1 - rate)`."""
+    def dropout(self, x: Tensor, rate: float, draws: Draws | None, name: str, parts: tuple[int, ...] | None) -> Tensor:
+        """Drop channels in training mode, see `drop_channels`; arguments as in `forward`."""
         if not self.training or rate == 0:
             return x
         if draws is None:
@@ -156,8 +156,19 @@ class VNet(Network):
         if sum(sizes) != batch:
             raise ValueError(f"The parts {sizes} add up to {sum(sizes)}, expected the batch size {batch}.")
         drawn = torch.cat([draws.uniform(f"{name}/{part}", (size, channels)) for part, size in enumerate(sizes)])
-        factors = (drawn >= rate).to(x.dtype) / (1 - rate)
-        return x * factors[:, :, None, None, None]
+        return drop_channels(x, rate, drawn)
+
+
+def drop_channels(maps: Tensor, rate: float, drawn: Tensor) -> Tensor:
+    """Drop whole channels of each crop with probability `rate` and scale the others by `1 / (1 - rate)`.
+
+    Args:
+        maps: `[B, C, X, Y, Z]`.
+        rate: below 1.
+        drawn: from [0, 1), `[B, C]`.
+    """
+    factors = (drawn >= rate).to(maps.dtype) / (1 - rate)
+    return maps * factors[:, :, None, None, None]
 
 
 def _unit(convolution: Conv3d | ConvTranspose3d) -> nn.Sequential:

@@ -20,7 +20,8 @@ from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, forward_together, noisy, without_autocast
-from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
+from simcvd.methods.optimiser import sgd
+from simcvd.methods.segmentation import sdm_terms, segmentation_terms
 from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.teacher import add_teachers
 

@@ -4,12 +4,11 @@ Zhao, Wang, Wang, Yu, Yuan, Zhou, ECCV 2024, arXiv 2311.17325 (sec. 3); public c
 """
 
 import copy
-from collections.abc import Callable
+from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from simcvd.config import TrialConfig
 from simcvd.data.batch import send
 from simcvd.draws import Draws
 from simcvd.losses.pseudo_label import PseudoLabel, entropy_ensemble, pseudo_label, surer_where
@@ -20,9 +19,8 @@ from simcvd.methods.forward import forward, without_autocast
 from simcvd.methods.later.streams import forward_parts
 from simcvd.methods.later.turns import Turns
 from simcvd.methods.rivals.ict import beta_draws, partners
-from simcvd.methods.segmentation import segmentation_terms, sgd
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.base import Segmenter, segmenters_of
-from simcvd.networks.build import build_network, seeded_weights
 from simcvd.networks.ema import AveragedBuffers, decay_at, update_average
 from simcvd.transforms.boxes import draw_cut_boxes, paste
 from simcvd.transforms.strong_view import apply_strong_view, draw_strong_view
@@ -47,23 +45,20 @@ class ADMT(Method):
             `certain`, the share of voxels whose label counts.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.ad_mt.unlabeled > 0
-        self.turns = Turns.of(config.seed, config.training.steps, config.ad_mt.longest_period_steps)
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.ad_mt.unlabeled > 0
+
+    @cached_property
+    def turns(self) -> Turns:
+        """Whose turn each step is."""
+        return Turns.of(self.config.seed, self.config.training.steps, self.config.ad_mt.longest_period_steps)
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add both teachers, and the averages of their statistics."""
         for name in TEACHERS:
             self.networks[name] = copy.deepcopy(self.networks["student"]).requires_grad_(False)
             self.networks[f"{name}_buffers"] = AveragedBuffers(self.networks["student"])
-        self.optimisers = {"sgd": sgd([self.networks["student"]], config.training)}
 
     def segmenters(self) -> dict[str, Segmenter]:
         """Return the student, which is what a trial is judged by, and both teachers."""

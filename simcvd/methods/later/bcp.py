@@ -3,22 +3,21 @@
 Bai, Chen, Li, Shen, Wang, CVPR 2023, arXiv 2305.00673 (sec. 3); public code: github.com/DeepMed-Lab-ECNU/BCP.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from simcvd.config import TrialConfig
 from simcvd.data.batch import send
 from simcvd.draws import Draws
-from simcvd.losses.schedules import learning_rate
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, without_autocast
 from simcvd.methods.later.streams import forward_parts
+from simcvd.methods.optimiser import sgd
 from simcvd.methods.rivals.ict import partners
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.ema import decay_at
 from simcvd.networks.teacher import add_teachers, update_teachers
 from simcvd.transforms.boxes import draw_boxes, paste
@@ -44,33 +43,24 @@ class BCP(Method):
             background.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.bcp.unlabeled > 0
-        self.first = int(config.training.steps * config.bcp.pretraining_fraction) if self.needs_unlabeled else 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
-        if self.first:
-            self.optimisers["pretraining"] = sgd(self.networks.values(), config.training)
-        add_teachers(self.networks, config.ema.buffers)
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.bcp.unlabeled > 0
 
-    def before_step(self, step: int) -> None:
-        """Set the learning rate of `sgd`, whose schedule spans its own stage, and train mode for all networks."""
-        training, done = self.config.training, max(0, step - self.first)
-        rate = learning_rate(
-            done, training.steps - self.first, training.learning_rate, training.learning_rate_drop_fraction
-        )
-        for group in self.optimisers["sgd"].param_groups:
-            group["lr"] = rate
-        self.networks.train()
+    @cached_property
+    def first(self) -> int:
+        """Steps of the first stage."""
+        return int(self.config.training.steps * self.config.bcp.pretraining_fraction) if self.needs_unlabeled else 0
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add the first stage's optimiser, and the teacher."""
+        if self.first:
+            self.optimisers["pretraining"] = sgd(self.networks.values(), self.config.training)
+        add_teachers(self.networks, self.config.ema.buffers)
+
+    def schedule_at(self, step: int) -> tuple[int, int]:
+        """Return the steps of the second stage done before `step`, and how many there are."""
+        return max(0, step - self.first), self.config.training.steps - self.first
 
     def stepping(self, step: int) -> Iterable[torch.optim.Optimizer]:
         """Return the optimiser of this step's stage."""

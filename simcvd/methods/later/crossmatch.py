@@ -3,12 +3,11 @@
 Zhao, Wang, Ding, IEEE JBHI 2024, arXiv 2405.00354 (sec. 3); public code: github.com/AiEson/CrossMatch, folder LA.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.pseudo_label import PseudoLabel, pseudo_label
 from simcvd.losses.schedules import ramp_up
@@ -16,8 +15,7 @@ from simcvd.losses.supervised import soft_dice
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, without_autocast
 from simcvd.methods.later.streams import forward_perturbed, strong_stream
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.vnet import VNet
 
 _Pairs = Iterable[tuple[Outputs, PseudoLabel]]
@@ -43,21 +41,15 @@ class CrossMatch(Method):
         diagnostics: `certain`, the share of unlabelled voxels whose plain label counts.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        settings = config.crossmatch
-        self.distils = settings.teacher_distillation > 0 or settings.decoder_distillation > 0
-        self.needs_unlabeled = settings.image > 0 or self.distils
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.crossmatch.image > 0 or self.distils
+
+    @property
+    def distils(self) -> bool:
+        """Whether predictions from perturbed features are needed."""
+        settings = self.config.crossmatch
+        return settings.teacher_distillation > 0 or settings.decoder_distillation > 0
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where they have weight, the three terms of unlabelled crops."""

@@ -11,7 +11,7 @@ from simcvd.losses.pseudo_label import PseudoLabel
 from simcvd.methods.forward import Outputs
 from simcvd.methods.rivals.ict import partners
 from simcvd.networks.base import Features
-from simcvd.networks.vnet import VNet
+from simcvd.networks.vnet import VNet, drop_channels
 from simcvd.transforms.boxes import draw_cutmix_boxes, paste
 from simcvd.transforms.strong_view import apply_strong_view, draw_strong_view
 
@@ -62,27 +62,15 @@ def forward_perturbed(
     for level, found in enumerate((*skips, bottleneck)):
         own = found[len(whole) :]
         dropped = [
-            drop_channels(own, rate, draws, f"{name}/perturbed/{number}/{level}") for number, rate in enumerate(rates)
+            drop_channels(own, rate, draws.uniform(f"{name}/perturbed/{number}/{level}", tuple(own.shape[:2])))
+            for number, rate in enumerate(rates)
         ]
         maps.append(torch.cat((found, *dropped)))
     del skips, found
     deepest = maps.pop()
     last = student.decode(deepest, maps, draws, name, sizes)
-    if student.training and dropout_last > 0:
-        last = torch.cat(
-            [
-                drop_channels(part, dropout_last, draws, f"{name}/last/{number}")
-                for number, part in enumerate(torch.split(last, list(sizes)))
-            ]
-        )
+    last = student.dropout(last, dropout_last, draws, f"{name}/last", sizes)
     return _split(student.features(student.heads(last), deepest), sizes)
-
-
-def drop_channels(maps: Tensor, rate: float, draws: Draws, name: str) -> Tensor:
-    """Drop whole channels of each crop with probability `rate` and scale the others by `1 / (1 - rate)`."""
-    drawn = draws.uniform(name, (maps.shape[0], maps.shape[1]))
-    factors = (drawn >= rate).to(maps.dtype) / (1 - rate)
-    return maps * factors[:, :, None, None, None]
 
 
 @torch.no_grad()

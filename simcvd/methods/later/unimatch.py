@@ -4,20 +4,16 @@ Yang, Qi, Feng, Zhang, Shi, CVPR 2023, arXiv 2208.09910 (sec. 3); public code: g
 more-scenarios/medical.
 """
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.pseudo_label import PseudoLabel, pseudo_label
 from simcvd.losses.supervised import soft_dice
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, without_autocast
 from simcvd.methods.later.streams import forward_parts, forward_perturbed, strong_stream
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.vnet import VNet
 
 
@@ -36,19 +32,9 @@ class UniMatch(Method):
         diagnostics: `certain`, the share of unlabelled voxels whose label counts.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.unimatch.strong > 0 or config.unimatch.feature > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.unimatch.strong > 0 or self.config.unimatch.feature > 0
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where they have weight, the terms of both kinds of perturbation."""

@@ -7,10 +7,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from simcvd.config.methods import DANConfig, SASSNetConfig
 from simcvd.draws import Draws
 from simcvd.losses.adversarial import accuracy, adversarial, discrimination
-from simcvd.methods.base import Batch, Term
+from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward_together, without_autocast
+from simcvd.networks.discriminator import build_discriminator
 
 _BETAS = (0.9, 0.99)
 
@@ -131,6 +133,42 @@ class Adversary:
         means = self.gather(torch.cat([gradient.reshape(1, -1) for gradient in gradients], 1)).mean(0)
         for gradient, mean in zip(gradients, torch.split(means, [g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
+
+
+class AdversarialMethod(Method):
+    """A method with an adversary, none where its term has no weight.
+
+    Attributes:
+        adversary: judges what the student returns.
+    """
+
+    adversary: Adversary | None = None
+
+    def add_adversary(
+        self, settings: DANConfig | SASSNetConfig, image_channels: int, maps: int, judged: Callable[[Outputs], Tensor]
+    ) -> None:
+        """Add the discriminator and its optimiser, where the adversarial term has weight.
+
+        Args:
+            settings: the method's own.
+            image_channels: I, channels of the image.
+            maps: channels of what is judged.
+            judged: takes it from a network's outputs.
+        """
+        if not self.needs_unlabeled:
+            return
+        width, strides = settings.discriminator_width, self.config.network.strides
+        discriminator = build_discriminator(self.config.seed, image_channels, maps, width, strides)
+        self.networks["discriminator"] = discriminator
+        rate, after = settings.discriminator_learning_rate, settings.discriminator_after
+        self.adversary = Adversary(discriminator, rate, after, judged, self.gather)
+        self.optimisers["discriminator"] = self.adversary.optimiser
+
+    def after_step(self, step: int) -> None:
+        """Let the discriminator learn, where it does so after the segmenting network's step."""
+        super().after_step(step)
+        if self.adversary is not None:
+            self.diagnostics = {**self.diagnostics, **self.adversary.after_step(self.networks["student"])}
 
 
 def _autocast_of(reference: Tensor) -> torch.autocast:

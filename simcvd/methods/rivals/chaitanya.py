@@ -4,8 +4,9 @@ Chaitanya, Erdil, Karani, Konukoglu, NeurIPS 2020, arXiv 2006.10511, sec. 3; pub
 github.com/krishnabits001/domain_specific_cl.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -16,11 +17,9 @@ from simcvd.draws import Draws
 from simcvd.errors import UserError
 from simcvd.losses.local_contrast import local_contrast
 from simcvd.losses.position_contrast import partitions_of, position_contrast
-from simcvd.losses.schedules import learning_rate
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.contrast_heads import RegionHead, SliceHead, regions_in
 from simcvd.networks.vnet import VNet
 from simcvd.transforms.views import View, apply_view, draw_views
@@ -78,42 +77,32 @@ class Chaitanya(Method):
     same number of steps, which the stages share.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        settings, self.stages = config.chaitanya, Stages.of(config)
-        self.needs_unlabeled = self.stages.encoder + self.stages.decoder > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            student = build_network(config, image_channels, classes)
-            assert isinstance(student, VNet)
-            self.networks = nn.ModuleDict({"student": student})
-            self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
-            if self.stages.encoder:
-                head = SliceHead(config.network.width << 4, settings.hidden, settings.features)
-                self.networks["global_head"] = head
-                self.optimisers["global"] = self._adam(student.encoder, student.down, head)
-            if self.stages.decoder:
-                self._check_regions()
-                blocks = settings.decoder_blocks
-                regions = RegionHead(config.network.width << (4 - blocks), settings.region_side, settings.features)
-                self.networks["local_head"] = regions
-                self.optimisers["local"] = self._adam(student.up[:blocks], student.decoder[:blocks], regions)
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.stages.encoder + self.stages.decoder > 0
 
-    def before_step(self, step: int) -> None:
-        """Set the learning rate of `sgd`, whose schedule spans fine-tuning alone, and train mode for all networks."""
-        training = self.config.training
-        rate = learning_rate(
-            *self.stages.fine_tuning(step), training.learning_rate, training.learning_rate_drop_fraction
-        )
-        for group in self.optimisers["sgd"].param_groups:
-            group["lr"] = rate
-        self.networks.train()
+    @cached_property
+    def stages(self) -> Stages:
+        """Which stage each step belongs to."""
+        return Stages.of(self.config)
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add each pre-training's head and its optimiser."""
+        width, settings, student = self.config.network.width, self.config.chaitanya, self._student()
+        if self.stages.encoder:
+            head = SliceHead(width << 4, settings.hidden, settings.features)
+            self.networks["global_head"] = head
+            self.optimisers["global"] = self._adam(student.encoder, student.down, head)
+        if self.stages.decoder:
+            self._check_regions()
+            blocks = settings.decoder_blocks
+            regions = RegionHead(width << (4 - blocks), settings.region_side, settings.features)
+            self.networks["local_head"] = regions
+            self.optimisers["local"] = self._adam(student.up[:blocks], student.decoder[:blocks], regions)
+
+    def schedule_at(self, step: int) -> tuple[int, int]:
+        """Return the steps of fine-tuning done before `step`, and how many there are."""
+        return self.stages.fine_tuning(step)
 
     def stepping(self, step: int) -> Iterable[torch.optim.Optimizer]:
         """Return the optimiser of this step's stage."""

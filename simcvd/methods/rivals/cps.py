@@ -3,17 +3,14 @@
 Chen, Yuan, Zeng, Wang, CVPR 2021, arXiv 2106.01226 (sec. 3); public code: github.com/charlesCXK/TorchSemiSeg.
 """
 
-from collections.abc import Callable
+from torch import nn
 
-from torch import Tensor, nn
-
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
 from simcvd.losses.supervised import cross_entropy
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward_together, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.base import Segmenter, segmenters_of
 from simcvd.networks.build import build_network, seeded_weights
 
@@ -38,21 +35,17 @@ class CPS(Method):
             a share of 0 or 1 have collapsed.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.cps.cross > 0
-        self.diagnostics = {}
-        self.networks = nn.ModuleDict()
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.cps.cross > 0
+
+    def build(self, image_channels: int, classes: int) -> dict[str, nn.Module]:
+        """Return both networks, whose initial weights differ."""
+        peers: dict[str, nn.Module] = {}
         for network, weights in (("student", "initial weights"), ("peer", "initial weights of the peer")):
-            with seeded_weights(config.seed, weights):
-                self.networks[network] = build_network(config, image_channels, classes)
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+            with seeded_weights(self.config.seed, weights):
+                peers[network] = build_network(self.config, image_channels, classes)
+        return peers
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return both networks' L_seg and, where they have weight, both directions of L_cps."""

@@ -3,22 +3,17 @@
 Zhang, Yang, Chen, Fredericksen, Hughes, Chen, MICCAI 2017, doi 10.1007/978-3-319-66179-7_47.
 """
 
-from collections.abc import Callable
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
-from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.base import Batch, Term
 from simcvd.methods.forward import Outputs, forward_together, without_autocast
-from simcvd.methods.rivals.adversary import Adversary
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
-from simcvd.networks.discriminator import build_discriminator
+from simcvd.methods.rivals.adversary import AdversarialMethod
+from simcvd.methods.segmentation import segmentation_terms
 
 
-class DAN(Method):
+class DAN(AdversarialMethod):
     """`L = L_seg - w(t) mean_u log D(p_u, x_u)`, while D learns 1 for labelled crops and 0 for unlabelled ones.
 
     D sees the image x and the class probabilities p. Weight: `dan.adversarial`, ramped up; with 0 there is no
@@ -31,28 +26,13 @@ class DAN(Method):
             where it is no term.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        settings = config.dan
-        self.adversary: Adversary | None = None
-        self.needs_unlabeled = settings.adversarial > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
-        if self.needs_unlabeled:
-            width, strides = settings.discriminator_width, config.network.strides
-            discriminator = build_discriminator(config.seed, image_channels, classes, width, strides)
-            self.networks["discriminator"] = discriminator
-            rate, after = settings.discriminator_learning_rate, settings.discriminator_after
-            self.adversary = Adversary(discriminator, rate, after, _probs, gather)
-            self.optimisers["discriminator"] = self.adversary.optimiser
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.dan.adversarial > 0
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add the discriminator of the class probabilities."""
+        self.add_adversary(self.config.dan, image_channels, classes, _probs)
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where they have weight, the adversarial term and, at once, the discriminator's own."""
@@ -67,12 +47,6 @@ class DAN(Method):
         weight = settings.adversarial * ramp_up(step, self.config.training.steps, settings.ramp_up_fraction)
         adversary, self.diagnostics = self.adversary.terms(labeled, unlabeled, batch, weight, draws)
         return terms + adversary
-
-    def after_step(self, step: int) -> None:
-        """Let the discriminator learn, where it does so after the segmenting network's step."""
-        super().after_step(step)
-        if self.adversary is not None:
-            self.diagnostics = {**self.diagnostics, **self.adversary.after_step(self.networks["student"])}
 
 
 def _probs(outputs: Outputs) -> Tensor:

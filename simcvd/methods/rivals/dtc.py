@@ -4,19 +4,16 @@ Luo, Chen, Song, Wang, "Semi-supervised medical image segmentation through dual-
 arXiv 2009.04448.
 """
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.dual_task import dual_task_consistency
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
-from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import sdm_terms, segmentation_terms
+from simcvd.networks.build import build_network
 
 
 class DTC(Method):
@@ -32,19 +29,13 @@ class DTC(Method):
         diagnostics: of the last call of `terms`: the SDM's error beside the best constant's.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.dtc.consistency > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes, classes - 1)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.dtc.consistency > 0
+
+    def build(self, image_channels: int, classes: int) -> dict[str, nn.Module]:
+        """Return the network that segments, with a signed distance map for each foreground class."""
+        return {"student": build_network(self.config, image_channels, classes, classes - 1)}
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return the supervised terms and, where it has weight, the consistency of the two heads."""

@@ -4,19 +4,14 @@ Vu, Jain, Bucher, Cord, Perez, "ADVENT", CVPR 2019, arXiv 1811.12833 (sec. 3.1, 
 code: github.com/valeoai/ADVENT.
 """
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.entropy import mean_entropy
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward_together, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 
 
 class EntropyMin(Method):
@@ -27,19 +22,9 @@ class EntropyMin(Method):
     unlabelled images alone.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.entropy_min.entropy > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.entropy_min.entropy > 0
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where it has weight, the entropy."""

@@ -9,17 +9,15 @@ from dataclasses import replace
 
 import torch
 from scipy.special import betaincinv
-from torch import Tensor, nn
+from torch import Tensor
 
-from simcvd.config import TrialConfig
 from simcvd.data.batch import send
 from simcvd.draws import Draws
 from simcvd.losses.consistency import consistency
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, forward_together, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.teacher import add_teachers
 
 
@@ -33,20 +31,13 @@ class ICT(Method):
     probabilities are mixed (its code: logits); labelled crops stay unmixed, so that L_seg is every method's.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.ict.consistency > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        add_teachers(self.networks, config.ema.buffers)
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.ict.consistency > 0
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add the teacher."""
+        add_teachers(self.networks, self.config.ema.buffers)
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where it has weight, the consistency on mixed crops."""

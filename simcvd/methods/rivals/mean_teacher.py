@@ -4,19 +4,14 @@ Tarvainen and Valpola, NeurIPS 2017, arXiv 1703.01780 (sec. 2: MSE consistency, 
 sigmoid-shaped ramp-up).
 """
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.consistency import consistency
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, forward_together, noisy, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.teacher import add_teachers
 
 
@@ -27,20 +22,13 @@ class MeanTeacher(Method):
     own experiments on images compare all). With `mean_teacher.noise_on = teacher` the student sees them as they are.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.mean_teacher.consistency > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        add_teachers(self.networks, config.ema.buffers)
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.mean_teacher.consistency > 0
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add the teacher."""
+        add_teachers(self.networks, self.config.ema.buffers)
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where it has weight, the consistency."""

@@ -3,22 +3,18 @@
 Li, Zhang, He, "Shape-aware semi-supervised 3D semantic segmentation for medical images", MICCAI 2020, arXiv 2007.10732.
 """
 
-from collections.abc import Callable
-
 from torch import Tensor, nn
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.schedules import ramp_up
-from simcvd.methods.base import Batch, Method, Term
+from simcvd.methods.base import Batch, Term
 from simcvd.methods.forward import Outputs, forward_together, without_autocast
-from simcvd.methods.rivals.adversary import Adversary
-from simcvd.methods.segmentation import sdm_terms, segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
-from simcvd.networks.discriminator import build_discriminator
+from simcvd.methods.rivals.adversary import AdversarialMethod
+from simcvd.methods.segmentation import sdm_terms, segmentation_terms
+from simcvd.networks.build import build_network
 
 
-class SASSNet(Method):
+class SASSNet(AdversarialMethod):
     """`L = L_seg + a mean_l (d_l - d*_l)^2 - w(t) mean_u log D(d_u, x_u)`, D learning to tell labelled from unlabelled.
 
     D sees the image x and the predicted signed distance maps d, all classes' maps together (gap: the paper has one
@@ -32,28 +28,17 @@ class SASSNet(Method):
             labelled and on unlabelled crops, and its loss where it is no term.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        settings, maps = config.sassnet, classes - 1
-        self.adversary: Adversary | None = None
-        self.needs_unlabeled = settings.adversarial > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes, maps)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
-        if self.needs_unlabeled:
-            width, strides = settings.discriminator_width, config.network.strides
-            discriminator = build_discriminator(config.seed, image_channels, maps, width, strides)
-            self.networks["discriminator"] = discriminator
-            rate, after = settings.discriminator_learning_rate, settings.discriminator_after
-            self.adversary = Adversary(discriminator, rate, after, _sdm, gather)
-            self.optimisers["discriminator"] = self.adversary.optimiser
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.sassnet.adversarial > 0
+
+    def build(self, image_channels: int, classes: int) -> dict[str, nn.Module]:
+        """Return the network that segments, with a signed distance map for each foreground class."""
+        return {"student": build_network(self.config, image_channels, classes, classes - 1)}
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add the discriminator of the signed distance maps."""
+        self.add_adversary(self.config.sassnet, image_channels, classes - 1, _sdm)
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return the supervised terms and, where they have weight, the adversarial one and at once that of D."""
@@ -71,12 +56,6 @@ class SASSNet(Method):
         adversary, accuracies = self.adversary.terms(labeled, unlabeled, batch, weight, draws)
         self.diagnostics = {**self.diagnostics, **accuracies}
         return terms + adversary
-
-    def after_step(self, step: int) -> None:
-        """Let the discriminator learn, where it does so after the segmenting network's step."""
-        super().after_step(step)
-        if self.adversary is not None:
-            self.diagnostics = {**self.diagnostics, **self.adversary.after_step(self.networks["student"])}
 
 
 def _sdm(outputs: Outputs) -> Tensor:

@@ -3,16 +3,10 @@
 V-Net: Milletari, Navab, Ahmadi, 3DV 2016, arXiv 1606.04797.
 """
 
-from collections.abc import Callable
-
-from torch import Tensor, nn
-
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import forward, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 
 
 class Supervised(Method):
@@ -22,19 +16,9 @@ class Supervised(Method):
     `data.labeled = all` it is the upper bound.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = False
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return that no term does."""
+        return False
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return the two halves of L_seg."""

@@ -3,20 +3,16 @@
 Yu, Wang, Li, Fu, Heng, MICCAI 2019, arXiv 1907.07034 (sec. 2.2); public code: github.com/yulequan/UA-MT.
 """
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from simcvd.config import TrialConfig
 from simcvd.draws import Draws
 from simcvd.losses.entropy import predictive_entropy
 from simcvd.losses.masked_consistency import masked_consistency
 from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward_together, noisy, without_autocast
-from simcvd.methods.segmentation import segmentation_terms, sgd
-from simcvd.networks.build import build_network, seeded_weights
+from simcvd.methods.segmentation import segmentation_terms
 from simcvd.networks.teacher import add_teachers
 
 
@@ -35,20 +31,13 @@ class UAMT(Method):
         diagnostics: `certain`, the share of voxels whose uncertainty was below the threshold.
     """
 
-    def __init__(
-        self,
-        config: TrialConfig,
-        image_channels: int,
-        classes: int,
-        gather: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        self.config, self.gather = config, gather
-        self.needs_unlabeled = config.ua_mt.consistency > 0
-        self.diagnostics = {}
-        with seeded_weights(config.seed):
-            self.networks = nn.ModuleDict({"student": build_network(config, image_channels, classes)})
-        add_teachers(self.networks, config.ema.buffers)
-        self.optimisers = {"sgd": sgd(self.networks.values(), config.training)}
+    def reads_unlabeled(self) -> bool:
+        """Return whether a term that has weight uses unlabelled crops."""
+        return self.config.ua_mt.consistency > 0
+
+    def complete(self, image_channels: int, classes: int) -> None:
+        """Add the teacher."""
+        add_teachers(self.networks, self.config.ema.buffers)
 
     def terms(self, batch: Batch, step: int, draws: Draws) -> list[Term]:
         """Return L_seg and, where it has weight, the consistency on the certain voxels."""

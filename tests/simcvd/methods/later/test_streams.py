@@ -7,8 +7,8 @@ from torch import Tensor
 from simcvd.config.later import CutMixSettings
 from simcvd.draws import Draws
 from simcvd.losses.pseudo_label import PseudoLabel
-from simcvd.methods.later.streams import drop_channels, forward_parts, forward_perturbed, strong_stream
-from simcvd.networks.vnet import VNet
+from simcvd.methods.later.streams import forward_parts, forward_perturbed, strong_stream
+from simcvd.networks.vnet import VNet, drop_channels
 from simcvd.transforms.boxes import draw_cutmix_boxes
 
 PLAIN: dict[str, Any] = {"jitter_probability": 0, "blur_probability": 0}
@@ -25,7 +25,7 @@ def _network(dropout: float = 0.0) -> VNet:
 
 def test_dropped_channels_are_whole_and_the_others_are_scaled() -> None:
     maps = torch.rand(200, 10, 2, 2, 2, generator=torch.Generator().manual_seed(0)) + 1
-    dropped = drop_channels(maps, 0.25, Draws(0, 0), "x")
+    dropped = drop_channels(maps, 0.25, Draws(0, 0).uniform("x", (200, 10)))
     kept = dropped[:, :, 0, 0, 0] > 0
     assert kept.float().mean().item() == pytest.approx(0.75, abs=0.03)
     torch.testing.assert_close(dropped, maps / 0.75 * kept[:, :, None, None, None])
@@ -61,7 +61,7 @@ def test_a_perturbed_decoding_is_that_of_maps_with_dropped_channels() -> None:
     bottleneck, skips = network.encode(_image(2, 1))
     for number, (outputs, rate) in enumerate(((weak, 0.25), (strong, 0.75))):
         maps = [
-            drop_channels(found, rate, draws, f"student/perturbed/{number}/{level}")
+            drop_channels(found, rate, draws.uniform(f"student/perturbed/{number}/{level}", tuple(found.shape[:2])))
             for level, found in enumerate((*skips, bottleneck))
         ]
         expected = network.heads(network.decode(maps.pop(), maps))
