@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from itertools import product
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 
@@ -44,22 +42,3 @@ class Mirrored(nn.Module):
             total = probs if total is None else total + probs
         assert total is not None
         return (total / 8).clamp_min(torch.finfo(torch.float32).tiny).log()
-
-
-def keep_largest(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the mask with each class's largest piece alone; voxels that share a corner are connected.
-
-    >>> keep_largest(np.array([[[1, 1, 0, 1]]], np.uint8)).tolist()
-    [[[1, 1, 0, 0]]]
-
-    Args:
-        mask: class ids `[X, Y, Z]`.
-    """
-    from scipy import ndimage
-
-    kept = np.zeros_like(mask)
-    for value in np.unique(mask[mask > 0]):
-        pieces, count = ndimage.label(mask == value, structure=np.ones((3, 3, 3)))
-        largest = 1 if count == 1 else 1 + int(np.bincount(pieces.reshape(-1))[1:].argmax())
-        kept[pieces == largest] = value
-    return kept

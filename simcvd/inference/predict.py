@@ -20,7 +20,7 @@ from simcvd.inference.ensemble import Member, load_students, masks_from, probabi
 from simcvd.inference.fusion import for_inference
 from simcvd.inference.images import FinishedMasks, ImageToSegment, find_images
 from simcvd.inference.mask_file import make_folder, write_mask_like, write_on_voxels, write_probabilities
-from simcvd.inference.mask_options import MaskOptions, Mirrored, keep_largest
+from simcvd.inference.mask_options import MaskOptions, Mirrored
 from simcvd.inference.sliding_window import Autocast, highest, mean_probabilities
 from simcvd.inference.weights import Student
 from simcvd.scans.dicom.series import read_series
@@ -28,6 +28,7 @@ from simcvd.scans.label_crop import Box, whole
 from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
 from simcvd.scans.preprocessing import OnGrid, Preprocessing, in_box, to_grid
 from simcvd.scans.resampling import resample_map
+from simcvd.transforms.largest_piece import keep_largest
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from simcvd.config import TrialConfig
 from simcvd.config.network import VNET
 from simcvd.config.plugins import declared_by_plugins
 from simcvd.errors import UserError
-from simcvd.nearest import did_you_mean
-from simcvd.networks.registry import check_known_network
+from simcvd.networks.registry import Described, check_known_network, check_named, with_plugins
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,15 +31,6 @@ class MethodEntry(NamedTuple):
         """Import the method's class."""
         found: type[Method] = getattr(importlib.import_module(self.module), self.class_name)
         return found
-
-
-class MethodDescription(NamedTuple):
-    """What `simcvd methods` shows."""
-
-    name: str
-    summary: str
-    paper: str
-    doi: str
 
 
 METHODS: dict[str, MethodEntry] = {
@@ -155,11 +145,10 @@ METHODS: dict[str, MethodEntry] = {
 }
 
 
-def describe() -> list[MethodDescription]:
+def describe() -> list[Described]:
     """Return name, one line, paper and DOI of every method, those of plug-ins last."""
-    own = [MethodDescription(name, entry.summary, entry.paper, entry.doi) for name, entry in METHODS.items()]
-    added = [found.declaration for found in declared_by_plugins("method").values()]
-    return own + [MethodDescription(found.name, found.summary, found.paper, found.doi) for found in added]
+    own = (Described(name, entry.summary, entry.paper, entry.doi) for name, entry in METHODS.items())
+    return with_plugins("method", own)
 
 
 def method_names() -> list[str]:
@@ -173,13 +162,7 @@ def check_known(name: str) -> None:
     Raises:
         UserError: with the nearest names.
     """
-    known = method_names()
-    if name not in known:
-        told = did_you_mean(name.lower().replace("-", "_"), known)
-        raise UserError(
-            f"There is no method '{name}'; {told}{' ' if told else ''}methods are {', '.join(known)}; --plugin FILE "
-            "adds others."
-        )
+    check_named("method", name, method_names())
 
 
 def check_method(config: TrialConfig) -> None:

@@ -1,10 +1,11 @@
-"""The networks by name; torch is imported only when one is made."""
+"""The networks by name, and how methods are listed too; torch is imported only when one is made."""
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from simcvd.config import TrialConfig
+from simcvd.config.declaration import Kind
 from simcvd.config.network import VNET
 from simcvd.config.plugins import declared_by_plugins
 from simcvd.errors import UserError
@@ -37,8 +38,8 @@ class NetworkEntry(NamedTuple):
     extra: str | None = None
 
 
-class NetworkDescription(NamedTuple):
-    """What `simcvd networks` shows."""
+class Described(NamedTuple):
+    """What lists show of a method or a network."""
 
     name: str
     summary: str
@@ -97,11 +98,31 @@ NETWORKS: dict[str, NetworkEntry] = {
 }
 
 
-def describe_networks() -> list[NetworkDescription]:
+def with_plugins(kind: Kind, built_in: Iterable[Described]) -> list[Described]:
+    """Return everything of a kind, what plug-ins added last."""
+    added = [found.declaration for found in declared_by_plugins(kind).values()]
+    return [*built_in, *(Described(found.name, found.summary, found.paper, found.doi) for found in added)]
+
+
+def check_named(kind: Kind, name: str, known: Iterable[str]) -> None:
+    """Refuse a method or network that is not among the known ones.
+
+    Raises:
+        UserError: with the nearest names.
+    """
+    names = list(known)
+    if name not in names:
+        told = did_you_mean(name.lower().replace("-", "_"), names)
+        raise UserError(
+            f"There is no {kind} '{name}'; {told}{' ' if told else ''}{kind}s are {', '.join(names)}; --plugin FILE "
+            "adds others."
+        )
+
+
+def describe_networks() -> list[Described]:
     """Return name, one line, paper and DOI of every network, those of plug-ins last."""
-    own = [NetworkDescription(name, entry.summary, entry.paper, entry.doi) for name, entry in NETWORKS.items()]
-    added = [found.declaration for found in declared_by_plugins("network").values()]
-    return own + [NetworkDescription(found.name, found.summary, found.paper, found.doi) for found in added]
+    own = (Described(name, entry.summary, entry.paper, entry.doi) for name, entry in NETWORKS.items())
+    return with_plugins("network", own)
 
 
 def network_names() -> list[str]:
@@ -115,10 +136,7 @@ def check_known_network(name: str) -> None:
     Raises:
         UserError: with the nearest names.
     """
-    known = network_names()
-    if name not in known:
-        told = did_you_mean(name.lower().replace("-", "_"), known)
-        raise UserError(f"There is no network '{name}'; {told}{' ' if told else ''}networks are {', '.join(known)}.")
+    check_named("network", name, network_names())
 
 
 def builder(name: str) -> "Build":

@@ -12,8 +12,7 @@ from sweeps.commands.options import JsonOption, PluginOption
 
 if TYPE_CHECKING:
     from simcvd.config.description import SettingEntry
-    from simcvd.methods.registry import MethodDescription
-    from simcvd.networks.registry import NetworkDescription
+    from simcvd.networks.registry import Described
 
 
 def methods(plugin: PluginOption = None) -> None:  # its callback loads it
@@ -103,7 +102,7 @@ def settings(
     print_lines(lines, indent=4)
 
 
-def _list(entries: "Sequence[MethodDescription | NetworkDescription]") -> None:
+def _list(entries: "Sequence[Described]") -> None:
     width = max(len(entry.name) for entry in entries)
     for entry in entries:
         typer.echo(f"{entry.name:<{width}}  {entry.summary}")

@@ -2,7 +2,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from simcvd.inference.mask_options import Mirrored, keep_largest
+from simcvd.inference.mask_options import Mirrored
+from simcvd.transforms.largest_piece import keep_largest
 
 
 def test_the_largest_piece_of_each_class_stays() -> None:

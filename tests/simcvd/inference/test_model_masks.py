@@ -13,11 +13,12 @@ from scipy import ndimage
 
 from simcvd.errors import UserError
 from simcvd.inference.export import write_model
-from simcvd.inference.mask_options import MaskOptions, keep_largest
+from simcvd.inference.mask_options import MaskOptions
 from simcvd.inference.predict import predict_files
 from simcvd.networks.base import Segmenter
 from simcvd.scans.label_crop import LabelCrop
 from simcvd.scans.preprocessing import Preprocessing
+from simcvd.transforms.largest_piece import keep_largest
 
 MakeTrial = Callable[..., tuple[Path, Segmenter]]
 CPU = torch.device("cpu")

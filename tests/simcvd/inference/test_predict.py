@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from simcvd.errors import UserError
-from simcvd.inference.mask_options import MaskOptions, keep_largest
+from simcvd.inference.mask_options import MaskOptions
 from simcvd.inference.predict import predict_files
 from simcvd.inference.sliding_window import segment
 from simcvd.networks.base import Segmenter
 from simcvd.scans.label_crop import LabelCrop
 from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.preprocessing import Preprocessing
+from simcvd.transforms.largest_piece import keep_largest
 from tests.simcvd.scans.dicom.tiny_series import affine, slices, stored, write
 
 MakeTrial = Callable[..., tuple[Path, Segmenter]]
