@@ -1,6 +1,7 @@
 """Memory that a training step of each method takes, counted from its networks' shapes."""
 
 from simcvd.config import TrialConfig
+from simcvd.config.network import VNET
 from simcvd.networks.memory import vnet_memory
 
 PROCESS_BYTES = 350 * 10**6
@@ -61,6 +62,8 @@ def memory_notice(
 ) -> str | None:
     """Say that a step most likely does not fit into memory; none where it does, or where that is not known.
 
+    Of the V-Net alone it is known: other networks' maps are not counted.
+
     Args:
         config: the trial's settings.
         image_channels: I, channels of the image.
@@ -70,7 +73,7 @@ def memory_notice(
         precision: arithmetic of the maps.
     """
     needed = step_bytes(config, image_channels, classes, precision)
-    if available is None or needed <= available:
+    if available is None or needed <= available or config.network.name != VNET:
         return None
     crops = config.labeled_crops + (config.training.batch_unlabeled if config.method != "supervised" else 0)
     return (

@@ -61,10 +61,11 @@ SWITCHES = frozenset(
 OF_INFERENCE = frozenset(
     {
         *("data.crop_vox", "inference.stride_vox", "inference.batch_windows"),
-        *("network.width", "network.strides", "training.precision"),
+        *("network.name", "network.width", "network.strides", "training.precision"),
     }
 )
-"""All that the time of a prediction depends on: every method is scored by the class head of a V-Net."""
+"""All that the time of a prediction depends on, beside the network's own section: every method is scored by the class
+head of its network."""
 
 _ON = 0.5
 
@@ -80,4 +81,5 @@ def training_class(config: TrialConfig) -> str:
 def inference_class(config: TrialConfig) -> str:
     """Return what is equal for trials whose predictions of a case take the same time."""
     values = flatten(config)
-    return "; ".join(f"{key}={values[key]}" for key in sorted(OF_INFERENCE))
+    own = {key for key in values if key.startswith(f"{config.network.name}.")}
+    return "; ".join(f"{key}={values[key]}" for key in sorted(OF_INFERENCE | own))

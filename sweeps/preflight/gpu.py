@@ -96,7 +96,8 @@ def gpu_task(configs: Iterable[TrialConfig], image_channels: int, classes: int) 
     kinds: dict[tuple[object, ...], TrialConfig] = {}
     for config in configs:
         training, network = config.training, config.network
-        shape = (config.data.crop_vox, network.width, network.strides, config.inference.batch_windows)
+        made = (network.name, getattr(config, network.name, None), network.width, network.strides)
+        shape = (*made, config.data.crop_vox, config.inference.batch_windows)
         if training.precision != "float32":
             kinds.setdefault((*shape, config.labeled_crops, training.batch_unlabeled, config.method), config)
     packed = [pickle.dumps(config) for config in list(kinds.values())[:MOST_CONFIGS]]

@@ -69,3 +69,5 @@ def test_a_step_that_does_not_fit_is_told_with_what_to_lower() -> None:
         "A step of simcvd with 4 crops of 112 x 112 x 80 voxels takes about 4.7 GB, and cuda:0 has 2.0"
     )
     assert "lower data.crop_vox" in told
+    # Another network takes another amount, which is not counted.
+    assert memory_notice(_config(network__name="unet"), 1, 2, 2 * 10**9, "cuda:0") is None

@@ -80,6 +80,17 @@ def test_the_paper_has_26_classes_of_training_and_one_of_prediction():
     assert len({inference_class(trial.config) for trial in trials}) == 1
 
 
+def test_each_network_is_predicted_by_itself():
+    base = {"data.crop_vox": [64, 64, 64], "inference.stride_vox": [32, 32, 32]}
+    others = ({}, {"network.name": "unet"}, {"network.name": "swin_unetr"})
+    wide = {"network.name": "swin_unetr", "swin_unetr.feature_size": 48}
+    configs = [apply_settings(TrialConfig(), base | change) for change in (*others, wide)]
+    assert len({training_class(config) for config in configs}) == len(configs)
+    assert len({inference_class(config) for config in configs}) == len(configs)
+    unread = apply_settings(configs[1], {"swin_unetr.feature_size": 48})
+    assert inference_class(unread) == inference_class(configs[1])
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_is_scored_by_a_v_net_so_that_one_prediction_tells_of_all(method):
     config = apply_settings(load_preset("phantom"), {"method": method, "data.crop_vox": [32, 32, 32]})

@@ -164,5 +164,8 @@ def test_each_kind_of_trial_is_looked_at_once_unless_it_wants_float32() -> None:
         ("cps", base.network.width),
         (base.method, 4),
     ]
+    named = [apply_settings(base, {"network.name": name}) for name in ("vnet", "unet", "swin_unetr")]
+    named.append(apply_settings(named[-1], {"swin_unetr.feature_size": 48}))
+    assert len(gpu_task(named, 1, 2).configs) == len(named)
     many = [apply_settings(base, {"network.width": width}) for width in range(1, 2 * MOST_CONFIGS)]
     assert len(gpu_task(many, 1, 2).configs) == MOST_CONFIGS
