@@ -2,7 +2,9 @@
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from analysis.runs.sweep import sweep_file
@@ -80,6 +82,9 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
     plan, choice, budget = afford(plan_sweep(request), request, tell)
     if plan.pending:
         check_machine(request.resources)  # before anything is written
+    measure_mask = partial(
+        keep_average_mask, runs, plan.name, request.dataset, plan.variants, with_test=request.with_test
+    )
     with storage_told(runs), storage.held(plan.name, tell) as pull:
         tidy_up(runs, plan.name, (row.planned.id for row in plan.state.rows if row.trial.state == "finished"))
         if write_resolved(request, plan.variants):
@@ -92,6 +97,8 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
             recorded = plan.recorded(runs)
             subject = Subject(data, storage, plan.configs, with_test=request.with_test, recorded=recorded)
             terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
+            # Beside the trials: a report that is looked at while they run says STOP as well.
+            Thread(target=measure_mask, name="average mask", daemon=True).start()
             with open_session(plan.name, subject, request.resources, terms, console) as session, follow:
                 session = metered(session, [trial.id for trial in plan.pending], budget)
                 interrupted, slots = _run_pending(plan, runs, session), session.slots()
@@ -101,7 +108,7 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
         pull()
         state = plan.reader(runs).read()
         if state.counts["finished"]:
-            keep_average_mask(runs, plan.name, request.dataset, plan.variants, with_test=request.with_test)
+            measure_mask()
             show_ending(runs, plan.name, console, asked_of(request, slots))
     seconds = time.time() - started
     return SweepOutcome(plan.name, state, len(plan.pending), interrupted, seconds, len(choice.left_out))

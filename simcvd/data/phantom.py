@@ -20,6 +20,8 @@ from simcvd.errors import UserError
 Array = NDArray[np.floating[Any]]
 Shape = tuple[int, int, int]
 
+PHANTOM = "phantom"
+"""Name of the set."""
 _DRAWING = 1  # raise it when a seed gives other scans, so that a set made earlier is not taken for the new one
 CLASSES = ("object", "core")
 CLEAR = (0.1, 0.25)
@@ -133,7 +135,7 @@ def write_phantom(
     train = labeled + unlabeled
     info = build_info(
         folder,
-        name="phantom",
+        name=PHANTOM,
         channels=("intensity",),
         classes=CLASSES[:classes],
         splits=Splits(

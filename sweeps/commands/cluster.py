@@ -1,18 +1,27 @@
-"""`simcvd cluster` and `simcvd sweep --cluster`: hosts over SSH."""
+"""`simcvd cluster`, and `--cluster` of sweep and tune: hosts over SSH."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from simcvd.errors import UserError
-from sweeps.commands.console import FAILED, INTERRUPTED, MUST_CHANGE, end, print_columns, print_json, sweep_console
+from sweeps.commands.console import (
+    FAILED,
+    INTERRUPTED,
+    MUST_CHANGE,
+    TRAININGS_FAILED,
+    end,
+    print_columns,
+    print_json,
+    sweep_console,
+)
 from sweeps.commands.options import JsonOption
 
 if TYPE_CHECKING:
     from sweeps.cluster.cluster_file import ClusterFile
-    from sweeps.cluster.sweep import RemoteSweep
+    from sweeps.cluster.remote.request import RemoteCommand, RemoteSweep
     from sweeps.definition.catalogue import SweepFile
 
 _ANSWERED_HERE: Final = {"cluster", "down_when_done", "runs", "as_json", "plugin"}
@@ -21,30 +30,60 @@ _ANSWERED_HERE: Final = {"cluster", "down_when_done", "runs", "as_json", "plugin
 ClusterArgument = Annotated[Path, typer.Argument(metavar="CLUSTER.yaml", help="Ray cluster launcher file.")]
 
 
-def on_cluster(context: typer.Context, cluster_path: Path, sweep: "SweepFile") -> None:
+def sweep_on_hosts(context: typer.Context, cluster_path: Path, sweep: "SweepFile") -> None:
     """Run what `simcvd sweep` was asked on the hosts of a cluster; what only looks ahead prints the same from there."""
+    from sweeps.cluster.remote.request import RemoteCommand
+    from sweeps.cluster.remote.shipment import SWEEP_FILE
+    from sweeps.definition.catalogue import is_path
+
+    named = context.params["name"]
+    files = {SWEEP_FILE: Path(named)} if is_path(named) else {}
+    words = ("sweep", SWEEP_FILE if files else sweep.name)
+    command = RemoteCommand(sweep.name, words, sweep.search is not None, files)
+    _on_hosts(context, cluster_path, command, _ANSWERED_HERE, f"simcvd sweep {named} --cluster {cluster_path}")
+
+
+def tune_on_hosts(context: typer.Context, cluster_path: Path, name: str, stages: Sequence[str]) -> None:
+    """Run what `simcvd tune` was asked on the hosts of a cluster.
+
+    Args:
+        context: of the command.
+        cluster_path: the cluster's file.
+        name: of the tuning.
+        stages: names of its sweeps.
+    """
+    from sweeps.cluster.remote.request import RemoteCommand
+
+    files = {f"start-{number}.yaml": file for number, file in enumerate(context.params["start"] or ())}
+    words = ("tune", f"--name={name}", *(f"--start={file}" for file in files))
+    command = RemoteCommand(name, words, True, files, tuple(stages))
+    told = f"simcvd tune --name {name} --cluster {cluster_path}"
+    _on_hosts(context, cluster_path, command, _ANSWERED_HERE | {"name", "start"}, told)
+
+
+def _on_hosts(
+    context: typer.Context, cluster_path: Path, command: "RemoteCommand", answered: Collection[str], told: str
+) -> None:
+    """Run a command on the hosts, without the options that are answered here; `told` is how it is named to people."""
     from rich.console import Console
 
     from sweeps.cluster.cluster_file import load_cluster
-    from sweeps.cluster.sweep import RemoteSweep, look_ahead_on_cluster
-    from sweeps.definition.catalogue import is_path
+    from sweeps.cluster.remote.request import RemoteSweep
+    from sweeps.cluster.remote.run import look_ahead_on_cluster
 
     asked = context.params
     if asked["address"]:
         raise UserError("--address is for the machine that it is given on, so --cluster can't be; drop one.")
-    ahead = asked["dry_run"] or asked["preflight"]
-    named = asked["name"]
+    ahead = asked["dry_run"] or asked.get("preflight", False)
     wanted = RemoteSweep(
         cluster=load_cluster(cluster_path),
-        name=sweep.name,
-        searches=sweep.search is not None,
-        file=Path(named) if is_path(named) else None,
+        command=command,
         dataset=asked["dataset"],
-        options=_given_options(context, _ANSWERED_HERE - ({"as_json"} if ahead else set())),
+        options=_given_options(context, set(answered) - ({"as_json"} if ahead else set())),
         runs=asked["runs"],
     )
     if not ahead:
-        _follow(wanted, f"simcvd sweep {named} --cluster {cluster_path}", asked["as_json"], asked["down_when_done"])
+        _follow(wanted, told, asked["as_json"], asked["down_when_done"])
         return
     ended = look_ahead_on_cluster(wanted, Console().width, typer.echo, lambda text: typer.echo(text, err=True))
     if asked["down_when_done"]:
@@ -54,22 +93,27 @@ def on_cluster(context: typer.Context, cluster_path: Path, sweep: "SweepFile") -
 
 
 def _follow(wanted: "RemoteSweep", command: str, as_json: bool, down_when_done: bool) -> None:
-    from sweeps.cluster.sweep import sweep_on_cluster
+    from sweeps.cluster.remote.run import sweep_on_cluster
 
-    file = wanted.cluster.path
-    with sweep_console(as_json, wanted.runs, wanted.name) as (console, ended):
+    file, name, what = wanted.cluster.path, wanted.command.name, wanted.command.words[0]
+    with sweep_console(as_json, wanted.runs, name) as (console, ended):
         outcome = sweep_on_cluster(wanted, console)
-        ended(outcome.exit_code, outcome.state, outcome.message)
+        state = None if outcome.answer else outcome.state
+        ended(outcome.exit_code, state, "\n".join(outcome.answer) or outcome.message)
     if outcome.detached:
         end(
-            f"Left; the sweep goes on.\n  follow it: the same command again\n  stop it:   simcvd cluster stop {file} "
-            f"{wanted.name}, and {command} continues it\n  end all:   simcvd cluster down {file}",
+            f"Left; the {what} goes on.\n  follow it: the same command again\n  stop it:   simcvd cluster stop {file} "
+            f"{name}, and {command} continues it\n  end all:   simcvd cluster down {file}",
             INTERRUPTED,
         )
+    if outcome.answer and not as_json:
+        typer.echo("\n".join(["", *outcome.answer]))
     if down_when_done:
         _down_when_done(wanted.cluster)
     if outcome.exit_code == MUST_CHANGE:
         end(f"Error: {outcome.message}", MUST_CHANGE)
+    if outcome.exit_code and outcome.answer:
+        end(TRAININGS_FAILED, outcome.exit_code)
     if outcome.exit_code:
         told = outcome.message or outcome.state.summary()
         end(f"{told}; run the same command again to continue.", outcome.exit_code)

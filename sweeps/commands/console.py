@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from sweeps.status.sweep import SweepState
 
 FAILED, MUST_CHANGE, INTERRUPTED = 1, 2, 130
+TRAININGS_FAILED = "Some trainings failed; simcvd status RUNS names them, --retry-failed runs them again."
+"""Last sentence of a tuning that went on without them."""
 _FIRST_LINE_S, _NEXT_LINE_S = 2.0, 10.0
 
 

@@ -123,6 +123,22 @@ AddressOption = Annotated[
         metavar="HOST:PORT", help="Join the Ray that runs there, from one of its nodes.", rich_help_panel=MACHINES
     ),
 ]
+ClusterOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Run on the hosts of this Ray cluster file, started if need be.",
+        rich_help_panel=MACHINES,
+    ),
+]
+DownWhenDoneOption = Annotated[
+    bool,
+    typer.Option(
+        "--down-when-done",
+        help="With --cluster: take it down when the command has ended.",
+        rich_help_panel=MACHINES,
+    ),
+]
 EventsOption = Annotated[
     bool, typer.Option("--json", help="Print progress as JSON lines, and nothing else, on standard output.")
 ]
@@ -154,6 +170,16 @@ def trackers(log: list[Tracker] | None, runs: Path) -> tuple[str, ...]:
     if kinds and (url := url_in(runs)):
         raise UserError(f"--log {kinds[0]} needs a runs folder, but --out is {url}; choose a folder, or drop --log.")
     return kinds
+
+
+def check_down(cluster: Path | None, down_when_done: bool) -> None:
+    """Refuse `--down-when-done` without a cluster.
+
+    Raises:
+        UserError: with what to drop.
+    """
+    if down_when_done and cluster is None:
+        raise UserError("--down-when-done is for --cluster; drop it.")
 
 
 def phantom_or_look(runs: Path, held: ExitStack, *, looks: bool) -> Path:

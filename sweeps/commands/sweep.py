@@ -16,9 +16,11 @@ from sweeps.commands.options import (
     RUNS,
     AddressOption,
     ChangesOption,
+    ClusterOption,
     ConcurrentOption,
     CpusOption,
     DatasetArgument,
+    DownWhenDoneOption,
     EventsOption,
     GpusOption,
     LogOption,
@@ -28,13 +30,12 @@ from sweeps.commands.options import (
     RunsOption,
     SweptDeviceOption,
     assignments,
+    check_down,
     phantom_or_look,
     trackers,
 )
 from sweeps.commands.sweep_options import (
     CacheOption,
-    ClusterOption,
-    DownWhenDoneOption,
     DryRunOption,
     GpuHoursOption,
     HangTimeoutOption,
@@ -90,7 +91,7 @@ def sweep(
 
     What is finished is not run again, what was cut off continues. A verdict comes last.
     """
-    from sweeps.commands.cluster import on_cluster
+    from sweeps.commands.cluster import sweep_on_hosts
     from sweeps.definition.catalogue import is_path, load_sweep, parse_label_splits, parse_seeds
     from sweeps.definition.changes import Changes
     from sweeps.request import Budget, SweepRequest, parse_duration
@@ -127,11 +128,10 @@ def sweep(
         given=Path(name).read_text() if is_path(name) else None,
         trackers=() if cluster else trackers(log, runs),  # with a cluster, it is for the head to have them
     )
-    if down_when_done and cluster is None:
-        raise UserError("--down-when-done is for --cluster; drop it.")
+    check_down(cluster, down_when_done)
     if cluster is not None:
         check_request(request.resources)
-        on_cluster(context, cluster, definition)
+        sweep_on_hosts(context, cluster, definition)
         return
     shown = _named(request)  # also: can it be reached?
     with ExitStack() as held:

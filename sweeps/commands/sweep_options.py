@@ -84,22 +84,6 @@ StorageOption = Annotated[
     str | None,
     typer.Option(metavar="URL", help="Database for a search's study. Default: a file in the sweep's folder."),
 ]
-ClusterOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Run on the hosts of this Ray cluster file, started if need be.",
-        rich_help_panel=MACHINES,
-    ),
-]
-DownWhenDoneOption = Annotated[
-    bool,
-    typer.Option(
-        "--down-when-done",
-        help="With --cluster: take it down when the sweep has ended.",
-        rich_help_panel=MACHINES,
-    ),
-]
 CacheOption = Annotated[
     Path | None,
     typer.Option(

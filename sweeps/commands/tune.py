@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from simcvd.errors import UserError
-from sweeps.commands.console import FAILED, INTERRUPTED, ProgressLine, end, sweep_console
+from sweeps.commands.console import FAILED, INTERRUPTED, TRAININGS_FAILED, ProgressLine, end, sweep_console
 from sweeps.commands.guidance.completion import complete_method_list
 from sweeps.commands.guidance.grouping import LIMITS, LOOK, WHAT
 from sweeps.commands.options import (
@@ -17,9 +17,11 @@ from sweeps.commands.options import (
     RUNS,
     AddressOption,
     ChangesOption,
+    ClusterOption,
     ConcurrentOption,
     CpusOption,
     DatasetArgument,
+    DownWhenDoneOption,
     EventsOption,
     GpusOption,
     LogOption,
@@ -29,6 +31,7 @@ from sweeps.commands.options import (
     RunsOption,
     SweptDeviceOption,
     assignments,
+    check_down,
     phantom_or_look,
     trackers,
 )
@@ -48,6 +51,7 @@ class Sampler(StrEnum):
 
 
 def tune(
+    context: typer.Context,
     dataset: DatasetArgument = None,
     runs: RunsOption = RUNS,
     time_budget: Annotated[
@@ -111,6 +115,8 @@ def tune(
     cpus_per_worker: CpusOption = 1,
     gpus_per_worker: GpusOption = 1.0,
     max_concurrent: ConcurrentOption = None,
+    cluster: ClusterOption = None,
+    down_when_done: DownWhenDoneOption = False,
     address: AddressOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the schedule, and train nothing.", rich_help_panel=LOOK)
@@ -127,10 +133,11 @@ def tune(
     from simcvd.config import apply_settings, load_preset
     from simcvd.data.dataset_info import open_info
     from simcvd.methods.registry import check_known
+    from sweeps.commands.cluster import tune_on_hosts
     from sweeps.definition.changes import Changes
     from sweeps.request import Budget, SweepRequest, parse_duration
     from sweeps.resources.request import ResourceRequest, check_request
-    from sweeps.tuning.request import TuneRequest
+    from sweeps.tuning.request import STAGES, TuneRequest, stage_name
     from sweeps.tuning.space import read_start
     from sweeps.tuning.stages import placeholder
 
@@ -145,15 +152,20 @@ def tune(
     given = time_budget or (_PHANTOM_TIME if dataset is None else None)
     time_s = None if given is None else parse_duration(given)
     preset = preset or (PHANTOM_PRESET if dataset is None else None)
-    shown_in = trackers(log, runs)
+    shown_in = () if cluster else trackers(log, runs)  # with a cluster, it is for the head to have them
+    check_down(cluster, down_when_done)
     if name is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise UserError(f"--name is '{name}', expected letters, digits, dots, dashes and underscores, a letter first.")
     overrides, first = assignments(changes), tuple(read_start(file) for file in start or ())
+    if cluster is not None:
+        own_name = name or _name_of(_on_hosts(dataset))
+        tune_on_hosts(context, cluster, own_name, [stage_name(own_name, stage) for stage in STAGES])
+        return
     held = ExitStack()
     if dataset is None:
         apply_settings(load_preset(preset or PHANTOM_PRESET), overrides)  # a wrong one is told before the set is made
         dataset = phantom_or_look(runs, held, looks=dry_run)
-    own_name = name or f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', open_info(dataset).name)}"
+    own_name = name or _name_of(open_info(dataset).name)
     request = TuneRequest(
         name=own_name,
         base=SweepRequest(
@@ -180,6 +192,22 @@ def tune(
             _look_ahead(request)
         else:
             _run(request, runs, as_json)
+
+
+def _name_of(dataset: str) -> str:
+    return f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', dataset)}"
+
+
+def _on_hosts(dataset: Path | None) -> str:
+    """Return the name of a data set that is to be tuned on a cluster: the built-in one's, or that of one here."""
+    from simcvd.data.dataset_info import open_info
+    from simcvd.data.phantom import PHANTOM
+
+    if dataset is None:
+        return PHANTOM
+    if not (dataset / "dataset.json").is_file():
+        raise UserError(f"There is no data set in {dataset} here, so that the tuning has no name; give it one: --name.")
+    return open_info(dataset).name
 
 
 def _skipped(skip: str | None) -> "frozenset[Stage]":
@@ -209,7 +237,7 @@ def _run(request: "TuneRequest", runs: Path, as_json: bool) -> None:
 
     with sweep_console(as_json, runs, request.name) as (console, ended):
         outcome = run_tune(request, console=console)
-        ended(outcome.exit_code, None, " ".join(outcome.lines) or None)
+        ended(outcome.exit_code, None, "\n".join(outcome.lines) or None)
     if outcome.exit_code == INTERRUPTED:
         end("Interrupted; run the same command again to continue.", INTERRUPTED)
     if not as_json:
@@ -217,4 +245,4 @@ def _run(request: "TuneRequest", runs: Path, as_json: bool) -> None:
         for line in outcome.lines:
             typer.echo(line)
     if outcome.exit_code:
-        end("Some trainings failed; simcvd status RUNS names them, --retry-failed runs them again.", FAILED)
+        end(TRAININGS_FAILED, FAILED)

@@ -26,8 +26,8 @@ class EventStream:
     Every line is an object with `event` and `time` (seconds since 1970). A number that is not known, or not finite, is
     null.
 
-    - `sweep`, before the first trial: `name`, `runs`, `trials` (how many), `pending` (of them not over yet), `slots`
-      (trials that run side by side; null where nothing had to run).
+    - `sweep`, before the first trial, and in a tuning for each stage: `name`, `runs`, `trials` (how many), `pending`
+      (of them not over yet), `slots` (trials that run side by side; null where nothing had to run).
     - `trial`, for each trial once at the start, at each change of its state, and every few seconds while it makes
       steps: `id`, `variant`, `seed`, `label_split`, `search` (its number in a search, else null), `state` (`waiting`,
       `running`, `evaluating`, `finished`, `failed`, `interrupted`; `validated` and `stopped` in a search), `step`,
@@ -40,8 +40,8 @@ class EventStream:
       same number of steps: finished trials; as long as there is none, the others at the largest step at which at least
       two of them were validated. `val_dice` is the score at `step`.
     - `notice`: `message`, a sentence for the user.
-    - `end`, last: `exit_code`, `message` (where the command was refused or interrupted), `counts`, `tables` (paths),
-      `verdict` (what `tables/verdict.json` holds, or null),
+    - `end`, last: `exit_code`, `message` (where the command was refused or interrupted; of a tuning, what it came to, a
+      line each), `counts`, `tables` (paths), `verdict` (what `tables/verdict.json` holds, or null),
       `failures` (a list by kind: `kind`, `words`, `count`, `message`, `advice`, `trials` with `id`, `variant`, `seed`,
       `label_split`, `search` and `log`).
 
@@ -61,8 +61,9 @@ class EventStream:
         self._emit("notice", {"message": sentence})
 
     def begin(self, state: SweepState, runs: Path, slots: int | None) -> None:
-        """Tell the sweep and all its trials, unless that was told before."""
-        if self._state is None:
+        """Tell the sweep and all its trials, unless that was told before; the stages of a tuning are sweeps in turn."""
+        if self._state is None or self._state.name != state.name:
+            self._told.clear()
             pending = sum(not row.over for row in state.rows)
             trials = len(state.rows)
             self._emit(

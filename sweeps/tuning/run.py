@@ -16,6 +16,7 @@ from sweeps.runner import SweepOutcome, run_sweep
 from sweeps.search.run import run_search
 from sweeps.search.rungs import mean
 from sweeps.session import told_ray
+from sweeps.show.events import EventConsole
 from sweeps.status.sweep import duration
 from sweeps.status.trial import trial_folder
 from sweeps.trial.engine import Engine
@@ -249,6 +250,8 @@ class _Run:
         opened.tell(f"== {stage}{'' if time_s is None else f', at most {duration(time_s)}'}")
         run: Callable[..., SweepOutcome] = run_sweep if sweep.search is None else run_search
         outcome = run(request, console=opened.console, engine=self._engine)
+        if isinstance(opened.console, EventConsole):  # a stage with nothing to run has told nothing
+            opened.console.events.begin(outcome.state, self._runs, None)
         took = time.time() - began
         self._keep(self._record.with_stage(stage, took if outcome.ran else 0.0, self._record.lines.get(stage, ())))
         if sweep.search is None:

@@ -102,7 +102,7 @@ def test_with_a_cluster_it_is_for_the_head_to_have_the_library(run, dataset, ins
         wanted.append(sweep)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sweeps.cluster.sweep.sweep_on_cluster", sweep_on_cluster)
+    monkeypatch.setattr("sweeps.cluster.remote.run.sweep_on_cluster", sweep_on_cluster)
     cluster = type("Cluster", (), {"path": Path("c.yaml")})
     monkeypatch.setattr("sweeps.cluster.cluster_file.load_cluster", lambda path: cluster)
     run("sweep", "dropout", dataset, "--cluster", "c.yaml", "--log", "wandb", "--log", "mlflow")

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from simcvd.config import plugins
-from sweeps.cluster.shipment import packed
+from sweeps.cluster.remote.shipment import packed
 from sweeps.definition.catalogue import load_sweep
 
 OWN_METHOD = Path(__file__).parents[3] / "docs" / "own_method.py"
@@ -107,7 +107,7 @@ def test_sweep_file_names_its_plugins_from_its_own_folder(run, sharp):
     Path("lab/own.yaml").write_text(SWEEP)
     sweep = load_sweep("lab/own.yaml")
     assert [row.set for row in sweep.rows] == [{"sharp_teacher.temperature": value} for value in (0.3, 0.5)]
-    with packed(Path("lab/own.yaml")) as folder:
+    with packed({"sweep.yaml": Path("lab/own.yaml")}) as folder:
         assert (folder / "plugins/sharp.py").read_text() == Path("lab/sharp.py").read_text()
 
 

@@ -2,31 +2,28 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from simcvd.config.plugins import PLUGINS, plugin_files
 from simcvd.errors import UserError
 from sweeps.cluster.bring_up import bring_up
-from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host
-from sweeps.cluster.job import Jobs, RemoteJob, sweep_key
-from sweeps.cluster.remote_events import FollowedSweep
-from sweeps.cluster.shipment import SWEEP_FILE, packed
-from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
+from sweeps.cluster.job import Jobs, RemoteJob
+from sweeps.cluster.remote.events import FollowedSweep
+from sweeps.cluster.remote.request import RemoteSweep
+from sweeps.cluster.remote.shipment import packed
+from sweeps.cluster.remote.transfer import bring_dataset, fetch_results, runs_on_head, sweeps_there
 from sweeps.runner import show_ending
-from sweeps.search.storage_url import refuse_password
 from sweeps.session import say
 from sweeps.show import marked_lines
 from sweeps.show.marked_lines import ERRORS, OUTPUT
 from sweeps.show.views import LiveView, view_on
 from sweeps.status.sweep import SweepState
 from sweeps.storage.data_cache import CACHE
-from sweeps.storage.location import refuse_search, refuse_store
 from sweeps.storage.store import url_in
 
 if TYPE_CHECKING:
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
 REFRESH_S: Final = 1.0
 _MUST_CHANGE: Final = 2
 _EXIT_CODES: Final = (0, 1, _MUST_CHANGE, 130)
-_CACHE: Final = "--cache="
-_STORAGE: Final = "--storage="
 
 
 @dataclass(frozen=True)
@@ -48,76 +43,14 @@ class RemoteOutcome:
         state: the trials as they were told last.
         message: why it was refused or ended without a word; None otherwise.
         detached: whether it runs on.
+        answer: what a tuning came to, a line each; paths are of this machine.
     """
 
     exit_code: int
     state: SweepState
     message: str | None = None
     detached: bool = False
-
-
-@dataclass(frozen=True)
-class RemoteSweep:
-    """What is to run on a cluster.
-
-    Attributes:
-        cluster: the cluster.
-        name: the sweep's name.
-        searches: whether it is a search.
-        file: the user's own sweep file; None for a built-in sweep.
-        dataset: data set folder, here or on the hosts; None for the built-in phantom set.
-        options: further arguments of `simcvd sweep`.
-        runs: runs folder on this machine, for what is brought back.
-    """
-
-    cluster: ClusterFile
-    name: str
-    searches: bool
-    file: Path | None
-    dataset: Path | None
-    options: Sequence[str]
-    runs: Path
-
-    @property
-    def remote_runs(self) -> str:
-        """Runs folder that the hosts share.
-
-        Raises:
-            UserError: the cluster file names none.
-        """
-        if self.cluster.runs is None:
-            raise UserError(
-                f"{self.cluster.path} names no folder that its hosts share; add to it: "
-                "metadata: {simcvd: {runs: /the/shared/folder}}."
-            )
-        return self.cluster.runs.rstrip("/")
-
-    @property
-    def cache(self) -> str | None:
-        """Folder on each host's own disk: the option's, else the cluster file's, else none; a search knows none."""
-        given = [option.removeprefix(_CACHE) for option in self.options if option.startswith(_CACHE)]
-        own = None if self.searches else self.cluster.cache
-        return given[-1] if given else own
-
-    def arguments(self, dataset: str | None) -> list[str]:
-        """Return the command for the head; `dataset` is where the hosts have the data set."""
-        named = [SWEEP_FILE if self.file else self.name, *([] if dataset is None else [dataset])]
-        cache = [] if self.cache is None else [f"{_CACHE}{self.cache}"]
-        plugins = [f"--plugin={PLUGINS}/{name}" for name in plugin_files()]
-        return ["sweep", *named, "--out", self.remote_runs, *self.options, *cache, *plugins]
-
-    def check(self) -> None:
-        """Refuse what the head would refuse, or what would be found only after the sweep.
-
-        Raises:
-            UserError: with what to do.
-        """
-        refuse_store(self.runs, "sweep --cluster")
-        if self.searches:
-            refuse_search(Path(self.remote_runs), None if self.cache is None else Path(self.cache))
-        if self.cache is not None and not self.cache.startswith(("/", "~/")):
-            raise UserError(f"--cache is '{self.cache}', expected an absolute path on each host's own disk.")
-        _check_secrets(self.options)
+    answer: tuple[str, ...] = ()
 
 
 def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
@@ -132,28 +65,30 @@ def sweep_on_cluster(wanted: RemoteSweep, console: "Console") -> RemoteOutcome:
     Raises:
         UserError: the cluster can't be had, it does not answer any more, or an option holds a password.
     """
-    remote_runs = wanted.remote_runs
+    remote_runs, command = wanted.remote_runs, wanted.command
     wanted.check()
     dataset = None if wanted.dataset is None else _dataset_here(wanted.dataset)
     with bring_up(wanted.cluster, lambda text: say(console, text)) as (head, tunnel):
         jobs = Jobs(tunnel)
         seen_there = runs_on_head(head, remote_runs, CACHE if wanted.cache is None else Path(wanted.cache))
-        job = jobs.find(sweep_key(wanted.name, remote_runs))
+        job = jobs.find(wanted.key)
         if job is not None and job.running:
-            say(console, f"The sweep {wanted.name} runs on {wanted.cluster.name} already; following it.")
+            say(console, f"The {command.words[0]} {command.name} runs on {wanted.cluster.name} already; following it.")
         else:
             there = _dataset_there(head, wanted.dataset, dataset, seen_there, lambda text: say(console, text))
-            with packed(wanted.file) as shipment:
-                arguments = [*wanted.arguments(there), "--json"]
-                job = jobs.submit(arguments, shipment, sweep=sweep_key(wanted.name, remote_runs))
-        followed, left = follow(jobs, job, wanted.name, console, Path(remote_runs))
+            with packed(command.files) as shipment:
+                job = jobs.submit([*wanted.arguments(there), "--json"], shipment, sweep=wanted.key)
+        followed, left = follow(jobs, job, command.name, console, Path(remote_runs))
         if left:
             return RemoteOutcome(130, followed.state, detached=True)
         outcome = _ended(jobs, job, followed, head)
         if followed.begun:
-            fetch_results(head, seen_there, wanted.name, followed.begun, wanted.runs)
+            sweeps = [command.name, *(sweeps_there(head, seen_there, command.stages) if command.stages else ())]
+            fetch_results(head, seen_there, sweeps, followed.begun, wanted.runs)
+            if command.stages:
+                return _answered(outcome, remote_runs, wanted.runs)
             if outcome.state.counts["finished"]:
-                show_ending(wanted.runs, wanted.name, console)
+                show_ending(wanted.runs, command.name, console)
         return outcome
 
 
@@ -181,7 +116,7 @@ def look_ahead_on_cluster(
         jobs = Jobs(tunnel)
         seen_there = runs_on_head(head, remote_runs, CACHE if wanted.cache is None else Path(wanted.cache))
         there = _dataset_there(head, wanted.dataset, dataset, seen_there, tell)
-        with packed(wanted.file) as shipment:
+        with packed(wanted.command.files) as shipment:
             columns = {"COLUMNS": str(width)}
             job = jobs.submit(wanted.arguments(there), shipment, module=marked_lines.__name__, environment=columns)
         with _leaving() as asked_to_leave:
@@ -208,7 +143,12 @@ def follow(jobs: Jobs, job: RemoteJob, name: str, console: "Console", runs: Path
         view: LiveView | None = None
         last = 0.0
         for line in jobs.lines(job, asked_to_leave):
+            before = followed.before
             sentence = None if line is None else followed.take(line)
+            if view is not None and followed.before is not None and followed.before is not before:
+                view.show(followed.before, ending=True, slots=followed.slots)
+                view = None
+                shown.close()
             if view is None and followed.known and followed.slots is not None:
                 view = shown.enter_context(view_on(console, runs))
             if sentence is not None:
@@ -238,11 +178,12 @@ def _ended(jobs: Jobs, job: RemoteJob, followed: FollowedSweep, head: Host) -> R
     return RemoteOutcome(130, followed.state, f"The command on the head ended early ({told.rstrip('.')[:300]})")
 
 
-def _check_secrets(options: Sequence[str]) -> None:
-    """Refuse a password: what a job is started with is shown to all who see the dashboard."""
-    for option in options:
-        if option.startswith(_STORAGE):
-            refuse_password(option.removeprefix(_STORAGE))
+def _answered(outcome: RemoteOutcome, remote_runs: str, runs: Path) -> RemoteOutcome:
+    """Return what a tuning came to in place of a message; folders of the hosts are those that were brought here."""
+    if outcome.exit_code not in (0, 1) or outcome.message is None:
+        return outcome
+    lines = outcome.message.replace(f"{remote_runs}/", f"{runs}/").splitlines()
+    return replace(outcome, message=None, answer=tuple(lines))
 
 
 def _dataset_here(dataset: Path) -> str | None:

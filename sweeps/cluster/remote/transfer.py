@@ -4,6 +4,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
@@ -44,34 +45,44 @@ def runs_on_head(head: Host, remote_runs: str, cache: Path) -> str:
     return str(ObjectRuns(Store(url), Path(own)).mirror)
 
 
-def fetch_results(head: Host, remote_runs: str, sweep: str, trials: Mapping[str, str], runs: Path) -> None:
-    """Bring a sweep's tables, figures, report and the records of its trials; weights and logs stay.
+def sweeps_there(head: Host, remote_runs: str, sweeps: Sequence[str]) -> list[str]:
+    """Return those of some sweeps that the head has; a tuning has left out stages."""
+    folders = {f"{remote_runs}/sweeps/{sweep}": sweep for sweep in sweeps}
+    found = head.run(f"ls -d {shlex.join(folders)} 2>/dev/null").stdout.splitlines()
+    return [sweep for folder, sweep in folders.items() if folder in found]
+
+
+def fetch_results(head: Host, remote_runs: str, sweeps: Sequence[str], trials: Mapping[str, str], runs: Path) -> None:
+    """Bring what lies in the folders of sweeps, such as tables and a tuned model, and the records of their trials.
+
+    Weights and logs of trials stay.
 
     Args:
         head: the head.
         remote_runs: runs folder there.
-        sweep: the sweep's name.
-        trials: states of its trials there, by id. One that is finished here alone stays as it is.
+        sweeps: their names.
+        trials: states of their trials there, by id. One that is finished here alone stays as it is.
         runs: runs folder here.
 
     Raises:
-        UserError: rsync failed, or the sweep is run on this machine just now.
+        UserError: rsync failed, or one of the sweeps is run on this machine just now.
     """
     kept = {trial for trial, state in trials.items() if state != "finished" and _is_finished(runs, trial)}
     trial_ids = sorted(set(trials) - kept)
-    wanted = ["/sweeps/", f"/sweeps/{sweep}/", f"/sweeps/{sweep}/***", "/results/"]
+    wanted = ["/sweeps/", *(f"/sweeps/{sweep}{inside}" for sweep in sweeps for inside in ("/", "/***")), "/results/"]
     for folder in ("cases", "trials"):
         wanted += [f"/results/{folder}/", *(f"/results/{folder}/{trial}.parquet" for trial in trial_ids)]
-    left_there = [f"/sweeps/{sweep}/{name}" for name in ("ray", "lock", LIVE_FILE, EPOCH_FILE)]
-    with tempfile.NamedTemporaryFile("w", suffix=".rules") as rules:
+    left_there = [f"/sweeps/{sweep}/{name}" for sweep in sweeps for name in ("ray", "lock", LIVE_FILE, EPOCH_FILE)]
+    with tempfile.NamedTemporaryFile("w", suffix=".rules") as rules, ExitStack() as held:
         rules.writelines(f"- {name}\n" for name in left_there)
         rules.writelines(f"+ {name}\n" for name in wanted)
         rules.write("- *\n")
         rules.flush()
-        (runs / "sweeps" / sweep).mkdir(parents=True, exist_ok=True)
-        with sweep_lock(runs / "sweeps" / sweep):
-            rule = ["--filter", f"merge {rules.name}"]
-            _rsync(head, [*_FILES_ONLY, *rule, f"{_at(head)}:{remote_runs}/", f"{runs}/"])
+        for sweep in sweeps:
+            (runs / "sweeps" / sweep).mkdir(parents=True, exist_ok=True)
+            held.enter_context(sweep_lock(runs / "sweeps" / sweep))
+        rule = ["--filter", f"merge {rules.name}"]
+        _rsync(head, [*_FILES_ONLY, *rule, f"{_at(head)}:{remote_runs}/", f"{runs}/"])
 
 
 def bring_dataset(head: Host, dataset: Path, digest: str, remote_runs: str) -> str:

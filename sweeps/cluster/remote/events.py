@@ -12,9 +12,10 @@ _KEPT_LINES: Final = 20
 
 
 class FollowedSweep:
-    """What is known of the sweep so far.
+    """What is known of the sweep so far; of a tuning, of the sweep of its stage.
 
     Attributes:
+        before: the sweep of the stage before, at its end.
         slots: trials that run side by side; None while that is not known.
         end: the fields of its last event; None while it runs.
         others: the last lines that were no events.
@@ -23,7 +24,9 @@ class FollowedSweep:
     def __init__(self, name: str) -> None:
         self._name = name
         self._rows: dict[tuple[Any, ...], TrialRow] = {}
+        self._begun: dict[str, str] = {}
         self._known = False
+        self.before: SweepState | None = None
         self.slots: int | None = None
         self.end: Mapping[str, Any] | None = None
         self.others: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -47,6 +50,7 @@ class FollowedSweep:
             return None
         match fields["event"]:
             case "sweep":
+                self._next(str(fields["name"]))
                 self.slots = fields.get("slots")
             case "progress":
                 self._known = True
@@ -65,9 +69,14 @@ class FollowedSweep:
 
     @property
     def begun(self) -> dict[str, str]:
-        """States of the trials that have begun, by id."""
+        """States of the trials that have begun, by id; of all stages."""
         rows = [row for row in self._rows.values() if row.planned.id and row.trial.state != "waiting"]
-        return {row.planned.id: row.trial.state for row in rows}
+        return self._begun | {row.planned.id: row.trial.state for row in rows}
+
+    def _next(self, name: str) -> None:
+        if self._rows:
+            self.before, self._begun = self.state, self.begun
+        self._name, self._rows, self._known = name, {}, False
 
 
 def _event(line: str) -> dict[str, Any] | None:

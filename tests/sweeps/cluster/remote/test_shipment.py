@@ -4,13 +4,13 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from sweeps.cluster.shipment import SWEEP_FILE, packed
+from sweeps.cluster.remote.shipment import SWEEP_FILE, packed
 
 
 def test_a_shipment_runs_by_itself_in_the_version_that_is_installed_here(tmp_path: Path) -> None:
     sweep = tmp_path / "mine.yaml"
     sweep.write_text("name: mine")
-    with packed(sweep) as folder:
+    with packed({SWEEP_FILE: sweep}) as folder:
         assert (folder / SWEEP_FILE).read_text() == "name: mine"
         assert not list(folder.rglob("*.pyc"))
         script = "import cli, importlib.metadata as m; print(cli.__file__); print(m.version('simcvd'))"
@@ -27,5 +27,5 @@ def test_a_shipment_runs_by_itself_in_the_version_that_is_installed_here(tmp_pat
 
 
 def test_a_built_in_sweep_brings_no_file() -> None:
-    with packed(None) as folder:
+    with packed({}) as folder:
         assert not (folder / SWEEP_FILE).exists()

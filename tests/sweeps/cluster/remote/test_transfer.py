@@ -12,7 +12,7 @@ from analysis.runs.records import write_trial
 from simcvd.errors import UserError
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.hosts import Host
-from sweeps.cluster.transfer import bring_dataset, fetch_results, runs_on_head
+from sweeps.cluster.remote.transfer import bring_dataset, fetch_results, runs_on_head, sweeps_there
 from sweeps.storage.data_cache import CACHE
 
 Install = Callable[[str], None]
@@ -52,9 +52,16 @@ def test_a_trial_that_is_finished_here_alone_is_not_overwritten(head: Host, rsyn
     for trial, status in (("stopped-there", "finished"), ("both", "finished"), ("failed-here", "failed")):
         write_trial(runs, {"trial_id": trial, "config_hash": "h", "method": "simcvd", "seed": 0, "status": status})
     states = {"stopped-there": "interrupted", "both": "finished", "failed-here": "failed", "new": "failed"}
-    fetch_results(head, "/r", "mine", states, runs)
+    fetch_results(head, "/r", ("mine",), states, runs)
     brought = [rule for rule in rsync() if rule.startswith("+ /results/trials/") and rule.endswith(".parquet")]
     assert sorted(brought) == [f"+ /results/trials/{name}.parquet" for name in ("both", "failed-here", "new")]
+
+
+def test_of_the_stages_of_a_tuning_only_those_that_the_head_has_are_there(head: Host, fake_ssh: Install) -> None:
+    # ls tells what it finds, and fails for the rest
+    fake_ssh('for word; do :; done; case "$word" in *"/r/sweeps/a b"*) echo "/r/sweeps/a b";; esac; exit 2')
+    assert sweeps_there(head, "/r", ["a b", "c"]) == ["a b"]
+    assert sweeps_there(head, "/r", ["c"]) == []
 
 
 def test_what_says_that_a_data_set_is_there_is_copied_last_and_once(
@@ -99,7 +106,7 @@ def test_a_copy_that_fails_is_told_by_its_last_words(
 ) -> None:
     fake_program("rsync", script)
     with pytest.raises(UserError, match=told):
-        fetch_results(head, "/r", "mine", {}, tmp_path / "runs")
+        fetch_results(head, "/r", ("mine",), {}, tmp_path / "runs")
 
 
 def test_a_host_sends_files_and_no_links_out_devices_pipes_or_programs_of_others(
@@ -124,7 +131,7 @@ def test_a_host_sends_files_and_no_links_out_devices_pipes_or_programs_of_others
     os.mkfifo(sent / "pipe")
     with suppress(PermissionError):  # root alone makes devices
         os.mknod(sent / "null", 0o600 | stat.S_IFCHR, os.makedev(1, 3))
-    fetch_results(head, str(there), "mine", {}, here)
+    fetch_results(head, str(there), ("mine",), {}, here)
     found = here / "sweeps/mine"
     assert sorted(path.name for path in found.iterdir()) == ["lock", "program", "same.csv", "table.csv"]
     assert (found / "same.csv").read_text() == "sound"

@@ -1,7 +1,7 @@
 """What a job takes along: the installed version of this project, so that the same code runs on every node."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata, util
 from pathlib import Path
@@ -19,11 +19,11 @@ _MODULES: Final = ("cli",)
 
 
 @contextmanager
-def packed(sweep_file: Path | None) -> Iterator[Path]:
+def packed(files: Mapping[str, Path]) -> Iterator[Path]:
     """Lay out a folder from which `python -m cli` runs what is installed here, with its version.
 
     Args:
-        sweep_file: the user's own sweep, to be taken along, as plug-ins are.
+        files: what is to be taken along, as plug-ins are, by its name in the folder.
     """
     with TemporaryDirectory(prefix="simcvd-shipment-") as name:
         folder = Path(name)
@@ -35,8 +35,8 @@ def packed(sweep_file: Path | None) -> Iterator[Path]:
         about = folder / f"simcvd-{version}.dist-info"  # found before the one that a host may have
         about.mkdir()
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: simcvd\nVersion: {version}\n")
-        if sweep_file is not None:
-            shutil.copy(sweep_file, folder / SWEEP_FILE)
+        for name, file in files.items():
+            shutil.copy(file, folder / name)
         for name, text in plugin_files().items():
             write_file(folder / PLUGINS / name, text)
         yield folder

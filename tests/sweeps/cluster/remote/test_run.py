@@ -6,17 +6,18 @@ import pytest
 from rich.console import Console
 
 from simcvd.errors import UserError
-from sweeps.cluster import sweep as remote
 from sweeps.cluster.cluster_file import ClusterFile
 from sweeps.cluster.job import RemoteJob
-from sweeps.cluster.sweep import RemoteSweep, look_ahead_on_cluster, sweep_on_cluster
+from sweeps.cluster.remote import run as remote
+from sweeps.cluster.remote.request import RemoteCommand, RemoteSweep
+from sweeps.cluster.remote.run import look_ahead_on_cluster, sweep_on_cluster
 from sweeps.show.marked_lines import ERRORS, OUTPUT
 
 
 def _wanted(own: dict[str, str], *options: str, searches: bool = False, runs: str = "runs") -> RemoteSweep:
     content = {"metadata": {"simcvd": own}, "provider": {"type": "local"}}
     cluster = ClusterFile(Path("c.yaml"), "lab", "local", content)
-    return RemoteSweep(cluster, "mine", searches, None, None, options, Path(runs))
+    return RemoteSweep(cluster, RemoteCommand("mine", ("sweep", "mine"), searches), None, options, Path(runs))
 
 
 @pytest.mark.parametrize(

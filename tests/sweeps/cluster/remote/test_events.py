@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from sweeps.cluster.remote_events import FollowedSweep
+from sweeps.cluster.remote.events import FollowedSweep
 from sweeps.show.events import EventStream
 from sweeps.status.sweep import Planned, SweepState, TrialRow
 from sweeps.status.trial import TrialState
@@ -76,3 +76,19 @@ def test_notices_are_for_the_user_and_other_lines_are_kept():
     assert followed.take("") is None
     assert list(followed.others) == ["Traceback (most recent call last):", '{"half":']
     assert not followed.known
+
+
+def test_the_stages_of_a_tuning_are_shown_in_turn_and_all_their_trials_have_begun(state, tmp_path):
+    events, out = _told(state, tmp_path)
+    confirm = SweepState(
+        "mine-confirm", (TrialRow(Planned("c-1", "p=0.1", 0, 100), TrialState("c-1", "running", 1, 100)),), 1
+    )
+    events.begin(confirm, tmp_path, 1)
+    events.end(0, None, tmp_path, message="No gain.\nThe model is in runs.")
+    followed = FollowedSweep("mine")
+    for line in out.getvalue().splitlines():
+        followed.take(line)
+    assert [(row.planned.id, row.planned.name) for row in followed.state.rows] == [("c-1", "p=0.1 seed 0")]
+    assert (followed.state.name, followed.before.name, len(followed.before.rows)) == ("mine-confirm", "mine", 4)
+    assert followed.begun == {"a-0": "running", "b-0": "failed", "c-1": "running"}
+    assert followed.slots == 1
