@@ -108,7 +108,7 @@ def _numbers(
         if row is None or row.mean is None or (row is reference and what != "reference"):
             continue
         on = " ".join(filter(None, (str(row.n), split, "cases")))
-        yield Part(f"  {what} {short_name(row)}: {mean_text(row, metric)}; {on}, {_trained(row)}")
+        yield Part(f"  {what}: {short_name(row)}, {mean_text(row, metric)}; {on}, {_trained(row)}")
     if found is not None:
         tests = sum(one.difference.p_holm is not None for one in others)
         adjusted = f" (Holm, {tests} tests)" if tests > 1 else ""  # the interval is not adjusted

@@ -206,7 +206,7 @@ def _on_hosts(dataset: Path | None) -> str:
     if dataset is None:
         return PHANTOM
     if not (dataset / "dataset.json").is_file():
-        raise UserError(f"There is no data set in {dataset} here, so that the tuning has no name; give it one: --name.")
+        raise UserError(f"There is no data set in {dataset} here, so the tuning has no name; give it one with --name.")
     return open_info(dataset).name
 
 

@@ -25,7 +25,7 @@ def test_numbers_are_those_of_the_cases(write_sweep: WriteSweep) -> None:
     difference = [a - b for a, b in zip(ours, theirs, strict=True)]
     texts = [part.text for part in found.parts]
     assert any(
-        f"best p=0.2: Dice {100 * sum(ours) / 12:.2f} % (SD {100 * stats.tstd(ours):.2f}); 12 test cases, 3 seeds"
+        f"best: p=0.2, Dice {100 * sum(ours) / 12:.2f} % (SD {100 * stats.tstd(ours):.2f}); 12 test cases, 3 seeds"
         in text
         for text in texts
     )

@@ -24,7 +24,7 @@ def cluster_of(own):
         (["tune", "--cluster", "absent.yaml"], "The cluster file absent.yaml can't be read"),
         (["tune", "--down-when-done"], "--down-when-done is for --cluster"),
         (["tune", "--cluster", "c.yaml", "--address", "a:1"], "--address is for the machine that it is"),
-        (["tune", "/there/only", "--cluster", "c.yaml"], "so that the tuning has no name; give it one: --name."),
+        (["tune", "/there/only", "--cluster", "c.yaml"], "so the tuning has no name; give it one with --name."),
         (["cluster", "up", "absent.yaml"], "The cluster file absent.yaml can't be read"),
         (["cluster", "status", "c.yaml"], "unknown key, did you mean provider?"),
         (["cluster", "down", "c.yaml"], "c.yaml is wrong: line 1, provder"),
