@@ -3,7 +3,7 @@
 import itertools
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -173,6 +173,10 @@ def tables(
         UnitChoice | None,
         typer.Option(help="File of scores: Dice and the like from 0 to 1, or to 100. Default: told by the column."),
     ] = None,
+    as_reported: Annotated[
+        bool,
+        typer.Option("--as-reported", help="Show what choosing a checkpoint on the scored cases would add."),
+    ] = False,
 ) -> None:
     """Print the ablation table of a sweep with paired tests.
 
@@ -180,6 +184,7 @@ def tables(
     are stacked. A file of per-case scores of another tool needs --case, --variant and --metric.
     """
     from analysis.comparison.scores_file import ScoreColumns
+    from analysis.optimism.request import check_request
     from analysis.tables import (
         Style,
         render_cases,
@@ -196,6 +201,11 @@ def tables(
         tuple(metric or ()), reference, sides_asked(one_sided), Style(spread.value, significance.value, margin)
     )
     columns = ScoreColumns(case, variant, seed, class_name, higher_is_better, None if unit is None else unit.value)
+    if as_reported:
+        more = [*columns.given, *["--published"] * published, *["--published-block"] * (block is not None)]
+        check_request(sources, form.value, request, more)
+        _print_as_reported(*_place(sources[0], runs), form)
+        return
     if len(sources) == 1 and is_scores_file(sources[0]):
         if published and block is None:
             raise UserError(
@@ -218,14 +228,8 @@ def tables(
         console = Console()
         console.print(render_terminal(sheet, console.width))
         return
-    render = {
-        TableFormat.md: render_markdown,
-        TableFormat.latex: render_latex,
-        TableFormat.html: render_html,
-        TableFormat.csv: render_csv,
-        TableFormat.cases: render_cases,
-    }[form]
-    typer.echo(render(sheet), nl=False)
+    text = {"md": render_markdown, "latex": render_latex, "html": render_html, "csv": render_csv, "cases": render_cases}
+    typer.echo(text[form](sheet), nl=False)
 
 
 def figures(
@@ -250,9 +254,11 @@ def figures(
     from analysis.figures.sweep_figures import FigureRequest, write_figures
     from sweeps.storage.location import shown_from
 
-    folder, name = sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
+    folder, name = _place(named, runs)
     with shown_from(folder, name) as folder, ProgressLine("drawing", "figures") as progress:
-        request = FigureRequest(metric, reference, dataset, sides_asked(one_sided), _width(width))
+        request = FigureRequest(
+            metric, reference, dataset, sides_asked(one_sided), None if width is None else width.value
+        )
         written = write_figures(folder, name, request, on_figure=progress, workers=None)
     for file, formats in itertools.groupby(written.files, key=lambda path: path.with_suffix("")):
         kinds = [path.suffix[1:] for path in formats]
@@ -261,13 +267,29 @@ def figures(
         typer.echo(remark, err=True)
 
 
+def _print_as_reported(folder: Path, name: str, form: TableFormat) -> None:
+    from analysis.optimism.of_sweep import optimism_of_sweep
+    from analysis.optimism.show import render_terminal, render_text
+    from sweeps.storage.location import shown_from
+
+    with shown_from(folder, name) as folder:
+        found = optimism_of_sweep(folder, name)
+    if form is not TableFormat.terminal:
+        typer.echo(render_text(found, form.value), nl=False)
+        return
+    from rich.console import Console
+
+    console = Console()
+    console.print(render_terminal(found, console.width))
+
+
 def sides_asked(one_sided: bool | None) -> Sides | None:
     """Return what tests are to ask for; None where the command does not say."""
     return None if one_sided is None else "one-sided" if one_sided else "two-sided"
 
 
-def _width(chosen: WidthChoice | None) -> Literal["column", "page"] | None:
-    return None if chosen is None else "column" if chosen is WidthChoice.column else "page"
+def _place(named: str, runs: Path) -> tuple[Path, str]:
+    return sweep_at(Path(named)) if "/" in named else (runs, fitting_name(named))
 
 
 def sweep_at(path: Path) -> tuple[Path, str]:

@@ -1,0 +1,1 @@
+"""How much a result gains where the checkpoint is chosen on the cases that are reported."""
