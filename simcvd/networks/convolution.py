@@ -1,5 +1,7 @@
 """3D convolutions that stay right in bfloat16 on the CPU, however small the block."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -37,4 +39,20 @@ def _is_unsafe(block: Tensor, stride: tuple[int, ...]) -> bool:
         return False
     if torch.get_autocast_dtype("cpu") is not torch.bfloat16:
         return False
-    return min(side // step for side, step in zip(block.shape[2:], stride, strict=True)) < _SMALLEST_SAFE_VOX
+    return is_small(block.shape[2:], stride)
+
+
+def is_small(sides: Sequence[int], stride: Sequence[int]) -> bool:
+    """Tell whether `Conv3d` and `ConvTranspose3d` compute a block of these sides in float32 on the CPU."""
+    return min(side // step for side, step in zip(sides, stride, strict=True)) < _SMALLEST_SAFE_VOX
+
+
+def make_safe(network: nn.Module) -> None:
+    """Let a network of plain `nn.Conv3d` and `nn.ConvTranspose3d` convolve as those here; its weights stay."""
+    for module in network.modules():
+        kind = _SAFE.get(type(module))  # not of a subclass, which may convolve in its own way
+        if kind is not None:
+            module.__class__ = kind
+
+
+_SAFE: dict[type[nn.Module], type[nn.Module]] = {nn.Conv3d: Conv3d, nn.ConvTranspose3d: ConvTranspose3d}

@@ -109,4 +109,5 @@ def _trials_of(folder: Path) -> list[tuple[str, TrialConfig]]:
 
 def _arithmetic(student: Student, device: torch.device, resolved: str | None = None) -> Precision:
     chosen = choose_precision(student.config.training.precision, device, resolved=resolved)
-    return confirmed_precision(chosen, student.config, student.image_channels, len(student.classes) + 1, device)
+    classes = len(student.classes) + 1
+    return confirmed_precision(chosen, student.config, student.image_channels, classes, device, trains=False)

@@ -75,6 +75,8 @@ def confirmed_precision(
     classes: int,
     device: torch.device,
     tell: Callable[[str], None] = lambda sentence: None,
+    *,
+    trains: bool = True,
 ) -> Precision:
     """Return an arithmetic whose convolutions this device gets right, the same on every worker.
 
@@ -85,19 +87,19 @@ def confirmed_precision(
         classes: C, classes with background.
         device: from `choose_device`.
         tell: gets a sentence where float32 takes the place of bfloat16.
+        trains: whether gradients are computed; a CPU was seen to get those alone wrong.
 
     Raises:
         UserError: bfloat16 was asked for, or is what a sweep's other trials run in, and this device gets it wrong.
     """
-    reduced = device.type == "cuda" and precision.name == "bfloat16"
+    reduced = precision.name == "bfloat16" and (device.type == "cuda" or trains)
     wrong = wrong_convolution(config, image_channels, classes, device) if reduced else None
     if not any_worker(wrong is not None, device):
         return precision
-    what = f"{wrong or 'the GPU of another worker gets it wrong'}, with cuDNN {torch.backends.cudnn.version()}"  # type: ignore[no-untyped-call]
+    version = f"cuDNN {torch.backends.cudnn.version()}" if device.type == "cuda" else f"torch {torch.__version__}"  # type: ignore[no-untyped-call]
+    what = f"{wrong or 'another worker gets it wrong'}, with {version}"
     if not precision.may_change:
-        raise UserError(
-            f"bfloat16 can't be used on {device}: {what}; install another version of cuDNN, or use "
-            "training.precision=float32."
-        )
+        mend = "install another version of cuDNN, or use" if device.type == "cuda" else "use"
+        raise UserError(f"bfloat16 can't be used on {device}: {what}; {mend} training.precision=float32.")
     tell(f"bfloat16 can't be used on {device}: {what}. This runs in float32.")
     return replace(precision, name="float32")

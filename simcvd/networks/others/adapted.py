@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from simcvd.draws import Draws
 from simcvd.networks.base import Features, Network
+from simcvd.networks.convolution import make_safe
 
 
 class AdaptedNetwork(Network):
@@ -19,6 +20,7 @@ class AdaptedNetwork(Network):
 
     def __init__(self, body: nn.Module, classes: int, sdm_channels: int) -> None:
         super().__init__(classes, sdm_channels)
+        make_safe(body)
         self.body = body
 
     def forward(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from simcvd.networks.convolution import Conv3d, ConvTranspose3d
+from simcvd.networks.convolution import Conv3d, ConvTranspose3d, make_safe
 
 
 def gradients(layer: nn.Module, x: Tensor, enabled: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -60,3 +60,18 @@ def test_without_autocast_it_is_torchs_own() -> None:
     x = torch.randn(1, 2, 2, 2, 2)
 
     assert torch.equal(layer(x), nn.functional.conv3d(x, layer.weight, layer.bias, padding=1))
+
+
+def test_a_network_of_torchs_own_convolutions_is_made_safe_and_keeps_its_weights() -> None:
+    class Other(nn.Conv3d):
+        """Convolves in its own way."""
+
+    network = nn.Sequential(nn.Conv3d(4, 4, 3, padding=1), nn.ConvTranspose3d(4, 4, 2, stride=2), Other(4, 4, 1))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    make_safe(network)
+    assert [type(module) for module in network] == [Conv3d, ConvTranspose3d, Other]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    x = torch.randn(2, 4, 2, 2, 2)
+    _, expected, _ = gradients(network[0], x, enabled=False)
+    _, found, _ = gradients(network[0], x, enabled=True)
+    assert (found - expected).norm() / expected.norm() < 0.01

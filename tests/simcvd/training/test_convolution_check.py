@@ -100,3 +100,53 @@ def test_where_a_batch_does_not_fit_in_float32_one_block_is_compared(
     monkeypatch.setattr(torch, "convolution", convolution)
     assert wrong_convolution(config, 1, 2, CPU) is None
     assert batches == {1}
+
+
+def test_what_the_cpu_computes_in_float32_is_not_asked(config: TrialConfig) -> None:
+    small = apply_settings(config, {"data.crop_vox": [8, 12, 12], "inference.stride_vox": [8, 12, 12]})
+    sides = {min(convolution.image[2:]) for convolution in convolutions_of(small, 1, 2, CPU)}
+    assert min(sides) == 3
+    assert 2 in {min(convolution.image[2:]) for convolution in convolutions_of(small, 1, 2)}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        torch.nn.Conv3d(4, 8, 3, padding="same", dilation=2),
+        torch.nn.Conv3d(4, 8, 3, padding="valid"),
+        torch.nn.Conv3d(4, 8, 3, groups=2, padding=1),
+        torch.nn.ConvTranspose3d(4, 8, 2, stride=2, groups=2),
+    ],
+    ids=["same", "valid", "groups", "transposed groups"],
+)
+def test_other_peoples_convolutions_are_compared_as_they_are_run(module: Any) -> None:
+    image = torch.zeros(2, 4, 6, 6, 6)
+    convolution = Convolution.of(module, tuple(image.shape))
+    assert max(bfloat16_errors(convolution, CPU).values()) < 0.01
+    found = torch.convolution(
+        image,
+        module.weight,
+        None,
+        convolution.stride,
+        convolution.padding,
+        convolution.dilation,
+        convolution.transposed,
+        (0, 0, 0),
+        convolution.groups,
+    )
+    assert found.shape == module(image).shape
+    assert f"from 4 to {module.out_channels} channels" in str(convolution)
+
+
+def test_a_network_that_looks_at_values_is_run_for_its_convolutions(
+    config: TrialConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = convolutions_of(config, 1, 2)
+    right = convolution_check.Network.features
+
+    def features(self: Any, outputs: torch.Tensor, bottleneck: torch.Tensor) -> Any:
+        assert outputs.sum().item() is not None
+        return right(self, outputs, bottleneck)
+
+    monkeypatch.setattr(convolution_check.Network, "features", features)
+    assert convolutions_of(config, 1, 2) == expected

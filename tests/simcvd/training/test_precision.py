@@ -65,3 +65,25 @@ def test_bfloat16_that_is_computed_wrong_gives_way_only_where_it_was_chosen_for_
             confirmed_precision(chosen, config, 1, 2, gpu)
     monkeypatch.setattr(precision, "wrong_convolution", lambda *_: None)
     assert confirmed_precision(chosen, config, 1, 2, gpu) == chosen
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_a_cpu_that_gets_a_gradient_wrong_is_not_trained_on_in_bfloat16(
+    trains: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+    monkeypatch.setattr(precision, "wrong_convolution", lambda *_: "the 3x3x3 convolution is wrong")
+    chosen = Precision("bfloat16", "cpu", may_change=True)
+    found = confirmed_precision(chosen, load_preset("phantom"), 1, 2, CPU, told.append, trains=trains)
+    assert found.name == ("float32" if trains else "bfloat16")
+    assert (
+        told
+        == [
+            f"bfloat16 can't be used on cpu: the 3x3x3 convolution is wrong, with torch {torch.__version__}. This "
+            "runs in float32."
+        ]
+        * trains
+    )
+    asked = Precision("bfloat16", "cpu")
+    with pytest.raises(UserError, match=r"with torch .*; use training\.precision=float32\."):
+        confirmed_precision(asked, load_preset("phantom"), 1, 2, CPU)
