@@ -4,7 +4,6 @@ import time
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from analysis.runs.sweep import sweep_file
@@ -97,8 +96,7 @@ def run_sweep(request: SweepRequest, *, console: "Console | None" = None, engine
             recorded = plan.recorded(runs)
             subject = Subject(data, storage, plan.configs, with_test=request.with_test, recorded=recorded)
             terms = request.terms(engine, None if budget.time_s is None else started + budget.time_s)
-            # Beside the trials: a report that is looked at while they run says STOP as well.
-            Thread(target=measure_mask, name="average mask", daemon=True).start()
+            measure_mask()  # before the trials: a report that is looked at while they run says STOP as well
             with open_session(plan.name, subject, request.resources, terms, console) as session, follow:
                 session = metered(session, [trial.id for trial in plan.pending], budget)
                 interrupted, slots = _run_pending(plan, runs, session), session.slots()
