@@ -1,9 +1,18 @@
 """Settings: frozen, strict, torch-free; presets; dotted keys; identity."""
 
-from simcvd.config.edit import apply_settings, dotted_keys, from_file, from_mapping, load_preset, parse_assignment
+from simcvd.config.edit import (
+    DEFAULT_PRESET,
+    PLAN,
+    PRESETS,
+    apply_settings,
+    dotted_keys,
+    from_file,
+    from_mapping,
+    load_preset,
+    parse_assignment,
+)
 from simcvd.config.identity import config_hash, trial_id
 from simcvd.config.plugins import content_of, digests_of, load_plugin
-from simcvd.config.presets import DEFAULT_PRESET, PLAN, PRESETS
 from simcvd.config.settings import TrialConfig
 
 __all__ = [

@@ -13,11 +13,30 @@ from pydantic import BaseModel, ValidationError
 from simcvd.config.methods import MethodSettings
 from simcvd.config.other_words import meant_keys
 from simcvd.config.plugins import check_plugins_kept, trial_config
-from simcvd.config.presets import PLAN, PRESETS
 from simcvd.config.settings import TrialConfig
 from simcvd.errors import UserError
 from simcvd.nested import dotted
 from simcvd.yaml_text import parse_value, read_yaml
+
+DEFAULT_PRESET = "la"
+PLAN = "plan"
+"""Names the settings in a data set's own `plan.yaml`."""
+PRESETS: dict[str, dict[str, Any]] = {
+    "la": {},
+    "pancreas": {
+        "data": {"crop_vox": [96, 96, 96]},
+        "inference": {"stride_vox": [16, 16, 16]},
+    },
+    # Small enough for two CPU cores and a minute. Dropout after the last block ruins runs this short.
+    "phantom": {
+        "data": {"crop_vox": [32, 32, 32]},
+        "training": {"steps": 120, "checkpoint_every_steps": 40, "validate_every_steps": None},
+        "projection": {"pool_size": 32},
+        "network": {"width": 8, "dropout_last": 0.0},
+        "inference": {"stride_vox": [16, 16, 16]},
+    },
+}
+"""Named starting points: what differs from the defaults, which are the paper's Left Atrium settings."""
 
 _WHOLE = re.compile("-?(0|[1-9][0-9]{0,18})")
 

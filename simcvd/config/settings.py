@@ -24,6 +24,7 @@ from simcvd.config.methods import (
     UAMTConfig,
 )
 from simcvd.config.network import FIXED_MULTIPLES, NetworkConfig, NetworkSettings, SwinUNETRConfig
+from simcvd.config.simcvd import ContrastConfig, LossConfig, ProjectionConfig, SimCVDConfig
 from simcvd.config.types import Fold, Fraction, Rate, Seed, Settings, Vox3, Weight
 
 OwnSettings = TypeVar("OwnSettings", bound=Settings)
@@ -95,41 +96,6 @@ class TrainingConfig(Settings):
     )
 
 
-class LossConfig(Settings):
-    """Weights of SimCVD's Eq. 6; 0 means that the term is not computed."""
-
-    sdm: Weight = Field(0.1, description="alpha: MSE of the signed distance map on labelled data (Eq. 1).")
-    contrast: Weight = Field(0.5, description="lambda: boundary-aware contrast (Eqs. 2, 3).")
-    distillation: Weight = Field(0.1, description="beta: pairwise distillation (Eq. 4).")
-    consistency: Weight = Field(0.1, description="gamma: consistency (Eq. 5).")
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(0.5, description="tau of Eq. 2.")
-    ramp_up_fraction: Fraction = Field(
-        1.0, description="Fraction of all steps after which lambda, beta and gamma have their full weight."
-    )
-
-
-class ContrastConfig(Settings):
-    """The rows of Eq. 2."""
-
-    similarity: Literal["cosine", "dot"] = Field("cosine", description="Rows are L2-normalised, or not. Gap.")
-    rows: Annotated[int, Field(ge=2)] | None = Field(
-        None, description="Rows in the denominator, drawn at random; none: all rows of the unlabelled part. Gap."
-    )
-    gather: bool = Field(True, description="Gather rows from all workers.")
-
-
-class ProjectionConfig(Settings):
-    """Projection head H (sec. III-B)."""
-
-    dropout: Rate = Field(0.1, description="p of the alpha dropout (Table IV).")
-    pool_size: Annotated[int, Field(ge=1)] = Field(128, description="s of the s x s adaptive pooling (Table IV).")
-    pooling: Literal["average", "max"] = Field("average", description="Adaptive pooling (Table III).")
-    hidden: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = Field(
-        (256, 128), description="Hidden widths of the three-layer MLP. Gap."
-    )
-    features: Annotated[int, Field(ge=1)] = Field(128, description="F, the embedding width. Gap.")
-
-
 class EMAConfig(Settings):
     """Teacher = exponential moving average of the student."""
 
@@ -196,6 +162,7 @@ class TrialConfig(Settings):
     augment: AugmentConfig = AugmentConfig()
     sdm: SDMConfig = SDMConfig()
     inference: InferenceConfig = InferenceConfig()
+    simcvd: SimCVDConfig = SimCVDConfig()
     swin_unetr: SwinUNETRConfig = SwinUNETRConfig()
     supervised: SupervisedConfig = SupervisedConfig()
     mean_teacher: MeanTeacherConfig = MeanTeacherConfig()
@@ -221,6 +188,11 @@ class TrialConfig(Settings):
             raise ValueError(
                 f"data.crop_vox is {sides}, expected multiples of {divisors[0] if even else multiples}: the network "
                 f"{self.network.name} divides each side by so much (network.strides)"
+            )
+        if self.method == "simcvd" and self.simcvd.teacher_view == "turn" and len(set(divisors[:2])) > 1:
+            raise ValueError(
+                "simcvd.teacher_view is turn, but the network divides X and Y by different numbers (network.strides), "
+                "and a turned crop does not fit it; use flip or same"
             )
         if any(s > c for s, c in zip(self.inference.stride_vox, self.data.crop_vox, strict=True)):
             raise ValueError("inference.stride_vox is larger than data.crop_vox, so windows would leave voxels unseen")

@@ -19,6 +19,7 @@ def slice_contrast(
     rows: int | None = None,
     generator: torch.Generator | None = None,
     gather: Callable[[Tensor], Tensor] | None = None,
+    negatives: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """Return the InfoNCE loss between the slices of student and teacher, both directions summed.
 
@@ -39,6 +40,7 @@ def slice_contrast(
         generator: draws D_j; needed with `rows`.
         gather: stacks rows `[N, F]` of W workers to `[W * N, F]`, its backward pass summing the workers' gradients.
             Every worker then returns the loss of all volumes, and the mean of the workers' gradients is its gradient.
+        negatives: rows of student and teacher of further slices, `[L, K, Z, F]` each, that D_j may hold too.
 
     Returns:
         A float32 scalar, also under autocast, in nats; 2 ln|D| where all rows are alike. With cosine similarity and all
@@ -63,8 +65,17 @@ def slice_contrast(
             student, teacher = gather(student), gather(teacher).detach()
         similarities = student @ teacher.T / temperature  # [N, N], rows student, columns teacher
         excluded = _other_classes(len(student), classes, slices, student.device)
-        student_to_teacher = _info_nce(similarities, _left_out(excluded, classes, rows, generator))
-        teacher_to_student = _info_nce(similarities.T, _left_out(excluded, classes, rows, generator))
+        to_teacher, to_student = similarities, similarities.T
+        if negatives is not None:
+            more_student = _prepared(negatives[0], similarity)
+            more_teacher = _prepared(negatives[1].detach(), similarity)
+            if gather is not None:
+                more_student, more_teacher = gather(more_student), gather(more_teacher).detach()
+            to_teacher = torch.cat((to_teacher, student @ more_teacher.T / temperature), 1)
+            to_student = torch.cat((to_student, teacher @ more_student.T / temperature), 1)
+            excluded = functional.pad(excluded, (0, len(more_student)))
+        student_to_teacher = _info_nce(to_teacher, _left_out(excluded, classes, rows, generator))
+        teacher_to_student = _info_nce(to_student, _left_out(excluded, classes, rows, generator))
         return student_to_teacher + teacher_to_student
 
 
@@ -87,8 +98,8 @@ def _other_classes(count: int, classes: int, slices: int, device: torch.device) 
 
 
 def _left_out(excluded: Tensor, classes: int, rows: int | None, generator: torch.Generator | None) -> Tensor:
-    """Mark what the denominators `[N, N]` leave out: `excluded`, and all that is not drawn where `rows` is given."""
-    if rows is None or rows >= len(excluded) - (classes - 1):
+    """Mark what the denominators `[N, M]` leave out: `excluded`, and all that is not drawn where `rows` is given."""
+    if rows is None or rows >= excluded.shape[1] - (classes - 1):
         return excluded
     order = torch.rand(excluded.shape, generator=generator, device=excluded.device)
     order = order.masked_fill(excluded, 2).fill_diagonal_(-1)  # the positive comes first, what is excluded last

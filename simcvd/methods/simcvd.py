@@ -3,6 +3,11 @@
 You, Zhou, Zhao, Staib, Duncan, IEEE TMI 41(9), 2022, doi 10.1109/TMI.2022.3161829; equation numbers are the paper's.
 """
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
@@ -14,9 +19,26 @@ from simcvd.losses.schedules import ramp_up
 from simcvd.methods.base import Batch, Method, Term
 from simcvd.methods.forward import Outputs, forward, forward_together, noisy, without_autocast
 from simcvd.methods.segmentation import sdm_terms, segmentation_terms
+from simcvd.methods.teacher_view import View
 from simcvd.networks.build import build_network
 from simcvd.networks.projection import ProjectionHead
 from simcvd.networks.teacher import add_teachers
+
+SHARED: Final = "projection"
+"""Name of a projection head that both networks have; it is nobody's average."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Crops for a network's boundary-aware feature.
+
+    Attributes:
+        image: `[B, I, X, Y, Z]`.
+        outputs: what the network made of them.
+    """
+
+    image: Tensor
+    outputs: Outputs
 
 
 class SimCVD(Method):
@@ -42,7 +64,8 @@ class SimCVD(Method):
         sdm_channels = classes - 1 if config.network.sdm_head else 0
         networks: dict[str, nn.Module] = {"student": build_network(config, image_channels, classes, sdm_channels)}
         if config.loss.contrast > 0:
-            networks["student_projection"] = ProjectionHead(
+            # Teachers are added to what is a student's; a shared head has none.
+            networks[SHARED if config.simcvd.shared_head else "student_projection"] = ProjectionHead(
                 projection.pool_size, projection.pooling, projection.hidden, projection.features, projection.dropout
             )
         return networks
@@ -64,10 +87,27 @@ class SimCVD(Method):
             return terms
 
         teacher_image = noisy(image, self.config, draws, "teacher")
+        view = View.drawn(self.config.simcvd.teacher_view, draws)
+        with_labeled = self.config.simcvd.negatives == "all" and self.config.loss.contrast > 0
+        others = view.of(batch.image_labeled) if with_labeled else None
         with torch.no_grad():
-            teacher = forward(self.networks["teacher"], teacher_image, draws, "teacher")
+            taught, teacher = self._teach(others, view.of(teacher_image), draws)
+        if self.config.simcvd.feature == "clean":
+            student_image = teacher_image = image
+        seen = {"student": Seen(student_image, student), "teacher": Seen(view.of(teacher_image), teacher)}
+        if others is not None and taught is not None:
+            seen |= {"student/labeled": Seen(batch.image_labeled, labeled), "teacher/labeled": Seen(others, taught)}
         with without_autocast(image):
-            return terms + self._unsupervised(student, teacher, student_image, teacher_image, step, draws)
+            return terms + self._unsupervised(seen, view, step, draws)
+
+    def _teach(self, labeled: Tensor | None, unlabeled: Tensor, draws: Draws) -> tuple[Outputs | None, Outputs]:
+        """Run the teacher over unlabelled crops, and over labelled ones with them where those are given."""
+        teacher = self.networks["teacher"]
+        if labeled is None:
+            return None, forward(teacher, unlabeled, draws, "teacher")
+        taught, outputs = forward_together(teacher, labeled, unlabeled, draws, "teacher")
+        assert outputs is not None
+        return taught, outputs
 
     def _supervised(self, student: Outputs, batch: Batch) -> list[Term]:
         """Eq. 1 on the labelled crops."""
@@ -77,44 +117,48 @@ class SimCVD(Method):
             terms += more
         return terms
 
-    def _unsupervised(
-        self,
-        student: Outputs,
-        teacher: Outputs,
-        student_image: Tensor,
-        teacher_image: Tensor,
-        step: int,
-        draws: Draws,
-    ) -> list[Term]:
-        """Eqs. 2 to 5 on the unlabelled crops."""
-        loss = self.config.loss
+    def _unsupervised(self, seen: Mapping[str, Seen], view: View, step: int, draws: Draws) -> list[Term]:
+        """Eqs. 2 to 5 on what each network saw; Eqs. 4 and 5 compare where both crops lie alike."""
+        loss, readings = self.config.loss, self.config.simcvd
         ramp = ramp_up(step, self.config.training.steps, loss.ramp_up_fraction)
+        ramp_of_others = ramp if readings.ramp_on == "all" else 1.0
+        student, teacher = seen["student"].outputs, seen["teacher"].outputs
         terms = []
         if loss.contrast > 0:
-            value = slice_contrast(
-                self._rows("student", student_image, student, draws),
-                self._rows("teacher", teacher_image, teacher, draws),
-                loss.temperature,
-                self.config.contrast.similarity,
-                self.config.contrast.rows,
-                draws.generator("contrast/rows"),
-                self.gather if self.config.contrast.gather else None,
-            )
-            terms.append(Term("contrast", value, loss.contrast * ramp))
+            terms.append(Term("contrast", self._contrast(seen, draws), loss.contrast * ramp_of_others))
         if loss.distillation > 0:
-            value = pairwise_distillation(student.bottleneck, teacher.bottleneck)
-            terms.append(Term("distillation", value, loss.distillation * ramp))
+            value = pairwise_distillation(student.bottleneck, view.undone(teacher.bottleneck))
+            if readings.positions == "sum":
+                value = value * math.prod(student.bottleneck.shape[2:])
+            terms.append(Term("distillation", value, loss.distillation * ramp_of_others))
         if loss.consistency > 0:
-            value = consistency(student.probs, teacher.probs, student.sdm, teacher.sdm)
+            sdm = None if teacher.sdm is None else view.undone(teacher.sdm)
+            value = consistency(student.probs, view.undone(teacher.probs), student.sdm, sdm)
             terms.append(Term("consistency", value, loss.consistency * ramp))
         return terms
 
-    def _rows(self, network: str, image: Tensor, outputs: Outputs, draws: Draws) -> Tensor:
-        """Project the boundary-aware features, image + SDM, to one row per volume, class and slice `[U, K, Z, F]`.
+    def _contrast(self, seen: Mapping[str, Seen], draws: Draws) -> Tensor:
+        """Eqs. 2 and 3; what was seen of labelled crops is among the negatives."""
+        config, rows = self.config.contrast, {name: self._rows(name, each, draws) for name, each in seen.items()}
+        return slice_contrast(
+            rows["student"],
+            rows["teacher"],
+            self.config.loss.temperature,
+            config.similarity,
+            config.rows,
+            draws.generator("contrast/rows"),
+            self.gather if config.gather else None,
+            (rows["student/labeled"], rows["teacher/labeled"]) if "student/labeled" in rows else None,
+        )
+
+    def _rows(self, name: str, seen: Seen, draws: Draws) -> Tensor:
+        """Project the boundary-aware features, image + SDM, to one row per volume, class and slice `[B, K, Z, F]`.
 
         Gaps: several input channels are averaged; without SDM head the foreground probabilities take its place.
         """
+        network, outputs = name.partition("/")[0], seen.outputs
         boundary = outputs.probs[:, 1:] if outputs.sdm is None else outputs.sdm
-        feature = image.mean(1, keepdim=True) + boundary  # [U, K, X, Y, Z]
-        rows: Tensor = self.networks[f"{network}_projection"](feature.flatten(0, 1), draws, network)
+        feature = seen.image.mean(1, keepdim=True) + boundary  # [B, K, X, Y, Z]
+        head = self.networks[SHARED if self.config.simcvd.shared_head else f"{network}_projection"]
+        rows: Tensor = head(feature.flatten(0, 1), draws, name)
         return rows.view(*feature.shape[:2], *rows.shape[1:])

@@ -15,6 +15,7 @@ WITHOUT_COST = frozenset(
         *("training.validate_every_steps", "training.gradient_norms_every_steps"),
         *("training.checkpoint_every_steps", "training.log_every_steps"),
         *("loss.temperature", "loss.ramp_up_fraction"),
+        *("simcvd.ramp_on", "simcvd.feature", "simcvd.shared_head", "simcvd.positions"),
         "ema.decay",
         *("inference.stride_vox", "inference.batch_windows"),
         "mean_teacher.ramp_up_fraction",

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simcvd.config.edit import from_mapping, setting_problem
-from simcvd.config.presets import PLAN
+from simcvd.config.edit import PLAN, from_mapping, setting_problem
 from simcvd.data.dataset_info import DatasetInfo
 from simcvd.data.plan.fingerprint import fingerprint_of
 from simcvd.data.plan.plan import Plan, make_plan

@@ -30,7 +30,7 @@ def complete_method_list(incomplete: str) -> list[str]:
 
 def complete_presets(incomplete: str) -> list[str]:
     """Offer the presets, and a data set's own plan."""
-    from simcvd.config.presets import PLAN, PRESETS
+    from simcvd.config.edit import PLAN, PRESETS
 
     return [name for name in (*PRESETS, PLAN) if name.startswith(incomplete)]
 

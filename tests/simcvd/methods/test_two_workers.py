@@ -10,13 +10,16 @@ from simcvd.plugin.checks.two_workers import WORKER_STEPS, Losses, compare_losse
 
 AFTER = {f"{name}, discriminator after": name for name in ("dan", "sassnet")}
 """Methods with a second network that steps by itself."""
-every_method = pytest.mark.parametrize("name", [*METHODS, *AFTER])
+READINGS = {"simcvd.negatives": "all", "simcvd.teacher_view": "turn", "simcvd.shared_head": True, "contrast.rows": 9}
+"""Other readings of SimCVD's gaps: what is drawn and gathered must be the same for any number of workers."""
+every_method = pytest.mark.parametrize("name", [*METHODS, *AFTER, "simcvd, other readings"])
 
 
 @pytest.fixture(scope="module")
 def configs(make_config: Callable[..., TrialConfig]) -> dict[str, TrialConfig]:
     after = {key: make_config({f"{name}.discriminator_after": True}, method=name) for key, name in AFTER.items()}
-    return {name: make_config(method=name) for name in METHODS} | after
+    readings = {"simcvd, other readings": make_config(READINGS)}
+    return {name: make_config(method=name) for name in METHODS} | after | readings
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def test_sweeps_lists_what_is_built_in_in_80_columns(run):
     assert done.exit_code == 0
     lines = done.output.splitlines()
     assert [re.match(r"([\w-]+) +\S", line)[1] for line in lines] == [
-        *("augmentations", "components", "dropout", "losses", "methods", "methods-2026", "methods-published"),
+        *("augmentations", "components", "dropout", "gaps", "losses", "methods", "methods-2026", "methods-published"),
         *("paper", "pooling", "search"),
     ]
     assert max(map(len, lines)) <= 80

@@ -99,7 +99,7 @@ def test_ablations_have_four_metrics_three_seeds_and_a_published_row_for_each_of
     ("name", "rows"),
     [
         *(("methods", 12), ("methods-2026", 16), (PUBLISHED, 12), ("dropout", 7), ("pooling", 5)),
-        *(("components", 4), ("losses", 5), ("augmentations", 5)),
+        *(("components", 4), ("losses", 5), ("augmentations", 5), ("gaps", 12)),
     ],
 )
 def test_every_sweep_expands_for_every_preset(name: str, rows: int, preset: str) -> None:
@@ -115,7 +115,7 @@ def test_simcvd_is_the_same_trial_in_every_sweep(preset: str) -> None:
     """The built-in set's pooling is 32, not the paper's 128: its crops are 32 voxels wide."""
     size = load_preset(preset).projection.pool_size
     assert size == {"la": 128, "pancreas": 128, "phantom": 32}[preset]
-    alike = ("methods", "methods-2026", PUBLISHED, "components", "losses", "augmentations", "paper")
+    alike = ("methods", "methods-2026", PUBLISHED, "components", "losses", "augmentations", "paper", "gaps")
     names = dict.fromkeys(alike, "SimCVD")
     names |= {"dropout": "dropout=0.1", "pooling": f"pool_size={size}", "search": "default"}
     assert names.keys() == {sweep.name for sweep in list_sweeps()}

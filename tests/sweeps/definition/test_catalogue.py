@@ -57,7 +57,7 @@ def test_the_built_in_sweep_of_later_methods_adds_them_to_those_of_table_i() -> 
 def test_every_built_in_sweep_has_its_file_name_and_a_description() -> None:
     sweeps = list_sweeps()
     assert [sweep.name for sweep in sweeps] == [
-        *("augmentations", "components", "dropout", "losses", "methods", "methods-2026", "methods-published"),
+        *("augmentations", "components", "dropout", "gaps", "losses", "methods", "methods-2026", "methods-published"),
         *("paper", "pooling", "search"),
     ]
     assert all(sweep.description and load_sweep(sweep.name) == sweep for sweep in sweeps)
