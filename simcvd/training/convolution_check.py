@@ -95,14 +95,16 @@ def convolutions_of(
 ) -> list[Convolution]:
     """Return each distinct convolution of a training step and of prediction, found without computing anything.
 
-    On the CPU without those that networks compute in float32 there.
+    On the CPU without those that networks compute in float32 there. None where the networks can't be run.
     """
-    networks = create(config, image_channels, classes).networks.eval()
-    try:
-        return _seen(networks.to("meta"), config, image_channels, device)
-    except (RuntimeError, NotImplementedError):  # a network that looks at values needs some
+    for place in ("meta", device or "cpu"):  # a network that looks at values needs some
         networks = create(config, image_channels, classes).networks.eval()
-        return _seen(networks.to(device or "cpu"), config, image_channels, device)
+        try:
+            return _seen(networks.to(place), config, image_channels, device)
+        except (RuntimeError, NotImplementedError) as error:
+            if is_out_of_memory(error):
+                raise
+    return []  # what can't be run is told by the training itself, in its own words
 
 
 def _seen(

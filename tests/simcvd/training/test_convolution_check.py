@@ -150,3 +150,9 @@ def test_a_network_that_looks_at_values_is_run_for_its_convolutions(
 
     monkeypatch.setattr(convolution_check.Network, "features", features)
     assert convolutions_of(config, 1, 2) == expected
+
+
+def test_crops_that_no_memory_could_hold_are_left_for_the_training_to_refuse(config: TrialConfig) -> None:
+    side = 12 << 20
+    sides = {"data.crop_vox": [side] * 3, "inference.stride_vox": [side] * 3}
+    assert convolutions_of(apply_settings(config, sides), 1, 2, CPU) == []
