@@ -28,25 +28,26 @@ def test_a_tuning_on_hosts_leaves_its_model_and_verdict_here(lab: dict[str, host
     assert "Schedule: trainings of 10 steps" in ahead.stdout
     assert not (shared / "runs" / "sweeps").exists() or not list((shared / "runs" / "sweeps").glob("tune-*"))
 
-    done = simcvd(TUNE, timeout_s=500)
+    earlier = {path.name for path in (shared / "runs").glob("trials/*")}
+    done = simcvd(f"{TUNE} --out tuned", timeout_s=500)
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     answer = _answer(done.stdout)
-    assert "The model is in runs/sweeps/tune-phantom/model; its README.md has the commands, such as:" in answer
-    trials = [path for path in (shared / "runs" / "trials").iterdir() if (path / "lock").is_file()]
+    assert "The model is in tuned/sweeps/tune-phantom/model; its README.md has the commands, such as:" in answer
+    trials = [path for path in (shared / "runs" / "trials").iterdir() if path.name not in earlier]
     assert len({json.loads((trial / "lock").read_text())["host"] for trial in trials}) > 1
-    scored = client.run("simcvd evaluate runs/sweeps/tune-phantom/model small", timeout_s=100)
+    scored = client.run("simcvd evaluate tuned/sweeps/tune-phantom/model small", timeout_s=100)
     assert "mean of 3" in scored.stdout
-    client.run("test -s runs/sweeps/tune-phantom/tune.md")
-    client.run("test -s runs/sweeps/tune-phantom-confirm/tables/table.csv")
+    client.run("test -s tuned/sweeps/tune-phantom/tune.md")
+    client.run("test -s tuned/sweeps/tune-phantom-confirm/tables/table.csv")
 
     before = {path: path.stat().st_mtime_ns for path in (shared / "runs" / "trials").rglob("*") if path.is_file()}
     again = simcvd(f"{TUNE} --out elsewhere", timeout_s=300)
     assert again.returncode == 0, again.stdout + again.stderr
     after = {path: path.stat().st_mtime_ns for path in (shared / "runs" / "trials").rglob("*") if path.is_file()}
     assert after == before
-    assert [line.replace("elsewhere/", "runs/") for line in _answer(again.stdout)] == answer
+    assert [line.replace("elsewhere/", "tuned/") for line in _answer(again.stdout)] == answer
     there, here = (
-        client.run(f"cd {runs} && find results sweeps -type f | sort").stdout for runs in ("elsewhere", "runs")
+        client.run(f"cd {runs} && find results sweeps -type f | sort").stdout for runs in ("elsewhere", "tuned")
     )
     assert there == here
