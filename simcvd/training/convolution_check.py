@@ -62,6 +62,12 @@ class Convolution:
             module.groups,
         )
 
+    def compute(self, image: Tensor, weight: Tensor) -> Tensor:
+        """Convolve an image with weights, both of these shapes."""
+        return torch.convolution(
+            image, weight, None, self.stride, self.padding, self.dilation, self.transposed, (0, 0, 0), self.groups
+        )
+
     def __str__(self) -> str:
         kernel, sides = ("x".join(map(str, shape[2:])) for shape in (self.weight, self.image))
         inputs = self.image[1]
@@ -165,16 +171,7 @@ def bfloat16_errors(convolution: Convolution, device: torch.device) -> dict[str,
     results: dict[torch.dtype, tuple[Tensor, ...]] = {}
     for dtype in (torch.float32, torch.bfloat16):
         inputs = (image.to(dtype).requires_grad_(), weight.to(dtype).requires_grad_())
-        output = torch.convolution(
-            *inputs,
-            None,
-            convolution.stride,
-            convolution.padding,
-            convolution.dilation,
-            convolution.transposed,
-            (0, 0, 0),
-            convolution.groups,
-        )
+        output = convolution.compute(*inputs)
         change = drawn(tuple(output.shape)) if change is None else change
         results[dtype] = (output.detach(), *torch.autograd.grad(output, inputs, change.to(dtype)))
     parts = zip(_PARTS, results[torch.bfloat16], results[torch.float32], strict=True)

@@ -158,7 +158,7 @@ def tune(
         raise UserError(f"--name is '{name}', expected letters, digits, dots, dashes and underscores, a letter first.")
     overrides, first = assignments(changes), tuple(read_start(file) for file in start or ())
     if cluster is not None:
-        own_name = name or _name_of(_on_hosts(dataset))
+        own_name = name or _name_of(_dataset_name(dataset))
         tune_on_hosts(context, cluster, own_name, [stage_name(own_name, stage) for stage in STAGES])
         return
     held = ExitStack()
@@ -198,7 +198,7 @@ def _name_of(dataset: str) -> str:
     return f"tune-{re.sub('[^A-Za-z0-9._-]+', '-', dataset)}"
 
 
-def _on_hosts(dataset: Path | None) -> str:
+def _dataset_name(dataset: Path | None) -> str:
     """Return the name of a data set that is to be tuned on a cluster: the built-in one's, or that of one here."""
     from simcvd.data.dataset_info import open_info
     from simcvd.data.phantom import PHANTOM
