@@ -1,13 +1,16 @@
 """Two ways of doing the same work, timed in turns within one run, so that a busy machine slows both alike."""
 
 import argparse
+import importlib
 import json
+import multiprocessing
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection
 from typing import Any
 
 
@@ -60,6 +63,32 @@ def compare(
             if number >= 0:
                 times[way].append(time.perf_counter() - start)
     return Comparison(work, times[usual], times[ours], agreement)
+
+
+def apart(module: str, builder: str, *arguments: object) -> Callable[[], Any]:
+    """Build one way in a process of its own, for what a process shares: its allocator, its threads, its caches.
+
+    Args:
+        module: beside this one.
+        builder: its function, which returns the way as a callable.
+        arguments: of the function.
+    """
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    context.Process(target=_serve, args=(there, module, builder, arguments), daemon=True).start()
+    there.close()
+
+    def way() -> Any:
+        here.send(True)
+        return here.recv()  # EOFError where the process has ended
+
+    return way
+
+
+def _serve(asked: Connection, module: str, builder: str, arguments: tuple[object, ...]) -> None:
+    way = getattr(importlib.import_module(module), builder)(*arguments)
+    while asked.recv():
+        asked.send(way())
 
 
 def parser(description: str | None, repeats: int) -> argparse.ArgumentParser:

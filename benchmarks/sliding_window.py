@@ -1,16 +1,19 @@
-"""Sliding window over one case: batch 1, float32, contiguous, sums in numpy, against ours.
+"""Sliding window over one case: batch 1, float32, contiguous, sums in numpy, against ours, a process each.
 
 The default volume is small enough for seconds; the Left Atrium's is
 `--width 16 --shape 190x140x88 --crop 112x112x80 --stride 18x18x4`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from pairs import compare, parser, show, sides
+from numpy.typing import NDArray
+from pairs import apart, compare, parser, show, sides
 from torch import nn
 
 from simcvd.inference.fusion import for_inference
-from simcvd.inference.sliding_window import segment, window_starts
+from simcvd.inference.sliding_window import Vox3, segment, window_starts
 from simcvd.networks.base import Segmenter
 from simcvd.networks.vnet import VNet
 from simcvd.training.environment import choose_device
@@ -33,6 +36,38 @@ def usual_segment(
     return (sums / counts).argmax(0)
 
 
+def usual_way(
+    shape: Vox3, crop: Vox3, stride: Vox3, width: int, device: torch.device, threads: int
+) -> Callable[[], NDArray[np.uint8]]:
+    """Return what segments the same case as the field's test code does."""
+    torch.set_num_threads(threads)
+    image = make_image(shape)
+    network = make_network(image, crop, width, device)
+    return lambda: usual_segment(network, image, crop, stride, device)
+
+
+def make_image(shape: Vox3) -> NDArray[np.float32]:
+    """Make one channel of noise."""
+    return np.random.default_rng(0).standard_normal((1, *shape)).astype(np.float32)
+
+
+@torch.no_grad()
+def make_network(image: NDArray[np.float32], crop: Vox3, width: int, device: torch.device) -> Segmenter:
+    """Make a network whose batch norms have statistics and whose classes are in balance: its mask has structure."""
+    torch.manual_seed(0)
+    network = Segmenter(VNet(1, 2, sdm_channels=1, width=width)).to(device)
+    sample = torch.from_numpy(image[None, :, : crop[0], : crop[1], : crop[2]]).to(device)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            module.momentum = None
+    network.train()
+    network.network.dropout_bottleneck = network.network.dropout_last = 0.0
+    network(sample)
+    network.eval()
+    network.network.heads.bias[:2] -= network(sample).mean((0, 2, 3, 4))
+    return network
+
+
 def main() -> None:
     arguments = parser(__doc__, repeats=3)
     arguments.add_argument("--shape", type=sides, default=(80, 64, 48), help="voxels of the case")
@@ -49,24 +84,11 @@ def main() -> None:
     device = choose_device(given.device)
     precision = choose_precision(given.precision, device)
 
-    torch.manual_seed(0)
-    network = Segmenter(VNet(1, 2, sdm_channels=1, width=given.width)).to(device)
-    image = np.random.default_rng(0).standard_normal((1, *given.shape)).astype(np.float32)
-    sample = torch.from_numpy(image[None, :, : given.crop[0], : given.crop[1], : given.crop[2]]).to(device)
-    with torch.no_grad():  # batch norms with statistics, classes in balance: a mask with structure
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm3d):
-                module.momentum = None
-        network.train()
-        network.network.dropout_bottleneck = network.network.dropout_last = 0.0
-        network(sample)
-        network.eval()
-        network.network.heads.bias[:2] -= network(sample).mean((0, 2, 3, 4))
-
-    def usual() -> np.ndarray:
-        return usual_segment(network, image, given.crop, given.stride, device)
-
-    frozen = for_inference(network)
+    threads = torch.get_num_threads()
+    sizes = given.shape, given.crop, given.stride
+    usual = apart("sliding_window", "usual_way", *sizes, given.width, device, threads)
+    image = make_image(given.shape)
+    frozen = for_inference(make_network(image, given.crop, given.width, device))
 
     def ours() -> np.ndarray:
         return segment(
@@ -83,7 +105,7 @@ def main() -> None:
     windows = len(window_starts(given.shape, given.crop, given.stride))
     finish = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     row = compare(f"{windows} windows", usual, ours, given.repeats, f"{same:.4%} of voxels alike", finish)
-    show([row], given.json, at_least=4, device=device, precision=precision.name, threads=torch.get_num_threads())
+    show([row], given.json, at_least=4, device=device, precision=precision.name, threads=threads)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,17 @@
 """One SimCVD step: the same network and losses, float32, contiguous, a scipy distance map per step, against ours.
 
+The two ways have a process each, since ours changes what a process does with the memory that it frees.
 The default crop is small enough for seconds; the Left Atrium's is `--crop 112x112x80`.
 """
 
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from pairs import compare, parser, show, sides
+from pairs import apart, compare, parser, show, sides
 from synthetic import make_image, make_mask
 from usual_sdm import usual_sdm
 
@@ -57,6 +60,30 @@ def make_contiguous(method: Method) -> None:
         method.networks[name].register_forward_pre_hook(plain)
 
 
+def usual_way(
+    crop: tuple[int, int, int], size: int, width: int, device: torch.device, threads: int
+) -> Callable[[], float]:
+    """Return what does the field's step on the same crops and returns its loss."""
+    torch.set_num_threads(threads)
+    batch = make_batch(crop, size, device)
+    method = create(from_mapping(_settings(crop, width)), 1, 2)
+    method.networks.to(device)
+    make_contiguous(method)
+    exact = Precision("float32", device.type)
+    numbers = itertools.count(1)
+
+    def usual() -> float:
+        maps = np.stack([usual_sdm(label)[None] for label in batch.label.cpu().numpy()])
+        fresh = replace(batch, sdm=torch.from_numpy(maps).to(device))
+        return step(method, fresh, next(numbers), exact)
+
+    return usual
+
+
+def _settings(crop: tuple[int, int, int], width: int) -> dict[str, Any]:
+    return {"data.crop_vox": list(crop), "inference.stride_vox": [1, 1, 1], "network.width": width}
+
+
 def main() -> None:
     arguments = parser(__doc__, repeats=3)
     arguments.add_argument("--crop", type=sides, default=(48, 48, 32), help="voxels of a crop")
@@ -71,33 +98,22 @@ def main() -> None:
         torch.set_num_threads(given.threads)
     device = choose_device(given.device)
     precision = choose_precision(given.precision, device)
-    settings = {"data.crop_vox": list(given.crop), "inference.stride_vox": [1, 1, 1], "network.width": given.width}
+    threads = torch.get_num_threads()
+    usual = apart("training_step", "usual_way", given.crop, given.batch, given.width, device, threads)
     batch = make_batch(given.crop, given.batch, device)
-
-    methods = []
-    for compiled in (False, given.compile):
-        method = create(from_mapping({**settings, "training.compile": compiled}), 1, 2)
-        method.networks.to(device)
-        methods.append(method)
-    make_contiguous(methods[0])
-    exact = Precision("float32", device.type)
-    numbers = {"usual": 0, "ours": 0}
-
-    def usual() -> float:
-        maps = np.stack([usual_sdm(label)[None] for label in batch.label.cpu().numpy()])
-        fresh = replace(batch, sdm=torch.from_numpy(maps).to(device))
-        numbers["usual"] += 1
-        return step(methods[0], fresh, numbers["usual"], exact)
+    settings = {**_settings(given.crop, given.width), "training.compile": given.compile}
+    method = create(from_mapping(settings), 1, 2)
+    method.networks.to(device)
+    numbers = itertools.count(1)
 
     def ours() -> float:
-        numbers["ours"] += 1
-        return step(methods[1], batch, numbers["ours"], precision)
+        return step(method, batch, next(numbers), precision)
 
     losses = usual(), ours()
     finish = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     crops = f"{given.batch} + {given.batch} crops of {'x'.join(map(str, given.crop))}"
     row = compare(crops, usual, ours, given.repeats, f"first losses {losses[0]:.4f}, {losses[1]:.4f}", finish)
-    show([row], given.json, at_least=4, device=device, precision=precision.name, threads=torch.get_num_threads())
+    show([row], given.json, at_least=4, device=device, precision=precision.name, threads=threads)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Segment a whole volume window by window (sec. IV)."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import product
 from typing import Any
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 Vox3 = tuple[int, int, int]
+Box = tuple[slice, slice, slice]
 Autocast = Callable[[], AbstractContextManager[object]]
 Image = NDArray[Any] | Tensor
 
@@ -31,7 +32,7 @@ def window_starts(shape: Sequence[int], crop_vox: Vox3, stride_vox: Vox3) -> lis
     Raises:
         ValueError: the volume is smaller than a window, or a stride leaves voxels uncovered.
     """
-    return list(product(*(_axis_starts(*axis) for axis in zip(shape, crop_vox, stride_vox, strict=True))))  # type: ignore[arg-type]
+    return list(product(*_starts_by_axis(shape, crop_vox, stride_vox)))  # type: ignore[arg-type]
 
 
 @torch.no_grad()
@@ -82,7 +83,8 @@ def window_sums(
 ) -> Tensor:
     """Return each class's probability, summed over all windows that see a voxel, `[C, X, Y, Z]`.
 
-    A volume smaller than a window is padded with 0, half on each side, and the result cropped back.
+    A volume smaller than a window is padded with 0, half on each side, and the result cropped back. Of windows that
+    hold one and the same value everywhere, as outside the body, the network sees one alone: its answer is theirs.
 
     Args:
         network: maps `[B, I, *crop]` to logits `[B, C, *crop]`; on `device`, in eval mode.
@@ -101,21 +103,41 @@ def window_sums(
     # A copy, because memory maps are read-only and torch wants writable memory.
     whole = image if isinstance(image, Tensor) else torch.from_numpy(np.array(image, dtype=np.float32))
     whole, box = _pad(whole.to(device, torch.float32), crop_vox)
-    starts = window_starts(whole.shape[1:], crop_vox, stride_vox)
-    windows = [(slice(x, x + crop_vox[0]), slice(y, y + crop_vox[1]), slice(z, z + crop_vox[2])) for x, y, z in starts]
+    alike = _equal_windows(whole, crop_vox, stride_vox)
     sums: Tensor | None = None
-    for first in range(0, len(windows), batch_windows):
-        places = windows[first : first + batch_windows]
-        crops = torch.stack([whole[(slice(None), *place)] for place in places])
+    for first in range(0, len(alike), batch_windows):
+        batch = alike[first : first + batch_windows]
+        crops = torch.stack([whole[(slice(None), *places[0])] for places in batch])
         with precision():
             logits = network(crops.contiguous(memory_format=torch.channels_last_3d))
         probs = logits.softmax(1, dtype=torch.float32)
         if sums is None:
             sums = torch.zeros((probs.shape[1], *whole.shape[1:]), device=device)
-        for place, window in zip(places, probs, strict=True):
-            sums[(slice(None), *place)] += window
+        for places, window in zip(batch, probs, strict=True):
+            for place in places:
+                sums[(slice(None), *place)] += window
     assert sums is not None
     return sums[(slice(None), *box)]
+
+
+def _equal_windows(whole: Tensor, crop_vox: Vox3, stride_vox: Vox3) -> list[list[Box]]:
+    """Return the windows over `[I, X, Y, Z]`, those that hold the same single value in every channel together."""
+    by_axis = _starts_by_axis(whole.shape[1:], crop_vox, stride_vox)
+    least = greatest = whole
+    for axis, (starts, side) in enumerate(zip(by_axis, crop_vox, strict=True), start=1):
+        least = torch.stack([least.narrow(axis, start, side).amin(axis) for start in starts], axis)
+        greatest = torch.stack([greatest.narrow(axis, start, side).amax(axis) for start in starts], axis)
+    uniform = (least == greatest).all(0).flatten().tolist()
+    values = least.flatten(1).t().tolist()
+    alike: dict[Hashable, list[Box]] = {}
+    for number, (x, y, z) in enumerate(product(*by_axis)):
+        box = slice(x, x + crop_vox[0]), slice(y, y + crop_vox[1]), slice(z, z + crop_vox[2])
+        alike.setdefault(tuple(values[number]) if uniform[number] else number, []).append(box)
+    return list(alike.values())
+
+
+def _starts_by_axis(shape: Sequence[int], crop_vox: Vox3, stride_vox: Vox3) -> list[list[int]]:
+    return [_axis_starts(*axis) for axis in zip(shape, crop_vox, stride_vox, strict=True)]
 
 
 def _axis_starts(side: int, crop: int, stride: int) -> list[int]:

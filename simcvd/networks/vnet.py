@@ -171,9 +171,19 @@ def drop_channels(maps: Tensor, rate: float, drawn: Tensor) -> Tensor:
     return maps * factors[:, :, None, None, None]
 
 
+class _ReLU(nn.Module):
+    """A ReLU that overwrites its input, since batch norm's backward pass needs its own input and not its output.
+
+    Not so in bfloat16 on the CPU, where torch takes twice as long for a map in place.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`, of any shape, with 0 for what is negative."""
+        return F.relu(x, inplace=x.is_cuda or x.dtype is not torch.bfloat16)
+
+
 def _unit(convolution: Conv3d | ConvTranspose3d) -> nn.Sequential:
-    # The ReLU may overwrite: batch norm's backward pass needs its input, not its output.
-    return nn.Sequential(convolution, BatchNorm3d(convolution.out_channels), nn.ReLU(inplace=True))
+    return nn.Sequential(convolution, BatchNorm3d(convolution.out_channels), _ReLU())
 
 
 def _block(inputs: int, outputs: int, convolutions: int) -> nn.Sequential:

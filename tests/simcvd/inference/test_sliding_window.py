@@ -84,6 +84,37 @@ def test_left_atrium_windows_are_those_of_the_public_code() -> None:
     assert starts[-1] == (78, 28, 8)
 
 
+def test_windows_of_one_value_are_predicted_once() -> None:
+    seen: list[Tensor] = []
+
+    class Watched(Local):
+        def forward(self, image: Tensor) -> Tensor:
+            seen.extend(image)
+            return super().forward(image)
+
+    image = make_image((24, 8, 8))
+    image[:, :14] = np.array([-1.0, 2.0]).reshape(2, 1, 1, 1)  # air before the body: 4 windows of 8 voxels every 2
+    image[0, 20:] = 0.5  # one channel alone says nothing
+    crop, stride = (8, 8, 8), (2, 8, 8)
+    expected = naive(Local(), image, crop, stride)
+    mask = segment(Watched(), image, crop, stride, device=CPU, batch_windows=3)
+    np.testing.assert_array_equal(mask, expected.argmax(0))
+    assert len(window_starts(image.shape[1:], crop, stride)) == 9
+    assert len(seen) == 6
+    assert sum(window.std((1, 2, 3)).max() == 0 for window in seen) == 1
+
+
+def test_windows_of_different_values_are_not_mixed_up() -> None:
+    image = np.repeat(np.arange(3, dtype=np.float32), 8).reshape(1, 24, 1, 1).repeat(8, 2).repeat(8, 3)
+
+    class Thirds(nn.Module):
+        def forward(self, image: Tensor) -> Tensor:
+            return torch.cat([-(image - value).abs() for value in range(3)], 1)
+
+    mask = segment(Thirds(), image, (8, 8, 8), (8, 8, 8), device=CPU)
+    np.testing.assert_array_equal(mask, image[0].astype(np.uint8))
+
+
 def test_a_stride_that_leaves_gaps_is_refused() -> None:
     with pytest.raises(ValueError, match="do not cover"):
         window_starts((10, 10, 10), (4, 4, 4), (5, 4, 4))
