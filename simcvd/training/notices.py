@@ -30,13 +30,13 @@ def start_notices(
     """
     info = view.info
     free = free_bytes(device) if device.type == "cuda" else available_bytes()
-    where = str(device) if device.type == "cuda" else "this machine"
+    gpu = str(device) if device.type == "cuda" else None
     available = None if free is None else free * workers
     channels, classes = len(info.channels), len(info.classes) + 1
     found = [
         crop_notice(info, config.data.crop_vox, [case.id for case in (*view.labeled, *view.unlabeled)]),
         unlabeled_notice(view) if with_unlabeled else None,
         train_on_val_notice(info, config.data),
-        memory_notice(config, channels, classes, available, where, precision),
+        memory_notice(config, channels, classes, available, gpu, precision),
     ]
     return [notice for notice in found if notice is not None]

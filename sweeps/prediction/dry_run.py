@@ -54,7 +54,7 @@ def dry_run(request: SweepRequest, *, progress: Tell | None = None) -> Preview:
     choice = choose(plan.pending, budget, hours)
     measured = Measured(costs, machine.placement, machine.slots, "the cluster's" if joined else "this machine's")
     ahead = preview(plan, request, info, chosen=choice.ids, measured=measured)
-    fit = fit_notices(info, configs, cpu_bytes(machine.placement, machine.own_slots), "this machine")
+    fit = fit_notices(info, configs, cpu_bytes(machine.placement, machine.own_slots))
     return replace(ahead, notices=(*([busy] if busy else []), *choice.notices, *fit))
 
 

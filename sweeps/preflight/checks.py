@@ -134,8 +134,7 @@ def preflight(subject: Subject, placement: Placement, slots: int, nodes: Sequenc
         "time": f"{time.monotonic() - started:.1f} s",
     }
     available = _bytes_of_a_trial(placement, slots, found.gpu_bytes)
-    where = "each GPU" if on_gpu else "this machine"
-    fit = fit_notices(info, trained, available, where, found.precision.name)
+    fit = fit_notices(info, trained, available, "each GPU" if on_gpu else None, found.precision.name)
     return Findings(lines, (*notices, *found.notices, *fit), found.precision.name, found.newcomers)
 
 

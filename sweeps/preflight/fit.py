@@ -13,7 +13,7 @@ def fit_notices(
     info: "DatasetInfo",
     configs: Iterable[TrialConfig],
     available: int | None = None,
-    where: str = "",
+    gpu: str | None = None,
     auto: str | None = None,
 ) -> tuple[str, ...]:
     """Return a sentence for each crop that is larger than the data, and one on the trial that takes too much memory.
@@ -22,7 +22,7 @@ def fit_notices(
         info: the data set.
         configs: settings of the trials.
         available: bytes that a trial may take; none: not known.
-        where: what has them.
+        gpu: what has them; none: this machine, whose CPU computes.
         auto: what `training.precision=auto` is for all trials; none: not known, and float32 is counted.
     """
     from simcvd.data.checks import crop_notice
@@ -36,5 +36,5 @@ def fit_notices(
         hungriest = max(kinds, key=lambda config: step_bytes(config, channels, classes))
         own = hungriest.training.precision
         precision = own if own != "auto" else auto or "float32"
-        found.append(memory_notice(hungriest, channels, classes, available, where, precision))
+        found.append(memory_notice(hungriest, channels, classes, available, gpu, precision))
     return tuple(notice for notice in found if notice is not None)

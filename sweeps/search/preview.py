@@ -132,7 +132,7 @@ def preview_search(request: SweepRequest, *, progress: Callable[[int, int], None
         if isinstance(found, ProbeFailure):
             failure = found.message
         stages.append(Stage(name, steps, trials, found if isinstance(found, float) else None))
-    notices += fit_notices(info, [plan.base], available, "this machine")
+    notices += fit_notices(info, [plan.base], available)
     return SearchPreview(plan, tried, tuple(stages), slots, failure, notices)
 
 

@@ -58,6 +58,12 @@ def test_half_precision_takes_about_half_and_larger_crops_more() -> None:
     assert step_bytes(_config(network__width=8), 1, 2) < 0.6 * full
 
 
+@pytest.mark.parametrize(("precision", "gib"), [("float32", 6.13), ("bfloat16", 4.1)])
+def test_a_process_on_the_cpu_keeps_what_it_frees(precision: str, gib: float) -> None:
+    """Peaks of processes that trained SimCVD with the preset `la` so."""
+    assert step_bytes(_config(), 1, 2, precision, on_gpu=False) / 2**30 == pytest.approx(gib, rel=0.1)
+
+
 def test_a_step_that_does_not_fit_is_told_with_what_to_lower() -> None:
     config = _config()
     needed = step_bytes(config, 1, 2)
@@ -69,5 +75,8 @@ def test_a_step_that_does_not_fit_is_told_with_what_to_lower() -> None:
         "A step of simcvd with 4 crops of 112 x 112 x 80 voxels takes about 4.7 GB, and cuda:0 has 2.0"
     )
     assert "lower data.crop_vox" in told
+    told = memory_notice(config, 1, 2, 2 * 10**9, None)
+    assert told is not None
+    assert "takes about 6.7 GB, and this machine has 2.0" in told
     # Another network takes another amount, which is not counted.
     assert memory_notice(_config(network__name="unet"), 1, 2, 2 * 10**9, "cuda:0") is None
