@@ -6,9 +6,7 @@ Images are averaged over blocks of 2 x 2 x 2 voxels. A label's voxel gets the va
 larger one of equally many: so a block that is half object is object. A last voxel without a neighbour is left out.
 Splits, names and order stay.
 
-For the Left Atrium with crops of 48 x 48 x 32, the settings of the preset `la` become:
-
-    --set data.crop_vox=48x48x32 --set inference.stride_vox=16x16x8 --set projection.pool_size=56
+`half_resolution.yaml` is the sweep on it: five methods with the settings of the preset `la`, crops of 48 x 48 x 32.
 """
 
 import argparse

@@ -7,6 +7,8 @@ import pytest
 
 from simcvd.data.phantom import write_phantom
 from simcvd.data.store import open_case, open_info
+from sweeps.definition.catalogue import load_sweep
+from sweeps.definition.expand import expand
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "half_resolution.py"
 
@@ -54,3 +56,11 @@ def test_an_object_stays_where_it_is_in_the_scan(halved: tuple[Path, Path]) -> N
 def test_a_folder_that_is_there_is_left_alone(halved: tuple[Path, Path]) -> None:
     with pytest.raises(SystemExit, match="is there already; choose a new folder"):
         runpy.run_path(str(SCRIPT), run_name="__main__")
+
+
+def test_its_sweep_has_the_papers_steps_and_half_the_papers_crops() -> None:
+    variants = expand(load_sweep(str(SCRIPT.with_suffix(".yaml"))), "digest")
+    assert [v.trials[0].config.method for v in variants] == ["supervised", "mean_teacher", "ua_mt", "dtc", "simcvd"]
+    for config in (trial.config for variant in variants for trial in variant.trials):
+        assert config.training.steps == 6000
+        assert (config.data.crop_vox, config.inference.stride_vox) == ((48, 48, 32), (16, 16, 8))
