@@ -9,6 +9,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -87,8 +88,9 @@ def apart(module: str, builder: str, *arguments: object) -> Callable[[], Any]:
 
 def _serve(asked: Connection, module: str, builder: str, arguments: tuple[object, ...]) -> None:
     way = getattr(importlib.import_module(module), builder)(*arguments)
-    while asked.recv():
-        asked.send(way())
+    with suppress(EOFError):  # the other side has ended
+        while asked.recv():
+            asked.send(way())
 
 
 def parser(description: str | None, repeats: int) -> argparse.ArgumentParser:
