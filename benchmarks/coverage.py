@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from analysis.statistics import (
     Interval,
+    SeedVariance,
     bca_interval,
     crossed_test,
     holm,
@@ -83,13 +84,18 @@ def _held(y: Floats, moved: float, number: int) -> list[float]:
     of_cases = (y[1] - y[0]).mean(axis=0)
     usual = t_interval(of_cases)
     bca = bca_interval(of_cases, resamples=999) if number % BOOTSTRAPPED == 0 else None
-    crossed = crossed_test(y[1], y[0], "different", pooled=seed_variance(y)).interval
+    crossed = crossed_test(y[1], y[0], "different", pooled=_of(seed_variance(y), 1)).interval
     return [
         _holds(usual, moved),
         float("nan") if bca is None else _holds(bca, moved),
         _holds(usual, 0.0),
         _holds(crossed, 0.0),
     ]
+
+
+def _of(pooled: SeedVariance, variant: int) -> SeedVariance | None:
+    """Return the variance for the comparison of a variant with the first, none where it is not of both."""
+    return None if {0, variant} & set(pooled.apart) else pooled
 
 
 def _holds(interval: Interval, value: float) -> float:
@@ -106,7 +112,9 @@ def _over_cases(y: Floats) -> float:
 def _claims(y: Floats) -> list[float]:
     """Tell which kinds of claim a sweep without differences makes; of the last, the share of its comparisons."""
     pooled = seed_variance(y)
-    over_both = holm([crossed_test(own, y[0], "different", pooled=pooled).p for own in y[1:]])
+    over_both = holm(
+        [crossed_test(own, y[0], "different", pooled=_of(pooled, at)).p for at, own in enumerate(y[1:], 1)]
+    )
     found = standings(y, True, 0, pooled, draws=4000)
     assert found is not None
     first = max(own.first for own in found) >= CLAIM

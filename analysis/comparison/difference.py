@@ -1,6 +1,6 @@
 """A variant against the reference: the difference, how sure it is, and by which test."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
@@ -188,7 +188,7 @@ def untested(found: Difference, why: str) -> Difference:
     return replace(found, test=test, over_seeds=None, p_holm=None, over_seeds_holm=None)
 
 
-def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVariance | None]":
+def pooled_seed_variance(scores: Sequence[Scores[Replicate]]) -> "list[SeedVariance | None]":
     """Estimate how much replicates move a variant's mean, pooled over the variants of a sweep.
 
     Replicates are the seeds or, with two label splits or more, the label splits, the seeds of each averaged. Variants
@@ -200,7 +200,8 @@ def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVaria
 
     Returns:
         The variance of each class in the order of their ids, then of the foreground mean; None where there is no
-        variance. Between label splits it is a `SplitVariance`.
+        variance. Between label splits it is a `SplitVariance`. Places of variants that it sets apart are those in
+        `scores`.
     """
     import numpy as np
 
@@ -213,10 +214,11 @@ def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVaria
     over_splits = several_splits(every)
     # Those that all have may lie in one label split, which says nothing of the others.
     usable = [each for each in dict.fromkeys((common, every)) if several_splits(each) == over_splits]
-    choices = [(aligned(scored, each), seed_share(each)) for each in usable if each]
+    places = [[at for at, own in enumerate(scores) if own.runs and set(each) <= set(own.runs)] for each in usable]
+    choices = [(aligned(scored, each), seed_share(each), at) for each, at in zip(usable, places, strict=True) if each]
     found: list[SeedVariance | None] = []
     for column in range(columns):
-        tried = [(seed_variance(block[:, :, :, column]), share) for block, share in choices]
+        tried = [(_at(seed_variance(block[:, :, :, column]), at), share) for block, share, at in choices]
         known = [
             SplitVariance(**vars(each), seed_share=share) if over_splits else each
             for each, share in tried
@@ -224,6 +226,10 @@ def pooled_seed_variance(scores: Iterable[Scores[Replicate]]) -> "list[SeedVaria
         ]
         found.append(max(known, key=lambda each: each.degrees_of_freedom, default=None))
     return found
+
+
+def _at(found: SeedVariance, places: Sequence[int]) -> SeedVariance:
+    return replace(found, apart=tuple(places[each] for each in found.apart))
 
 
 def aligned(scored: Sequence[Scores[Replicate]], replicates: tuple[Replicate, ...]) -> "Floats":

@@ -31,6 +31,7 @@ def notes_on_tests(found: Sequence[Compared], reference: str, one_class: bool, s
     if len(found) > 1 and any(tests):
         yield _behind_p(found)
     yield from _over_seeds(found)
+    yield from _moved_more(found)
     yield from _detectable(found)
     yield from _sources(found[0])
 
@@ -71,6 +72,21 @@ def _over_seeds(found: Sequence[Compared]) -> Iterator[str]:
             "p over seeds: the same comparison tested over seeds and cases, adjusted likewise. The t-test takes the "
             "trained networks as they are; only p over seeds says whether the variants would differ with other seeds "
             "too."
+        )
+
+
+def _moved_more(found: Sequence[Compared]) -> Iterator[str]:
+    """Say which variants are not in the variance that the others' p over seeds rests on."""
+    told: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for each, label in zip(found, labels([each.metric for each in found]).values(), strict=True):
+        if each.apart:
+            chance = next(row.difference.chance for row in each.means if row.difference is not None)
+            told.setdefault((each.apart, chance), []).append(label)
+    for (names, chance), metrics in told.items():
+        one = "it" if len(names) == 1 else "one of them"
+        yield (
+            f"{chance.capitalize()} move {joined(names)} more than the other variants in {joined(metrics)} (F test, "
+            f"p < 0.05). A comparison with {one} takes the {chance} of its two variants alone, which is weak."
         )
 
 

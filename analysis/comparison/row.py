@@ -139,12 +139,15 @@ class Compared:
         rows: the foreground mean of all variants, then each class.
         pairs: each variant matched with the reference.
         scores: each variant's scores.
+        apart: variants whose foreground mean seeds (or label splits) move more than the others', so that they are not
+            in the variance that is pooled over variants.
     """
 
     metric: Metric
     rows: tuple[Row, ...]
     pairs: Mapping[str, Pairs] = field(repr=False, compare=False)
     scores: Mapping[str, Scores[Replicate]] = field(repr=False, compare=False)
+    apart: tuple[str, ...] = ()
 
     @property
     def seed_share(self) -> float | None:

@@ -177,18 +177,20 @@ def score(
         scores = {variant.name: scores_of(of_trials, variant, finished) for variant in sweep.variants}
         others = [name for name in scores if reference is not None and name != reference]
         pairs = {name: pair(scores[name], scores[str(reference)]) for name in others}
-        pooled = pooled_seed_variance(scores.values()) if pairs else []
+        pooled = pooled_seed_variance(list(scores.values())) if pairs else []
         side: Alternative = "different" if sides == "two-sided" else metric.alternative
-        differences = {
-            column: _tested(
-                {name: compare(own, column, side, pooled[column] if pooled else None) for name, own in pairs.items()},
-                stop,
-            )
-            for column in (*range(len(of_trials.classes)), FOREGROUND)
-        }
+        differences = {}
+        for column in (*range(len(of_trials.classes)), FOREGROUND):
+            known = pooled[column] if pooled else None
+            apart = () if known is None else tuple(list(scores)[place] for place in known.apart)
+            own_seeds = set(pairs) if reference in apart else set(apart)  # tested with the seeds of the two alone
+            family = {
+                name: compare(own, column, side, None if name in own_seeds else known) for name, own in pairs.items()
+            }
+            differences[column] = _tested(family, stop)
         find = standing_finder(scores, metric, reference) if stop is None else lambda variant, column: None
         rows = tuple(_rows(sweep, trials, scores, differences, reference, find))
-        found.append(Compared(metric, rows, pairs, scores))
+        found.append(Compared(metric, rows, pairs, scores, apart if stop is None else ()))
     any_scores = trial_scores[metrics[0].name]
     return ScoredSweep(sweep, split, reference, sides, any_scores.cases, any_scores.classes, tuple(found), trials, stop)
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from analysis.statistics.crossed import seed_variance
 from analysis.statistics.samples import scores
+from analysis.statistics.seed_variance import seed_variance
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from analysis.statistics.crossed import SeedVariance, seed_variance
 from analysis.statistics.samples import scores
+from analysis.statistics.seed_variance import SeedVariance, seed_variance
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,10 +46,11 @@ def standings(
 
     The part of the cases is the paired one: it is drawn for all variants together, so what makes a case easy for all
     cancels. It has the covariance of the variants' case profiles over N, less what is the luck of single seeds, and the
-    tails of Student's t with N - 1 degrees of freedom. The part of the seeds is drawn for
-    each variant by itself, with the variance between seeds over S and t with its (V - 1) (S - 1) degrees of freedom, as
-    `crossed_test` takes it. A bootstrap that draws three seeds anew knows too little of them: of two variants that are
-    alike it called one first in up to 13 % of simulated sweeps, where these draws did in 3 to 5 %.
+    tails of Student's t with N - 1 degrees of freedom. The part of the seeds is drawn for each variant by itself, with
+    the variance between seeds over S and t with its (V - 1) (S - 1) degrees of freedom, as `crossed_test` takes it; for
+    a variant that is `apart` in it, with the variance of its own seeds and S - 1. A bootstrap that draws three seeds
+    anew knows too little of them: of two variants that are alike it called one first in up to 13 % of simulated sweeps,
+    where these draws did in 3 to 5 %.
 
     Claim that a variant is first from a probability of 97.5 % on: of two that are alike, one or the other is then
     called first in 5 % of sweeps.
@@ -85,11 +86,17 @@ def standings(
     draw = np.random.default_rng(0)
     profiles = y.mean(axis=1)
     profiles = profiles - profiles.mean(axis=1, keepdims=True)
-    covariance = profiles @ profiles.T * (_beyond_seeds(y) / (cases * (cases - 1)))
+    apart = list(known.apart)
+    covariance = profiles @ profiles.T * (_beyond_seeds(np.delete(y, apart, axis=0)) / (cases * (cases - 1)))
     half = (draws + 1) // 2
     of_cases = draw.standard_normal((half, variants)) @ _root(covariance) * _tails(draw, half, cases - 1)
-    of_seeds = draw.standard_normal((half, variants)) * _tails(draw, half, known.degrees_of_freedom)
-    luck = of_cases + of_seeds * (known.variance / seeds) ** 0.5
+    of_seeds = draw.standard_normal((half, variants))
+    moved = _tails(draw, half, known.degrees_of_freedom) * np.full(variants, known.variance / seeds) ** 0.5
+    if apart:
+        beyond = y.mean(axis=2) - np.delete(y, apart, axis=0).mean(axis=(0, 2))  # what a seed does to all cancels
+        own = beyond[apart].var(axis=1, ddof=1) / seeds
+        moved[:, apart] = np.hstack([_tails(draw, half, seeds - 1) for _ in apart]) * own**0.5
+    luck = of_cases + of_seeds * moved
     means = y.mean(axis=(1, 2))
     drawn = (1 if higher_is_better else -1) * (means + np.concatenate([luck, -luck]))
     ahead = drawn >= drawn.max(axis=1, keepdims=True)

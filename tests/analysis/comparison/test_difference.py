@@ -175,3 +175,28 @@ def test_a_difference_that_other_seeds_could_undo_is_named(write_sweep: WriteSwe
 
 def test_without_scores_there_is_no_pooled_variance() -> None:
     assert pooled_seed_variance([]) == []
+
+
+@pytest.mark.parametrize("unsteady", ["b", "ref"])
+def test_one_that_seeds_move_more_is_tested_with_its_own_seeds_and_hides_nothing(
+    write_sweep: WriteSweep, unsteady: str
+) -> None:
+    given = {**scores(3), "d": scores(3)["a"]}
+    for seed, shift in enumerate((-0.5, -0.1, 0.0)):
+        given[unsteady][seed] = [{**row, "dice": max(0.0, row["dice"] + shift)} for row in given[unsteady][seed]]
+    table = score_sweep(write_sweep(given), "toy")
+    pooled = seed_variance([by_seed(own) for name, own in given.items() if name != unsteady])
+    for name in "abcd":
+        of_two = by_seed(given[name]), by_seed(given["ref"])
+        expected = crossed_test(*of_two, "different", pooled=None if unsteady in (name, "ref") else pooled)
+        found = difference(table, name).over_seeds
+        assert found is not None
+        assert found.p == pytest.approx(expected.p, rel=1e-9)
+        assert (found.interval.low, found.interval.high) == pytest.approx(
+            (expected.interval.low, expected.interval.high), rel=1e-9
+        )
+    assert table.main.apart == (unsteady,)
+    assert (
+        f"Seeds move {unsteady} more than the other variants in Dice (F test, p < 0.05). A comparison with it "
+        "takes the seeds of its two variants alone, which is weak."
+    ) in table.notes

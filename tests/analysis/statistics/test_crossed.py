@@ -1,4 +1,3 @@
-import itertools
 import math
 
 import numpy as np
@@ -151,23 +150,6 @@ def test_unmatched_and_infinite_scores_are_refused() -> None:
         crossed_test(np.eye(3), np.zeros((3, 3)), "different", level=95)
 
 
-def test_pooled_seed_variance_is_half_the_mean_variance_of_differences() -> None:
-    # Of all pairs of variants, the variance over seeds of the difference of their means.
-    y = np.random.default_rng(0).normal(0, 1, (5, 4, 8)) + np.random.default_rng(1).normal(0, 3, (5, 4, 1))
-    means = y.mean(axis=2)
-    pairs = [np.var(means[v] - means[w], ddof=1) / 2 for v, w in itertools.combinations(range(5), 2)]
-    found = seed_variance(y)
-    assert found.variance == pytest.approx(np.mean(pairs))
-    assert found.degrees_of_freedom == 12
-
-
-def test_pooled_seed_variance_knows_nothing_of_what_all_variants_share() -> None:
-    generator = np.random.default_rng(0)
-    y = generator.normal(0, 1, (5, 3, 8))
-    shared = 10 * generator.normal(size=(1, 3, 1)) + 10 * generator.normal(size=(5, 1, 8))
-    assert seed_variance(y + shared).variance == pytest.approx(seed_variance(y).variance, rel=1e-9)
-
-
 def test_pooled_over_two_variants_it_is_what_the_two_alone_say() -> None:
     y = np.array(simulated())
     alone, pooled = crossed_test(*y, "different"), crossed_test(*y, "different", pooled=seed_variance(y))
@@ -181,21 +163,3 @@ def test_pooled_seed_variance_takes_the_place_of_the_own_one_with_its_degrees_of
     assert test.p is not None
     tail = stats.t.isf(test.p / 2, [12, 19])
     assert test.seed_part * tail[0] ** 2 + test.case_part * tail[1] ** 2 == pytest.approx(test.difference**2, rel=1e-6)
-
-
-def test_pooled_seed_variance_leaves_out_variants_with_a_failed_seed_then_incomplete_cases() -> None:
-    y = np.random.default_rng(0).normal(0, 1, (4, 3, 8))
-    expected = seed_variance(np.delete(y[[0, 2, 3]], 5, axis=2))
-    y[1, 2], y[3, 0, 5] = np.nan, np.nan
-    found = seed_variance(y)
-    assert (found.variants, found.seeds, found.cases) == (3, 3, 7)
-    assert found.variance == expected.variance
-
-
-@pytest.mark.parametrize(
-    ("shape", "why"), [((1, 3, 5), "two variants"), ((3, 1, 5), "two seeds"), ((3, 3, 0), "two variants")]
-)
-def test_without_two_variants_and_seeds_there_is_no_pooled_variance(shape: tuple[int, ...], why: str) -> None:
-    found = seed_variance(np.ones(shape))
-    assert found.variance is None
-    assert found.why_none == f"fewer than {why} with all values"

@@ -56,6 +56,20 @@ def test_lower_is_better_turns_the_order() -> None:
     assert [own.false for own in up[1:]] == pytest.approx([own.false for own in down[1:]], abs=1e-9)
 
 
+def test_one_that_seeds_move_more_says_nothing_of_the_others_and_is_drawn_from_its_own_seeds() -> None:
+    """Half the two-sided p, as of all; with its 2 degrees of freedom only about."""
+    y = made(8, 3, 20, np.random.default_rng(2))
+    y[5] += np.array([-30.0, -8.0, 2.0])[:, None]
+    assert seed_variance(y).apart == (5,)
+    own = found(y)
+    for each, without in zip(own[1:5], found(np.delete(y, 5, axis=0))[1:5], strict=True):
+        assert each.false == pytest.approx(without.false, abs=0.02)
+    p = crossed_test(y[5], y[0], "different").p
+    assert p is not None
+    assert own[5].false == pytest.approx(p / 2, abs=0.03)
+    assert 0.03 < own[5].false < 0.2
+
+
 def test_cases_with_gaps_are_left_out() -> None:
     y = made(3, 3, 20, np.random.default_rng(6))
     gaps = np.concatenate([y, np.full((3, 3, 2), np.nan)], axis=2)
