@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from analysis.comparison.aggregate import Pairs, Scores, selected, tested_values
-from analysis.runs.replicate import Replicate, chance, chances, in_order, seed_share, several_splits
+from analysis.runs.replicate import Replicate, chance, in_order, seed_share, several_splits
 from analysis.statistics import (
     Alternative,
     CrossedTest,
@@ -214,11 +214,13 @@ def pooled_seed_variance(scores: Sequence[Scores[Replicate]]) -> "list[SeedVaria
     over_splits = several_splits(every)
     # Those that all have may lie in one label split, which says nothing of the others.
     usable = [each for each in dict.fromkeys((common, every)) if several_splits(each) == over_splits]
-    places = [[at for at, own in enumerate(scores) if own.runs and set(each) <= set(own.runs)] for each in usable]
-    choices = [(aligned(scored, each), seed_share(each), at) for each, at in zip(usable, places, strict=True) if each]
+    choices = []
+    for each in filter(None, usable):
+        if having := [place for place, own in enumerate(scores) if set(each) <= set(own.runs)]:
+            choices.append((having, aligned([scores[place] for place in having], each), seed_share(each)))
     found: list[SeedVariance | None] = []
     for column in range(columns):
-        tried = [(_at(seed_variance(block[:, :, :, column]), at), share) for block, share, at in choices]
+        tried = [(_at(seed_variance(block[:, :, :, column]), having), share) for having, block, share in choices]
         known = [
             SplitVariance(**vars(each), seed_share=share) if over_splits else each
             for each, share in tried
@@ -233,9 +235,7 @@ def _at(found: SeedVariance, places: Sequence[int]) -> SeedVariance:
 
 
 def aligned(scored: Sequence[Scores[Replicate]], replicates: tuple[Replicate, ...]) -> "Floats":
-    """Arrange values as `[V, S, N, K + 1]`, S as of `tested_values`; variants that lack a replicate are left out."""
+    """Arrange values of variants that have these replicates as `[V, S, N, K + 1]`, S as of `tested_values`."""
     import numpy as np
 
-    kept = [tested_values(selected(own, replicates)) for own in scored if set(replicates) <= set(own.runs)]
-    cases, classes = scored[0].values.shape[1:]
-    return np.stack(kept) if kept else np.empty((0, chances(replicates), cases, classes + 1))
+    return np.stack([tested_values(selected(own, replicates)) for own in scored])

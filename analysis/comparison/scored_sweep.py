@@ -179,18 +179,18 @@ def score(
         pairs = {name: pair(scores[name], scores[str(reference)]) for name in others}
         pooled = pooled_seed_variance(list(scores.values())) if pairs else []
         side: Alternative = "different" if sides == "two-sided" else metric.alternative
-        differences = {}
+        differences, apart = {}, {}
         for column in (*range(len(of_trials.classes)), FOREGROUND):
             known = pooled[column] if pooled else None
-            apart = () if known is None else tuple(list(scores)[place] for place in known.apart)
-            own_seeds = set(pairs) if reference in apart else set(apart)  # tested with the seeds of the two alone
+            apart[column] = () if known is None else tuple(list(scores)[place] for place in known.apart)
             family = {
-                name: compare(own, column, side, None if name in own_seeds else known) for name, own in pairs.items()
+                name: compare(own, column, side, None if {name, reference} & set(apart[column]) else known)
+                for name, own in pairs.items()
             }
             differences[column] = _tested(family, stop)
         find = standing_finder(scores, metric, reference) if stop is None else lambda variant, column: None
         rows = tuple(_rows(sweep, trials, scores, differences, reference, find))
-        found.append(Compared(metric, rows, pairs, scores, apart if stop is None else ()))
+        found.append(Compared(metric, rows, pairs, scores, apart[FOREGROUND] if stop is None else ()))
     any_scores = trial_scores[metrics[0].name]
     return ScoredSweep(sweep, split, reference, sides, any_scores.cases, any_scores.classes, tuple(found), trials, stop)
 

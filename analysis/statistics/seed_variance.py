@@ -61,7 +61,7 @@ def seed_variance(values: "npt.ArrayLike") -> SeedVariance:
     against Fisher's F with S - 1 and (V - 2) (S - 1) degrees of freedom, at 5 % by Bonferroni for V variants; the
     largest first, until none is left or two variants are. In simulated sweeps without differences it left 3 to 7 %
     false tables where one variant or the reference had up to 80 times the others' SD between seeds; pooled over all
-    alike, up to 14 %. One of 20 times hid a true difference of another variant that is found in 88 % of sweeps now, in
+    alike, up to 14 %. One of 20 times hid a true difference of another variant that is found in 89 % of sweeps now, in
     8 % then (tests/analysis/statistics/test_simulation.py).
 
     >>> seed_variance([[[1.0, 3.0], [2.0, 4.0]], [[1.0, 3.0], [4.0, 6.0]]]).variance  # m: 2, 3; 2, 5
@@ -88,15 +88,13 @@ def seed_variance(values: "npt.ArrayLike") -> SeedVariance:
     for number, least, what in ((variants, 2, "two variants"), (seeds, 2, "two seeds"), (n, 1, "one case")):
         if number < least:
             return SeedVariance(variants, seeds, n, None, df, f"fewer than {what} with all values")
-    alike, apart = list(np.flatnonzero(kept)), []
+    alike, apart = np.flatnonzero(kept).tolist(), []
     means = y[:, :, cases].mean(axis=2)
     unit = rounding(means[alike]) ** 2
     while (own := _squares(means[alike])).max() > max(unit, _largest_share(len(alike), seeds) * own.sum()):
         apart.append(alike.pop(int(own.argmax())))
     df = (len(alike) - 1) * (seeds - 1)
-    return SeedVariance(
-        len(alike), seeds, n, float(own.sum()) / df, df, apart=tuple(sorted(int(place) for place in apart))
-    )
+    return SeedVariance(len(alike), seeds, n, float(own.sum()) / df, df, apart=tuple(sorted(apart)))
 
 
 def _squares(means: "Floats") -> "Floats":

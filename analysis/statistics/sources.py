@@ -13,7 +13,8 @@ def seed_share_of_splits(values: "npt.ArrayLike") -> float | None:
     """Return the share of the variance between label splits that the seeds within them explain.
 
     A split's mean over S seeds has the variance L + U / S, of the labels and of the seeds. L + U / S is estimated by
-    `seed_variance` of the splits' means, U by the same within splits, pooled over them.
+    `seed_variance` of the splits' means, U by the same within splits, pooled over them, without variants that the
+    former sets apart.
 
     >>> ours, theirs = [[[0.0], [0.0]], [[2.0], [2.0]]], [[[0.0], [0.0]], [[0.0], [0.0]]]  # seeds change nothing
     >>> seed_share_of_splits([ours, theirs])
@@ -31,8 +32,9 @@ def seed_share_of_splits(values: "npt.ArrayLike") -> float | None:
     y = scores(values, "VLSN")
     if min(y.shape[:3]) < 2 or y.shape[3] < 1:
         return None
-    between = seed_variance(y.mean(axis=2)).variance
-    if not between:
+    splits = seed_variance(y.mean(axis=2))
+    if not splits.variance:
         return None
+    y = y[[place for place in range(len(y)) if place not in splits.apart]]
     within = [seed_variance(y[:, split]).variance or 0.0 for split in range(y.shape[1])]
-    return min(1.0, float(sum(within) / len(within) / y.shape[2] / between))
+    return min(1.0, float(sum(within) / len(within) / y.shape[2] / splits.variance))

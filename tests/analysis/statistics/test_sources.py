@@ -25,3 +25,10 @@ def test_nothing_is_told_from_too_little(shape: tuple[int, ...]) -> None:
 
 def test_splits_that_do_not_vary_have_no_share() -> None:
     assert seed_share_of_splits(np.ones((2, 2, 2, 3))) is None
+
+
+def test_a_variant_that_splits_move_more_has_no_part_in_the_share() -> None:
+    y = made(1.0, 1.0, 0)
+    steady = seed_share_of_splits(np.delete(y, 4, axis=0))
+    y[4] += np.array([-40.0, 0.0, 25.0, 0.0, 10.0, 5.0])[:, None, None]
+    assert seed_share_of_splits(y) == pytest.approx(steady)

@@ -49,4 +49,6 @@ def test_a_step_equals_torchs_own_bit_for_bit() -> None:
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         found.append(network.weight.detach())
+        if ours:
+            assert (optimiser.param_groups[0]["fused"], optimiser.param_groups[0]["foreach"]) == (True, False)
     assert torch.equal(*found)
