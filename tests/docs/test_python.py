@@ -21,6 +21,7 @@ def _run(code: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_example_trains_scores_and_segments(tmp_path: Path) -> None:
     assert re.fullmatch(r"5 steps, mean Dice 0\.\d\d\n", _run(FIRST, tmp_path))
     assert [path.name for path in (tmp_path / "masks").glob("*.h5")] == ["phantom_000.h5"]

@@ -8,16 +8,21 @@ import pytest
 from simcvd.host_memory import available_bytes
 
 FAULTS = """
-import resource, sys
-import torch
+import ctypes, resource, sys
 from simcvd.host_memory import keep_freed
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+def use():
+    place = ctypes.c_void_p(libc.malloc(ctypes.c_size_t(2**26)))
+    libc.memset(place, 1, ctypes.c_size_t(2**26))
+    libc.free(place)
 if sys.argv[1] == "keep":
     keep_freed()
 for _ in range(20):  # glibc keeps a few small remainders before it joins what is freed
-    torch.ones(2**24)
+    use()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
-    torch.ones(2**24)
+    use()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 """20 maps of 64 MB, one after the other: how many pages the system had to give."""

@@ -99,7 +99,13 @@ def _timeless(trial: Path) -> list[dict[str, Any]]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+FIRST = ("supervised", "simcvd", "bcp")
+"""Without a teacher, with one, and the one that waits."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in FIRST else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
+)
 def test_every_method_trains_on_a_gpu_without_waiting_for_it(
     name: str, dataset: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cpu_log: CpuLog
 ) -> None:

@@ -40,6 +40,7 @@ def _states(done):
     return {name: state for state, name in re.findall(r"^(ok|FAILED|skipped) +(\w+): ", done.stdout, re.M)}
 
 
+@pytest.mark.slow
 def test_documents_method_passes_all_checks_but_the_slow_ones_that_quick_leaves_out(run, own):
     done = run("check-method", "own.py", "--quick")
     assert done.exit_code == 0, done.output

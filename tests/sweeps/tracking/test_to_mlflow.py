@@ -13,8 +13,8 @@ pytest.importorskip("mlflow", reason="mlflow is not installed")
 Write = Callable[..., None]
 RunTrial = Callable[..., str]
 
-# SQLAlchemy and MLflow warn of each other's old ways.
-pytestmark = pytest.mark.filterwarnings("ignore")
+# SQLAlchemy and MLflow warn of each other's old ways. It takes seconds to make the database.
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)

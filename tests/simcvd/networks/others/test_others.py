@@ -19,9 +19,12 @@ from simcvd.networks.others.adapted import AdaptedNetwork, WithBottleneck
 from simcvd.networks.registry import NETWORKS, builder
 from simcvd.training.report import open_trial_folder
 
-OTHERS = [name for name in NETWORKS if name != "vnet"]
+LARGEST = "swin_unetr"
+OTHERS = [
+    pytest.param(name, marks=pytest.mark.slow) if name == LARGEST else name for name in NETWORKS if name != "vnet"
+]
 PACKAGES = {"residual_encoder": "dynamic_network_architectures"}
-CROP = {"swin_unetr": (64, 32, 32)}
+CROP = {LARGEST: (64, 32, 32)}
 """Of a crop; 16 a side suffices for the others."""
 
 
