@@ -8,6 +8,7 @@ The second part, `--dice SEEDS`, trains the phantom preset in both precisions. W
 arithmetic, convolutions multiply bfloat16 numbers in float32 and round the result, as such hardware does.
 """
 
+import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pairs import parser, sides
+from pairs import about_machine, parser, sides
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -130,15 +131,25 @@ def main() -> None:
         final_dice(given.dice, given.device)
         return
     presets = {tuple(load_preset(name).data.crop_vox): load_preset(name).network.width for name in PRESETS}
+    found = []
     for crop in given.crop or presets:
         started = time.monotonic()
         errors = weight_gradient_errors(crop, given.width or presets.get(crop, 16), device)
         worst = max(errors, key=lambda name: errors[name] if errors[name] == errors[name] else np.inf)
-        verdict = "right" if errors[worst] <= WORST_ALLOWED else "WRONG"
+        name, median = "x".join(map(str, crop)), float(np.median(list(errors.values())))
+        found.append({"crop": name, "convolutions": len(errors), "median": median, "worst": errors[worst]})
+        if not given.json:
+            verdict = "right" if errors[worst] <= WORST_ALLOWED else "WRONG"
+            print(
+                f"{name:12} {len(errors)} convolutions, median {median:.3%}, worst {errors[worst]:.3%} ({worst}): "
+                f"{verdict}, {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
+    if given.json:
         print(
-            f"{'x'.join(map(str, crop)):12} {len(errors)} convolutions, median {np.median(list(errors.values())):.3%}, "
-            f"worst {errors[worst]:.3%} ({worst}): {verdict}, {time.monotonic() - started:.0f} s",
-            flush=True,
+            json.dumps(
+                {"machine": about_machine(device=device), "worst_allowed": WORST_ALLOWED, "crops": found}, default=str
+            )
         )
 
 

@@ -5,6 +5,7 @@ The default crop is small enough for seconds; the Left Atrium's is `--crop 112x1
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -113,7 +114,8 @@ def main() -> None:
     finish = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     crops = f"{given.batch} + {given.batch} crops of {'x'.join(map(str, given.crop))}"
     row = compare(crops, usual, ours, given.repeats, f"first losses {losses[0]:.4f}, {losses[1]:.4f}", finish)
-    show([row], given.json, at_least=4, device=device, precision=precision.name, threads=threads)
+    at_least = 5 if device.type == "cuda" else 7 if math.prod(given.crop) >= 1_000_000 else 4
+    show([row], given.json, at_least=at_least, device=device, precision=precision.name, threads=threads)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ CARD_FILE = "README.md"
 _WIDTH = 120
 _KINDS = {
     "z_score": "each channel is brought to mean 0 and deviation 1",
+    "z_score_scan": "each channel is brought to mean 0 and deviation 1 over the whole scan, before any crop",
     "z_score_nonzero": "each channel is brought to mean 0 and deviation 1 over the voxels that are not 0",
     "window": "each channel is clipped to a window, then brought to mean 0 and deviation 1",
     "percentiles": "each channel is clipped and scaled by numbers of the training data",

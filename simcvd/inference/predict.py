@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,6 +30,9 @@ from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
 from simcvd.scans.preprocessing import OnGrid, Preprocessing, in_box, to_grid
 from simcvd.scans.resampling import resample_map
 from simcvd.transforms.largest_piece import keep_largest
+
+_OFF = 0.1
+"""Mean, or deviation less 1, from which on an image is not one of mean 0 and deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,7 @@ class _Predictor:
     def segment(self, grid: OnGrid, as_it_is: bool) -> _Segmented:
         """Segment the scan; where cases were cropped around their label, the box around what was found in it."""
         normalisation = Normalisation(kind="as_is") if as_it_is else self._preprocessing.normalisation
-        box, note = whole(grid.image.shape), ""
+        box, note = whole(grid.image.shape), _off_zero_and_one(grid.image, self._preprocessing) if as_it_is else ""
         crop = None if as_it_is else self._preprocessing.crop
         if crop is not None:
             found = highest(self._sums(grid, box, normalisation, least_overlap=True))
@@ -237,5 +241,13 @@ class _Predictor:
         self, grid: OnGrid, box: Box, normalisation: Normalisation, *, least_overlap: bool = False
     ) -> torch.Tensor:
         """Segment a box of the scan; with `least_overlap` by windows that overlap by half a window at most."""
-        kept, _, _ = normalisation.apply(grid.image[(slice(None), *box)])
+        kept, _, _ = normalisation.apply(grid.image[(slice(None), *box)], grid.image)
         return probability_sums(self._members, kept, self._device, least_overlap=least_overlap)
+
+
+def _off_zero_and_one(image: NDArray[Any], preprocessing: Preprocessing) -> str:
+    """Tell an image that is taken as it is from those of mean 0 and deviation 1 that its network may have seen."""
+    mean, std = float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))
+    if preprocessing.normalisation.kind != "z_score" or max(abs(mean), abs(std - 1)) < _OFF:
+        return ""
+    return f"taken as it is, with mean {mean:.2f} and deviation {std:.2f}"

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from simcvd.errors import UserError
 from simcvd.scans.volume import Array
 
-Kind = Literal["z_score", "z_score_nonzero", "window", "percentiles", "as_is"]
+Kind = Literal["z_score", "z_score_scan", "z_score_nonzero", "window", "percentiles", "as_is"]
 
 LARGEST_NORMALISED = 10.0
 """Largest mean or standard deviation of an image that can pass for normalised."""
@@ -37,9 +37,10 @@ class Normalisation(BaseModel):
     """How intensities are brought to a network's range.
 
     Attributes:
-        kind: `z_score` over the kept voxels of a scan; `z_score_nonzero` over those that are not 0, which stay 0;
-            `window`: clipped to `channels`, then z_score; `percentiles`: clipped and scaled by the numbers of the
-            labelled training foreground; `as_is`: not at all.
+        kind: `z_score` over the kept voxels of a scan; `z_score_scan` over all of its voxels, those outside the crop
+            too; `z_score_nonzero` over those that are not 0, which stay 0; `window`: clipped to `channels`, then
+            z_score; `percentiles`: clipped and scaled by the numbers of the labelled training foreground; `as_is`: not
+            at all.
         channels: of `window` and `percentiles`, one entry a channel.
     """
 
@@ -48,8 +49,12 @@ class Normalisation(BaseModel):
     kind: Kind = "z_score"
     channels: tuple[Channel, ...] = ()
 
-    def apply(self, image: Array) -> tuple[NDArray[np.float32], list[float], list[float]]:
+    def apply(self, image: Array, scan: Array | None = None) -> tuple[NDArray[np.float32], list[float], list[float]]:
         """Return the normalised image `[I, X, Y, Z]`, and per channel what was subtracted and what then divided.
+
+        Args:
+            image: the kept voxels.
+            scan: all voxels `[I, X, Y, Z]`, which `z_score_scan` counts; none: the image is the whole scan.
 
         Raises:
             UserError: a channel is constant, or the image has not as many channels as there are numbers.
@@ -63,7 +68,11 @@ class Normalisation(BaseModel):
         for index, raw in enumerate(image):
             numbers = self.channels[index] if self.channels else None
             values = raw if numbers is None else np.clip(raw, numbers.lower, numbers.upper)
-            counted = values[values != 0] if self.kind == "z_score_nonzero" else values
+            counted = values
+            if self.kind == "z_score_nonzero":
+                counted = values[values != 0]
+            elif self.kind == "z_score_scan" and scan is not None:
+                counted = scan[index]
             mean = float(counted.mean(dtype=np.float64)) if numbers is None or numbers.mean is None else numbers.mean
             std = float(counted.std(dtype=np.float64)) if numbers is None or numbers.std is None else numbers.std
             if not std > 0:

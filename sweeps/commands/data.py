@@ -1,6 +1,7 @@
 """`simcvd prepare` and `simcvd inspect`: from raw scans to a data set folder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,6 +53,14 @@ NormalizeOption = Annotated[
     str | None,
     typer.Option(
         metavar="HOW", help="z-score, nonzero, window:LOWER,UPPER, percentiles or as-is. Default: by the modality."
+    ),
+]
+NormalizeAgainOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="z-score",
+        help="Bring each mri_norm2.h5 to mean 0 and deviation 1 again, since it was normalised before it was cropped. "
+        "Default: as it is.",
     ),
 ]
 LikeOption = Annotated[
@@ -146,11 +155,11 @@ def _preparing(*fixed: str) -> "Callable[[Callable[..., Make]], Callable[..., No
 
 
 @_preparing("classes", "channels", "spacing", "normalize", "like")
-def prepare_la() -> "Make":
+def prepare_la(normalize: NormalizeAgainOption = None) -> "Make":
     """Left Atrium 2018: one folder a case, with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."""
     from simcvd.data.preparation.left_atrium import prepare_la
 
-    return prepare_la
+    return lambda source, dataset, options: prepare_la(source, dataset, replace(options, normalize=normalize))
 
 
 @_preparing()
@@ -220,7 +229,6 @@ def _prepare(
     dataset: Path,
     options: "PrepareOptions",
 ) -> None:
-    from dataclasses import replace
 
     with ProgressLine("preparing", "cases") as progress:
         report = make(source, dataset, replace(options, progress=progress))

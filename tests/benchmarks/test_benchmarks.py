@@ -57,3 +57,32 @@ def test_the_engines_overhead_is_told_for_each_count_of_trials(
     (found,) = json.loads(capsys.readouterr().out)["sweeps"]
     assert found["trials"] == 20
     assert all(found[name] > 0 for name in ("seconds", "seconds_a_warm_trial", "command_bytes", "tables_seconds"))
+
+
+@pytest.mark.slow
+def test_every_benchmark_has_a_row_beside_its_goal_and_another_version(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    everything = runpy.run_path(str(FOLDER / "everything.py"))
+    for benchmark in everything["BENCHMARKS"]:
+        assert (FOLDER / benchmark.script).is_file()
+    monkeypatch.setattr(sys, "argv", ["everything", "--only", "item_loading.py", "--beside", str(FOLDER.parent)])
+    runpy.run_path(str(FOLDER / "everything.py"), run_name="__main__")
+    title, _, *rows = (line for line in capsys.readouterr().out.splitlines() if line.startswith("|"))
+    assert [cell.strip() for cell in title.split("|")[1:-1]] == ["work", "wanted", "seen", "the other", "behind it"]
+    first, second = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows)
+    assert first[0].startswith("training item: ")
+    assert first[1] == "50x"
+    assert second[1] == ""
+    for row in (first, second):
+        assert all(float(ratio.rstrip("x")) > 0 for cell in row[2:4] for ratio in cell.split(" / "))
+        assert " against " in row[4]
+
+
+def test_another_versions_folder_must_hold_benchmarks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["everything", "--beside", str(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_path(str(FOLDER / "everything.py"), run_name="__main__")
+    assert stopped.value.code == 2

@@ -27,7 +27,12 @@ def steps(info: DatasetInfo) -> list[str]:
     orientation = "as in the files" if done.orientation is None else _axes(done.orientation)
     spacing = "as in the files" if done.spacing_mm is None else f"{times(done.spacing_mm)} mm for all"
     crop = _crop(done.crop) if done.crop else _LABEL_GUIDED if info.label_guided_crop else "whole scan"
-    return _lines(orientation, spacing, crop, _intensities(done.normalisation, info.channels))
+    intensities = _intensities(done.normalisation, info.channels)
+    if info.normalisation == "as_is":
+        intensities = "as the source has them" + (
+            ", " + intensities if done.normalisation.kind == "z_score_scan" else ""
+        )
+    return _lines(orientation, spacing, crop, intensities)
 
 
 def _lines(orientation: str, spacing: str, crop: str, intensities: str) -> list[str]:
@@ -48,6 +53,7 @@ def _crop(crop: LabelCrop) -> str:
 def _intensities(done: Normalisation, channels: tuple[str, ...]) -> str:
     told = {
         "z_score": "mean 0, sd 1 over each scan's kept voxels",
+        "z_score_scan": "mean 0, sd 1 over each whole scan, before the crop",
         "z_score_nonzero": "mean 0, sd 1 over each scan's voxels that are not 0, which stay 0",
         "window": "clipped to a window, then mean 0, sd 1 over each scan's kept voxels",
         "percentiles": "clipped and scaled by the labelled training foreground",

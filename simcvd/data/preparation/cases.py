@@ -56,7 +56,8 @@ class Recipe:
             content = [1, self.source.kind, self.classes, not case.finished, case.label is not None]
         else:
             made = self.preprocessing.model_dump(mode="json")
-            content = [_VERSION, self.source.kind, self.classes, case.finished, case.label is not None, made]
+            finished = "normalised again" if case.normalised_again else case.finished
+            content = [_VERSION, self.source.kind, self.classes, finished, case.label is not None, made]
             content.append(self.source.ignore)
         content += [(name, state.st_size, state.st_mtime_ns) for name, state in states]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
@@ -145,7 +146,7 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
     check_image(volume.channels)
     preprocessing = recipe.preprocessing
     if case.finished:
-        preprocessing = Preprocessing(normalisation=Normalisation(kind="as_is"))
+        preprocessing = Preprocessing(normalisation=Normalisation(kind="z_score" if case.normalised_again else "as_is"))
     grid = to_grid(volume, preprocessing)
     on_scan = label = None
     box = whole(grid.image.shape)
@@ -160,7 +161,7 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
     check_image(kept)  # a crop can be constant where the scan is not
     if preprocessing.normalisation.kind == "as_is":
         _refuse_raw(kept)
-    stored, means, stds = preprocessing.normalisation.apply(kept)
+    stored, means, stds = preprocessing.normalisation.apply(kept, grid.image)
     # Two labels of one scan may crop it in two ways.
     seen = stored if preprocessing.crop is None else grid.image
     own = OnScan(grid.scan_spacing_mm, grid.scan_shape, on_scan) if grid.resampled else None

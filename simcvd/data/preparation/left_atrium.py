@@ -2,7 +2,9 @@
 
 The raw form is cropped around the label in X and Y, all slices kept, then normalised over the crop. The public
 pre-processing draws each margin from 10 to 19 voxels, enlarges X and Y towards 112 and normalises before it crops. Gap:
-here the margin is always 15, so that the same scan gives the same case. `mri_norm2.h5` is taken as it is.
+here the margin is always 15, so that the same scan gives the same case. `mri_norm2.h5` is taken as it is, or normalised
+again over the crop. A raw scan beside files that are taken as they are is normalised before it is cropped, as they
+were; so is one that is predicted by a network trained on them.
 """
 
 from dataclasses import replace
@@ -20,6 +22,7 @@ from simcvd.errors import UserError
 from simcvd.scans.hdf5 import hdf5_holds, read_hdf5
 from simcvd.scans.itk import read_nrrd
 from simcvd.scans.label_crop import LabelCrop
+from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.preprocessing import Preprocessing
 from simcvd.scans.volume import Volume
 
@@ -29,6 +32,8 @@ PREPROCESSING = Preprocessing(
     orientation="LPS",  # as the raw scans are, so that both forms of a scan give the same case
     crop=LabelCrop(margin_vox=(15, 15, None), least_vox=(112, 112, 0)),
 )
+AS_PUBLIC = PREPROCESSING.model_copy(update={"normalisation": Normalisation(kind="z_score_scan")})
+"""What the public files went through."""
 SPACING_MM = (0.625, 0.625, 0.625)
 
 
@@ -39,12 +44,14 @@ def prepare_la(source: Path, target: Path, options: PrepareOptions) -> PrepareRe
     number of test cases is asked for, its cases are the test; without either, all cases are for training.
 
     Raises:
-        UserError: no case there, or what `prepare` raises.
+        UserError: no case there, another `normalize` than `z-score`, or what `prepare` raises.
     """
-    return prepare(_find(Path(source)), Path(target), options)
+    if options.normalize not in (None, "z-score"):
+        raise UserError(f"--normalize is '{options.normalize}'; for the Left Atrium z-score alone can be asked for.")
+    return prepare(_find(Path(source), normalised_again=options.normalize is not None), Path(target), options)
 
 
-def _find(folder: Path) -> ScanFolder:
+def _find(folder: Path, *, normalised_again: bool) -> ScanFolder:
     if not folder.is_dir():
         raise UserError(f"There is no folder {folder}; expected one with a folder a case.")
     problems: dict[str, str] = {}
@@ -57,7 +64,7 @@ def _find(folder: Path) -> ScanFolder:
                 problems[path.name] = str(error).rstrip(".")
             else:
                 if case is not None:
-                    cases[path.name] = case
+                    cases[path.name] = replace(case, normalised_again=case.finished and normalised_again)
     if not cases and not problems:
         raise UserError(
             f"{folder} has no case; expected folders with mri_norm2.h5, or with lgemri.nrrd and laendo.nrrd."
@@ -66,6 +73,7 @@ def _find(folder: Path) -> ScanFolder:
     tests = tuple(case_id for case_id in test if case_id in cases)
     order = [case_id for case_id in train if case_id in cases and case_id not in tests]
     order += [case_id for case_id in cases if case_id not in {*order, *tests}]
+    as_public = any(case.finished and not case.normalised_again for case in cases.values())
     return ScanFolder(
         kind="la",
         folder=folder,
@@ -78,7 +86,8 @@ def _find(folder: Path) -> ScanFolder:
         problems=problems,
         notes=_notes({*train, *test}, cases),
         preset="la",
-        preprocessing=PREPROCESSING,
+        preprocessing=AS_PUBLIC if as_public else PREPROCESSING,
+        takes=frozenset({"--normalize"}),
         modality=("MR",),
     )
 

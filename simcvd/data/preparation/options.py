@@ -61,8 +61,9 @@ def check_options(source: ScanFolder, options: PrepareOptions) -> None:
         UserError: with the option to change.
     """
     chosen = [f"--{name}" for name in ("spacing", "normalize", "like") if getattr(options, name) is not None]
-    if chosen and source.preprocessing is not None:
-        raise UserError(f"{chosen[0]} can't be asked for here: this kind of data set has a preprocessing of its own.")
+    refused = [name for name in chosen if name not in source.takes]
+    if source.preprocessing is not None and refused:
+        raise UserError(f"{refused[0]} can't be asked for here: this kind of data set has a preprocessing of its own.")
     if "--like" in chosen and len(chosen) > 1:
         raise UserError(f"--like takes all preprocessing from another data set, so {chosen[0]} can't be given as well.")
     if options.spacing is not None:

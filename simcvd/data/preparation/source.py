@@ -18,12 +18,14 @@ class SourceCase:
         images: the image's files: one with all channels, one for each channel, or the slices of a series.
         label: the label's file, none where there is no label.
         finished: whether the image is cropped and normalised already, and taken as it is.
+        normalised_again: whether a finished image is nevertheless brought to mean 0 and deviation 1.
     """
 
     id: str
     images: tuple[Path, ...]
     label: Path | None
     finished: bool = False
+    normalised_again: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class ScanFolder:
         notes: what a person should know.
         preset: see `DatasetInfo`.
         preprocessing: what the source itself decides; none chooses it from the data.
+        takes: options such as `--normalize` that `preprocessing` follows already.
         modality: kind of each channel, such as `CT` or `MR`; none where nothing says it.
         ignore: value of label voxels that count nowhere; none: there is no such value.
     """
@@ -61,5 +64,6 @@ class ScanFolder:
     notes: tuple[str, ...] = ()
     preset: str | None = None
     preprocessing: Preprocessing | None = None
+    takes: frozenset[str] = frozenset()
     modality: tuple[str, ...] | None = None
     ignore: int | None = None

@@ -18,7 +18,7 @@ from simcvd.inference.predict import predict_files
 from simcvd.inference.sliding_window import segment
 from simcvd.networks.base import Segmenter
 from simcvd.scans.label_crop import LabelCrop
-from simcvd.scans.normalisation import Normalisation
+from simcvd.scans.normalisation import Kind, Normalisation
 from simcvd.scans.preprocessing import Preprocessing
 from simcvd.transforms.largest_piece import keep_largest
 from tests.simcvd.scans.dicom.tiny_series import affine, slices, stored, write
@@ -50,7 +50,11 @@ def masks_of(*given: Any, **options: Any) -> list[Path]:
 def expected_mask(network: Segmenter, channels: NDArray[Any]) -> NDArray[np.uint8]:
     image = channels.astype(np.float64)
     image = (image - image.mean((1, 2, 3), keepdims=True)) / image.std((1, 2, 3), keepdims=True)
-    return segment(network, image.astype(np.float32), (16, 16, 16), (8, 8, 16), device=CPU)
+    return mask_of(network, image.astype(np.float32))
+
+
+def mask_of(network: Segmenter, normalised: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return segment(network, normalised, (16, 16, 16), (8, 8, 16), device=CPU)
 
 
 @pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
@@ -115,7 +119,7 @@ def test_hdf5_images_are_taken_as_they_are(make_trial: MakeTrial, tmp_path: Path
         found = file["label"][()]
         assert tuple(file.attrs["spacing_mm"]) == (0.625, 0.625, 0.625)
     assert found.dtype == np.uint8
-    assert (found == segment(network, array[np.newaxis], (16, 16, 16), (8, 8, 16), device=CPU)).mean() > 0.999
+    assert (found == mask_of(network, array[np.newaxis])).mean() > 0.999
 
 
 def test_images_of_one_name_get_their_folders_name(make_trial: MakeTrial, tmp_path: Path) -> None:
@@ -252,6 +256,40 @@ def test_the_organ_is_found_first_where_cases_were_cropped_around_their_label(
     expected = np.zeros_like(first)
     expected[box] = expected_mask(network, array[box][np.newaxis])
     assert (np.asarray(nib.load(predicted.image.mask).dataobj) == expected).mean() > 0.999
+
+
+def test_a_box_keeps_the_intensities_of_its_scan_where_scans_were_normalised_before_they_were_cropped(
+    make_trial: MakeTrial, tmp_path: Path
+) -> None:
+    crop = LabelCrop(margin_vox=(2, 2, None), least_vox=(8, 8, 0))
+    folder, network = make_trial(1, Preprocessing(crop=crop, normalisation=Normalisation(kind="z_score_scan")))
+    array = scan(30, 28, 16)
+    array[:8] = 10000
+    (predicted,) = predict_files(folder, [save_nifti(tmp_path / "case.nii", array)], tmp_path / "out", CPU)
+    normalised = ((array - array.mean()) / array.std()).astype(np.float32)[np.newaxis]
+    box = crop.box(keep_largest((mask_of(network, normalised) > 0).astype(np.uint8)))
+    expected = np.zeros(array.shape, np.uint8)
+    expected[box] = mask_of(network, normalised[(slice(None), *box)])
+    assert (np.asarray(nib.load(predicted.image.mask).dataobj) == expected).mean() > 0.999
+
+
+@pytest.mark.parametrize(
+    ("kind", "image", "note"),
+    [
+        ("z_score", "shifted", "taken as it is, with mean 0.90 and deviation 1.00"),
+        ("z_score", "normalised", ""),
+        ("z_score_scan", "shifted", ""),
+    ],
+)
+def test_an_image_taken_as_it_is_is_told_where_the_networks_may_have_had_mean_0(
+    make_trial: MakeTrial, tmp_path: Path, kind: Kind, image: str, note: str
+) -> None:
+    folder, _ = make_trial(1, Preprocessing(normalisation=Normalisation(kind=kind)))
+    array, _, _ = Normalisation().apply(scan(16, 16, 16)[np.newaxis])
+    with h5py.File(tmp_path / "case.h5", "w") as file:
+        file["image"] = array[0] + (0.9 if image == "shifted" else 0)
+    (predicted,) = predict_files(folder, [tmp_path / "case.h5"], tmp_path / "out", CPU)
+    assert predicted.note == note
 
 
 def test_a_bad_image_does_not_stop_the_others_and_masks_are_not_made_twice(

@@ -15,6 +15,15 @@ def test_z_score_is_over_each_channel() -> None:
         assert (means[channel], stds[channel]) == pytest.approx((IMAGE[channel].mean(), IMAGE[channel].std()))
 
 
+def test_a_kept_box_has_the_mean_and_deviation_of_its_whole_scan() -> None:
+    whole, box = Normalisation(kind="z_score_scan"), IMAGE[:, 2:5, 1:]
+    out, means, stds = whole.apply(box, IMAGE)
+    np.testing.assert_array_equal(out, whole.apply(IMAGE)[0][:, 2:5, 1:])
+    np.testing.assert_array_equal(whole.apply(IMAGE)[0], Normalisation().apply(IMAGE)[0])
+    assert (means[1], stds[1]) == pytest.approx((IMAGE[1].mean(), IMAGE[1].std()))
+    np.testing.assert_array_equal(Normalisation().apply(box, IMAGE)[0], Normalisation().apply(box)[0])
+
+
 def test_zeros_stay_zero_and_do_not_count() -> None:
     image = IMAGE.copy()
     image[:, :3] = 0

@@ -126,13 +126,13 @@ def test_processes_search_modules_where_the_command_does_and_not_in_its_working_
 
 
 @pytest.mark.ray
-def test_a_working_folder_with_packages_of_our_names_hides_none_of_ours(
+def test_a_working_folder_with_modules_of_our_names_or_rays_hides_none_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ray
 
     (tmp_path / "sweeps").mkdir()
-    for file in ("sweeps/__init__.py", "analysis.py", "cli.py", "plain.py"):
+    for file in ("sweeps/__init__.py", "analysis.py", "cli.py", "plain.py", "ray.py", "aiohttp.py"):
         (tmp_path / file).write_text("raise RuntimeError('not ours')")
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "found_by_the_command.py").write_text("VALUE = 3")

@@ -11,7 +11,7 @@ import SimpleITK as sitk  # noqa: N813  the name its own manual uses
 from simcvd.data.preparation.left_atrium import PREPROCESSING, prepare_la
 from simcvd.data.preparation.nifti import prepare_nifti
 from simcvd.data.preparation.options import PrepareOptions
-from simcvd.data.store import open_case, open_split, open_training
+from simcvd.data.store import case_digest, case_path, open_case, open_split, open_training
 from simcvd.errors import UserError
 from simcvd.scans.nifti import read_nifti
 
@@ -31,12 +31,61 @@ def test_public_form_is_taken_as_it_is(la_folder: LA, tmp_path: Path) -> None:
     source = la_folder()
     info = prepare_la(source, tmp_path / "set", PrepareOptions()).info
     assert (info.preset, info.label_guided_crop, info.normalisation) == ("la", True, "as_is")
+    assert info.preprocessing is not None
+    assert info.preprocessing.normalisation.kind == "z_score_scan"
     assert info.splits.train_labeled == ("P0", "P1", "P2", "P3")
     assert info.spacing_mm == (0.625, 0.625, 0.625)
     case = open_case(tmp_path / "set", "P2", with_label=True)
     with h5py.File(source / "P2" / "mri_norm2.h5") as file:
         np.testing.assert_array_equal(case.image[0], file["image"][()])
         np.testing.assert_array_equal(case.label, file["label"][()])
+
+
+def test_public_form_can_be_normalised_again_over_what_was_cropped(la_folder: LA, tmp_path: Path) -> None:
+    source = la_folder()
+    report = prepare_la(source, tmp_path / "set", PrepareOptions(normalize="z-score"))
+    assert (report.info.normalisation, report.info.preprocessing) == ("z_score", PREPROCESSING)
+    plain = prepare_la(source, tmp_path / "plain", PrepareOptions()).info
+    assert plain.digest != report.info.digest
+    case = open_case(tmp_path / "set", "P2", with_label=True)
+    with h5py.File(source / "P2" / "mri_norm2.h5") as file:
+        image = file["image"][()].astype(np.float64)
+        np.testing.assert_array_equal(case.label, file["label"][()])
+    assert abs(image.mean()) > 0.1
+    np.testing.assert_allclose(case.image[0], (image - image.mean()) / image.std(), atol=1e-5)
+    again = prepare_la(source, tmp_path / "set", PrepareOptions(normalize="z-score"))
+    assert (again.written, again.resumed) == (0, 4)
+    with pytest.raises(UserError, match="was made with another normalize"):
+        prepare_la(source, tmp_path / "set", PrepareOptions())
+    with pytest.raises(UserError, match="--normalize is 'nonzero'; for the Left Atrium z-score alone"):
+        prepare_la(source, tmp_path / "none", PrepareOptions(normalize="nonzero"))
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_case_of_the_public_form_that_is_lost_is_made_again_as_it_was(la_folder: LA, tmp_path: Path) -> None:
+    for name, options in (("plain", PrepareOptions()), ("again", PrepareOptions(normalize="z-score"))):
+        source = tmp_path / "la" if name == "again" else la_folder()
+        digests = prepare_la(source, tmp_path / name, options).info.digests
+        case_path(tmp_path / name, "P1").unlink()
+        assert prepare_la(source, tmp_path / name, options).written == 1
+        assert case_digest(tmp_path / name, "P1") == digests["P1"]
+
+
+def test_a_raw_scan_beside_the_public_form_is_normalised_before_it_is_cropped(la_folder: LA, tmp_path: Path) -> None:
+    source = la_folder(2)
+    scan = np.random.default_rng(0).integers(0, 255, (160, 150, 8)).astype(np.uint8)
+    scan[120:] = 3
+    mask = np.zeros(scan.shape, np.uint8)
+    mask[20:60, 70:80, 2:4] = 255
+    write_raw(source / "R", scan, mask)
+    info = prepare_la(source, tmp_path / "set", PrepareOptions(labeled=3)).info
+    assert info.preprocessing is not None
+    assert info.preprocessing.normalisation.kind == "z_score_scan"
+    case = open_case(tmp_path / "set", "R", with_label=True)
+    assert case.image.shape[1:] != scan.shape
+    whole = (scan - scan.mean()) / scan.std()
+    kept = tuple(slice(start, start + side) for start, side in zip(case.crop_start, case.image.shape[1:], strict=True))
+    np.testing.assert_allclose(case.image[0], whole[kept], atol=1e-5)
 
 
 def test_lists_give_the_order_and_the_test(la_folder: LA, tmp_path: Path) -> None:
