@@ -1,11 +1,13 @@
 import json
 import shutil
 
+import h5py
 import nibabel
 import numpy as np
 import pytest
 
 from simcvd.data.dataset_info import open_info
+from simcvd.data.store import open_case
 from simcvd.inference.model_folder import MemberInfo, ModelInfo
 from tests.simcvd.scans.dicom.tiny_series import save, segmentation, slices, stored, write
 
@@ -39,8 +41,24 @@ CHOSEN = ("--classes", "--channels", "--spacing", "--normalize", "--like")
 def test_every_prepare_offers_the_same_options_but_for_what_its_data_fix(run, kind):
     told = run("prepare", kind, "--help").output
     assert [name for name in COMMON if f"{name} " not in told] == []
-    assert [name for name in CHOSEN if f"{name} " in told] == ([] if kind in ("la", "pancreas") else list(CHOSEN))
+    offered = {"la": ["--normalize"], "pancreas": []}.get(kind, list(CHOSEN))
+    assert [name for name in CHOSEN if f"{name} " in told] == offered
     assert ("--series " in told) == (kind == "dicom")
+
+
+def test_prepare_la_takes_how_its_scans_are_normalised(run, tmp_path):
+    for number in range(2):
+        folder = tmp_path / "la" / f"P{number}"
+        folder.mkdir(parents=True)
+        with h5py.File(folder / "mri_norm2.h5", "w") as file:
+            file["image"] = np.random.default_rng(number).normal(0.9, 0.5, (16, 16, 16)).astype(np.float32)
+            file["label"] = np.pad(np.ones((8, 8, 8), np.uint8), 4)
+    refused = run("prepare", "la", tmp_path / "la", tmp_path / "set", "--normalize", "nonzero")
+    assert refused.exit_code == 2
+    assert "z-score alone" in str(refused.output) + str(refused.exception)
+    assert not (tmp_path / "set").exists()
+    assert run("prepare", "la", tmp_path / "la", tmp_path / "set", "--normalize", "z-score").exit_code == 0
+    assert open_case(tmp_path / "set", "P1", with_label=False).image.std() == pytest.approx(1, abs=1e-3)
 
 
 def test_prepare_dicom_takes_the_series_that_is_asked_for(run, tmp_path):
