@@ -4,7 +4,7 @@
 
 CHECKOUT is a folder with another version of this repository, as `git worktree add CHECKOUT COMMIT` makes. Each of its
 benchmarks runs right after ours, with its code and this environment's libraries; what it lacks shows as "-". Takes
-half an hour on two cores. Nothing else should run on the machine.
+a quarter of an hour on two cores. Nothing else should run on the machine.
 
 Not here: `gpu.py` (needs a GPU), `host_scaling.py` (needs root), `coverage.py` and `method_costs.py` (nothing is wanted
 of their times).
@@ -18,7 +18,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +142,8 @@ def main() -> None:
     given = arguments.parse_args()
     chosen = [each for each in BENCHMARKS if given.only in (None, each.script)]
     if not chosen:
-        arguments.error(f"no benchmark is called {given.only}; there are {', '.join(sorted(_scripts()))}")
+        scripts = sorted({each.script for each in BENCHMARKS})
+        arguments.error(f"no benchmark is called {given.only}; there are {', '.join(scripts)}")
     if given.beside is not None and not (given.beside / "benchmarks").is_dir():
         arguments.error(f"{given.beside} has no folder benchmarks")
     print(", ".join(f"{name} {value}" for name, value in about_machine().items()))
@@ -161,21 +161,13 @@ def main() -> None:
         if isinstance(theirs, str):
             print(f"{benchmark.script} of the other version: {theirs}", file=sys.stderr, flush=True)
             theirs = []
-        for line, second in zip_longest(ours, theirs[: len(ours)]):
-            cells = [
-                line.work,
-                line.wanted,
-                line.seen,
-                *([second.seen if second else "-"] if other else []),
-                line.times,
-            ]
+        seen = {line.work: line.seen for line in theirs}
+        for line in ours:
+            beside = [seen.get(line.work, "-")] if other else []
+            cells = [line.work, line.wanted, line.seen, *beside, line.times]
             print(f"| {' | '.join(cells)} |", flush=True)
     if failed:
         sys.exit("\n".join(failed))
-
-
-def _scripts() -> set[str]:
-    return {each.script for each in BENCHMARKS}
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,13 +25,10 @@ from simcvd.inference.sliding_window import Autocast, highest, mean_probabilitie
 from simcvd.inference.weights import Student
 from simcvd.scans.dicom.series import read_series
 from simcvd.scans.label_crop import Box, whole
-from simcvd.scans.normalisation import Normalisation, refuse_unnormalised
+from simcvd.scans.normalisation import Normalisation, off_zero_and_one, refuse_unnormalised
 from simcvd.scans.preprocessing import OnGrid, Preprocessing, in_box, to_grid
 from simcvd.scans.resampling import resample_map
 from simcvd.transforms.largest_piece import keep_largest
-
-_OFF = 0.1
-"""Mean, or deviation less 1, from which on an image is not one of mean 0 and deviation 1."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +197,9 @@ class _Predictor:
     def segment(self, grid: OnGrid, as_it_is: bool) -> _Segmented:
         """Segment the scan; where cases were cropped around their label, the box around what was found in it."""
         normalisation = Normalisation(kind="as_is") if as_it_is else self._preprocessing.normalisation
-        box, note = whole(grid.image.shape), _off_zero_and_one(grid.image, self._preprocessing) if as_it_is else ""
+        box, note = whole(grid.image.shape), ""
+        if as_it_is and self._preprocessing.normalisation.kind == "z_score":
+            note = off_zero_and_one(grid.image)
         crop = None if as_it_is else self._preprocessing.crop
         if crop is not None:
             found = highest(self._sums(grid, box, normalisation, least_overlap=True))
@@ -243,11 +241,3 @@ class _Predictor:
         """Segment a box of the scan; with `least_overlap` by windows that overlap by half a window at most."""
         kept, _, _ = normalisation.apply(grid.image[(slice(None), *box)], grid.image)
         return probability_sums(self._members, kept, self._device, least_overlap=least_overlap)
-
-
-def _off_zero_and_one(image: NDArray[Any], preprocessing: Preprocessing) -> str:
-    """Tell an image that is taken as it is from those of mean 0 and deviation 1 that its network may have seen."""
-    mean, std = float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))
-    if preprocessing.normalisation.kind != "z_score" or max(abs(mean), abs(std - 1)) < _OFF:
-        return ""
-    return f"taken as it is, with mean {mean:.2f} and deviation {std:.2f}"

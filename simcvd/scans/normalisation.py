@@ -13,6 +13,8 @@ Kind = Literal["z_score", "z_score_scan", "z_score_nonzero", "window", "percenti
 
 LARGEST_NORMALISED = 10.0
 """Largest mean or standard deviation of an image that can pass for normalised."""
+_OFF = 0.1
+"""Mean, or deviation less 1, from which on an image is not one of mean 0 and deviation 1."""
 
 
 class Channel(BaseModel):
@@ -92,9 +94,21 @@ def refuse_unnormalised(image: Array) -> None:
     Raises:
         UserError: its mean or standard deviation is that of a raw scan.
     """
-    mean, std = float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))
+    mean, std = _mean_and_std(image)
     if abs(mean) > LARGEST_NORMALISED or std > LARGEST_NORMALISED:
         raise UserError(
             f"the image has mean {mean:.3g} and standard deviation {std:.3g}, but is taken as it is and must be "
             "normalised"
         )
+
+
+def off_zero_and_one(image: Array) -> str:
+    """Tell an image that is taken as it is, and whose mean is not 0 or deviation not 1; empty where they are."""
+    mean, std = _mean_and_std(image)
+    if max(abs(mean), abs(std - 1)) < _OFF:
+        return ""
+    return f"taken as it is, with mean {mean:.2f} and deviation {std:.2f}"
+
+
+def _mean_and_std(image: Array) -> tuple[float, float]:
+    return float(image.mean(dtype=np.float64)), float(image.std(dtype=np.float64))

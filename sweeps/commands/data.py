@@ -229,7 +229,6 @@ def _prepare(
     dataset: Path,
     options: "PrepareOptions",
 ) -> None:
-
     with ProgressLine("preparing", "cases") as progress:
         report = make(source, dataset, replace(options, progress=progress))
     counts = ", ".join(f"{len(ids)} {name}" for name, ids in report.info.splits.items())

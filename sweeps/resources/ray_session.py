@@ -123,19 +123,24 @@ def _start(address: str | None) -> None:
             "dashboard_host": "127.0.0.1",
             "object_store_memory": _OBJECT_STORE_BYTES,
         }
-        # Else Ray's own processes import a `ray.py` of the working folder in place of Ray.
-        with environment({"PYTHONSAFEPATH": "1"}):
-            try:
-                ray.init(**local, **quiet)
-            except Exception as error:
-                if _TOO_SLOW not in str(error):
-                    raise
-                # On a busy machine; Ray waits 30 s, which is not to be set. What it has started serves no second try.
-                ray.shutdown()
-                ray.init(**local, **quiet)
+        _start_here(**local, **quiet)
     except Exception as error:  # Ray raises a bare one when it does not come up in time
         where = f"Ray at {address} can't be reached" if address else "Ray can't be started on this machine"
         raise UserError(f"{where}: {' '.join(str(error).split())[:300]}.") from error
+
+
+@environment({"PYTHONSAFEPATH": "1"})  # else Ray's own processes import a `ray.py` of the working folder
+def _start_here(**given: Any) -> None:
+    import ray
+
+    try:
+        ray.init(**given)
+    except Exception as error:
+        if _TOO_SLOW not in str(error):
+            raise
+        # On a busy machine; Ray waits 30 s, which is not to be set. What it has started serves no second try.
+        ray.shutdown()
+        ray.init(**given)
 
 
 def _searching_as_here() -> Any:

@@ -5,6 +5,7 @@ from simcvd.data.inspection.finding import times
 from simcvd.scans.label_crop import LabelCrop
 from simcvd.scans.normalisation import Normalisation
 
+_AS_IT_IS = "as the source has them"
 _LABEL_GUIDED = "around the label of every case, as the benchmark does"
 _POINTING = {
     "R": "to the right",
@@ -22,16 +23,14 @@ def steps(info: DatasetInfo) -> list[str]:
     if done is None:
         crop = _LABEL_GUIDED if info.label_guided_crop else "whole scan"
         z_score = "mean 0, sd 1 over each scan's stored voxels"
-        intensities = z_score if info.normalisation == "z_score" else "as the source has them"
+        intensities = z_score if info.normalisation == "z_score" else _AS_IT_IS
         return _lines("as in the files", "as in the files", crop, intensities)
     orientation = "as in the files" if done.orientation is None else _axes(done.orientation)
     spacing = "as in the files" if done.spacing_mm is None else f"{times(done.spacing_mm)} mm for all"
     crop = _crop(done.crop) if done.crop else _LABEL_GUIDED if info.label_guided_crop else "whole scan"
     intensities = _intensities(done.normalisation, info.channels)
     if info.normalisation == "as_is":
-        intensities = "as the source has them" + (
-            ", " + intensities if done.normalisation.kind == "z_score_scan" else ""
-        )
+        intensities = f"{_AS_IT_IS}, {intensities}" if done.normalisation.kind == "z_score_scan" else _AS_IT_IS
     return _lines(orientation, spacing, crop, intensities)
 
 
@@ -57,7 +56,7 @@ def _intensities(done: Normalisation, channels: tuple[str, ...]) -> str:
         "z_score_nonzero": "mean 0, sd 1 over each scan's voxels that are not 0, which stay 0",
         "window": "clipped to a window, then mean 0, sd 1 over each scan's kept voxels",
         "percentiles": "clipped and scaled by the labelled training foreground",
-        "as_is": "as the source has them",
+        "as_is": _AS_IT_IS,
     }[done.kind]
     numbers = [
         f"{name} {each.lower:.4g} to {each.upper:.4g}"

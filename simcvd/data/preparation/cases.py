@@ -146,7 +146,7 @@ def _write(recipe: Recipe, case: SourceCase) -> JournalEntry:
     check_image(volume.channels)
     preprocessing = recipe.preprocessing
     if case.finished:
-        preprocessing = Preprocessing(normalisation=Normalisation(kind="z_score" if case.normalised_again else "as_is"))
+        preprocessing = Preprocessing(normalisation=Normalisation(kind="as_is" if case.as_it_is else "z_score"))
     grid = to_grid(volume, preprocessing)
     on_scan = label = None
     box = whole(grid.image.shape)

@@ -73,7 +73,7 @@ def _find(folder: Path, *, normalised_again: bool) -> ScanFolder:
     tests = tuple(case_id for case_id in test if case_id in cases)
     order = [case_id for case_id in train if case_id in cases and case_id not in tests]
     order += [case_id for case_id in cases if case_id not in {*order, *tests}]
-    as_public = any(case.finished and not case.normalised_again for case in cases.values())
+    as_public = any(case.as_it_is for case in cases.values())
     return ScanFolder(
         kind="la",
         folder=folder,

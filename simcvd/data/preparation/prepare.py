@@ -137,9 +137,7 @@ class _Preparation:
             digests={case_id: entry.digest for case_id, entry in entries.items()},
             origin=Origin(
                 source=f"{source.kind}: {source.folder.resolve().name}",
-                normalisation="as_is"
-                if any(c.finished and not c.normalised_again for c in source.cases)
-                else "z_score",
+                normalisation="as_is" if any(case.as_it_is for case in source.cases) else "z_score",
                 label_guided_crop=made.crop is not None,
                 preset=source.preset,
                 preprocessing=made,

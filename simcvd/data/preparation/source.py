@@ -17,7 +17,7 @@ class SourceCase:
         id: the case's name.
         images: the image's files: one with all channels, one for each channel, or the slices of a series.
         label: the label's file, none where there is no label.
-        finished: whether the image is cropped and normalised already, and taken as it is.
+        finished: whether the image is cropped and normalised already.
         normalised_again: whether a finished image is nevertheless brought to mean 0 and deviation 1.
     """
 
@@ -26,6 +26,11 @@ class SourceCase:
     label: Path | None
     finished: bool = False
     normalised_again: bool = False
+
+    @property
+    def as_it_is(self) -> bool:
+        """Whether the image's intensities stay what they are."""
+        return self.finished and not self.normalised_again
 
 
 @dataclass(frozen=True)
