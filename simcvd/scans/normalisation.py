@@ -51,6 +51,11 @@ class Normalisation(BaseModel):
     kind: Kind = "z_score"
     channels: tuple[Channel, ...] = ()
 
+    @property
+    def any_unit(self) -> bool:
+        """Whether the same scan in another unit becomes the same image."""
+        return self.kind in ("z_score", "z_score_scan", "z_score_nonzero")
+
     def apply(self, image: Array, scan: Array | None = None) -> tuple[NDArray[np.float32], list[float], list[float]]:
         """Return the normalised image `[I, X, Y, Z]`, and per channel what was subtracted and what then divided.
 

@@ -21,7 +21,7 @@ _OTSU_BINS = 256
 
 @dataclass(frozen=True)
 class ChannelFacts:
-    """One channel of an image.
+    """One channel of an image, in numbers of the scanner or, where scans may be in any unit, of the prepared image.
 
     Attributes:
         low: 0.5th percentile.

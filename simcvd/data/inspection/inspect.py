@@ -14,6 +14,7 @@ from simcvd.data.inspection.report import InspectionReport, class_volumes, scan_
 from simcvd.data.inspection.scan_oddities import by_direction, mixed_orientations
 from simcvd.data.store import CaseFile, case_digest, has_label, open_case, open_info, open_labeled
 from simcvd.errors import UserError
+from simcvd.scans.normalisation import Normalisation
 from simcvd.scans.orientation import axis_codes
 
 
@@ -103,7 +104,7 @@ def _check(folder: Path, info: DatasetInfo, case_id: str, *, labelled: bool, ver
 def _case_facts(folder: Path, info: DatasetInfo, case_id: str, split: str, *, images: bool) -> CaseFacts:
     measured = split == "train_labeled"
     case = open_labeled(folder, case_id) if measured else open_case(folder, case_id, with_label=False)
-    channels = [channel_facts(channel) for channel in case.image] if images else []
+    channels = tuple(channel_facts(channel) for channel in case.image) if images else ()
     label = None
     if measured:
         assert case.label is not None
@@ -120,10 +121,7 @@ def _case_facts(folder: Path, info: DatasetInfo, case_id: str, split: str, *, im
         spacing_mm=scan.spacing_mm,
         shape=scan.shape,
         split=split,
-        channels=tuple(
-            _in_scanners_unit(channel, mean, std)
-            for channel, mean, std in zip(channels, case.intensity_mean, case.intensity_std, strict=False)
-        ),
+        channels=channels if _normalisation(info).any_unit else _in_scanners_unit(channels, case),
         label=label,
     )
 
@@ -135,14 +133,22 @@ def _scan_ends(case: CaseFile) -> Sides:
     return x, y, z
 
 
-def _in_scanners_unit(channel: ChannelFacts, mean: float, std: float) -> ChannelFacts:
+def _normalisation(info: DatasetInfo) -> Normalisation:
+    return info.preprocessing.normalisation if info.preprocessing else Normalisation(kind=info.normalisation)
+
+
+def _in_scanners_unit(channels: tuple[ChannelFacts, ...], case: CaseFile) -> tuple[ChannelFacts, ...]:
     names = ("low", "median", "high", "dark", "smallest")
-    return replace(channel, **{name: getattr(channel, name) * std + mean for name in names})
+    return tuple(
+        replace(channel, **{name: getattr(channel, name) * std + mean for name in names})
+        for channel, mean, std in zip(channels, case.intensity_mean, case.intensity_std, strict=False)
+    )
 
 
 def _found(info: DatasetInfo, cases: list[CaseFacts]) -> list[Finding]:
     turned = info.preprocessing is not None and info.preprocessing.orientation is not None
-    return [*([] if turned else mixed_orientations(cases)), *oddities(cases, info.classes)]
+    found = oddities(cases, info.classes, normalised=_normalisation(info).any_unit)
+    return found if turned else [*mixed_orientations(cases), *found]
 
 
 def _whole(sides: tuple[float, ...]) -> tuple[int, ...]:

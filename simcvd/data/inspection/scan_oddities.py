@@ -84,30 +84,39 @@ def odd_shapes(cases: Sequence[CaseFacts]) -> list[Finding]:
     )
 
 
-def odd_intensities(cases: Sequence[CaseFacts]) -> list[Finding]:
-    """Find scans whose median or spread of intensities is an outlier, and far off in terms of the usual spread."""
+def odd_intensities(cases: Sequence[CaseFacts], *, normalised: bool = False) -> list[Finding]:
+    """Find scans whose median or spread of intensities is an outlier, and far off in terms of the usual spread.
+
+    Args:
+        cases: with their channels, or they are not judged.
+        normalised: whether the intensities are normalised ones; then it is said.
+    """
     read = [case for case in cases if case.channels]
     channels = min((len(case.channels) for case in read), default=0)
-    return [finding for index in range(channels) for finding in _odd_channel(read, index, several=channels > 1)]
+    noun = "normalised intensities" if normalised else "intensities"
+    return [
+        finding
+        for index in range(channels)
+        for finding in _odd_channel(read, index, noun, f" in channel {index}" if channels > 1 else "")
+    ]
 
 
-def _odd_channel(cases: Sequence[CaseFacts], index: int, *, several: bool) -> list[Finding]:
+def _odd_channel(cases: Sequence[CaseFacts], index: int, noun: str, where: str) -> list[Finding]:
     values = np.array([(c.channels[index].low, c.channels[index].median, c.channels[index].high) for c in cases])
     usual = np.median(values, axis=0)
     spreads = np.maximum(values[:, 2] - values[:, 0], 1e-12)
     # Both measures count in their own floor, so that one floor serves both.
     shifts = values[:, 1] / float(np.median(spreads)) / _MEDIAN_SHIFT
     rows = np.stack([shifts, np.log(spreads) / np.log(_SPREAD_FACTOR)], axis=1)
-    where = f" in channel {index}" if several else ""
 
     def told(place: int) -> str:
         low, median, high = values[place]
         return (
-            f"has intensities of {low:.4g} to {high:.4g}, median {median:.4g}{where}; usual are {usual[0]:.4g} to "
+            f"has {noun} of {low:.4g} to {high:.4g}, median {median:.4g}{where}; usual are {usual[0]:.4g} to "
             f"{usual[2]:.4g}, median {usual[1]:.4g}"
         )
 
-    return _outlying("intensity", cases, rows, 1.0, told, f"intensities{where}")
+    return _outlying("intensity", cases, rows, 1.0, told, f"{noun}{where}")
 
 
 def mixed_orientations(cases: Sequence[CaseFacts]) -> list[Finding]:

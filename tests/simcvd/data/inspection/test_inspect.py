@@ -128,6 +128,23 @@ def test_odd_things_are_told_and_leave_the_set_sound(nifti: Callable[..., Any], 
     assert "ODD        The class class_2 is missing from 1 of 6 labels: c." in report.lines()
 
 
+def test_a_scan_in_another_unit_is_odd_only_where_units_matter(nifti: Callable[..., Any], tmp_path: Path) -> None:
+    source = nifti(10)
+    source.image("c", 3 * scan(2))
+    halves = np.repeat([0.0, 1000.0], 6)[:, None, None] + scan(4) / 100  # no unit makes it like the others
+    source.image("e", halves.astype(np.float32))
+
+    def odd(normalize: str) -> dict[str, str]:
+        folder = tmp_path / normalize
+        prepare_nifti(source.path, folder, PrepareOptions(val=1, test=1, normalize=normalize))
+        return {finding.cases[0]: finding.text for finding in inspect(folder).found if finding.kind == "intensity"}
+
+    assert list(odd("window:0,2000")) == ["c", "e"]
+    told = odd("z-score")
+    assert list(told) == ["e"]
+    assert told["e"].startswith("Case e has normalised intensities of -1.00")
+
+
 def test_the_same_scan_in_two_splits_makes_a_set_unsound_even_if_it_is_mirrored(tmp_path: Path) -> None:
     info = written(tmp_path, twin=lambda image: image[::-1, :, ::-1])
     report = inspect(tmp_path)
